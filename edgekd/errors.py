@@ -1,0 +1,89 @@
+"""Every error a user can meet.
+
+EdgekdError (exit 1)
+├── BadInputError (exit 2)            what was found, what was expected, what to do
+│   ├── ConfigError                   project, target or model file
+│   ├── DataError                     rows, columns, labels, splits
+│   ├── SliceError                    a slice predicate
+│   └── ArtifactError                 an artifact that is not what its manifest says
+├── MissingRuntimeError (exit 3)      a runtime or hardware that was asked for by name
+│   └── MissingExtraError             the pip extra that brings it
+├── ParityError (exit 1)              an exported or compiled model answers differently
+├── TrainingError (exit 1)            a loss that is not finite
+├── MeasurementError (exit 1)         a measured process crashed, hung or answered nothing
+└── LedgerError (exit 1)              the ledger's chain does not hold
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class EdgekdError(Exception):
+    """Base of all errors; `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class BadInputError(EdgekdError):
+    """Something the user gave cannot be used."""
+
+    exit_code = 2
+
+
+class ConfigError(BadInputError):
+    """A project, target or model file is wrong."""
+
+
+class DataError(BadInputError):
+    """The data is wrong: the message names file, row and column."""
+
+
+class SliceError(BadInputError):
+    """A slice predicate is not SQL that may be run."""
+
+
+class ArtifactError(BadInputError):
+    """A folder is not the artifact that its manifest describes."""
+
+
+class MissingRuntimeError(EdgekdError):
+    """A runtime or hardware that was asked for by name is not here."""
+
+    exit_code = 3
+
+
+class MissingExtraError(MissingRuntimeError):
+    """A library is not installed; the message holds the pip command that installs it."""
+
+    def __init__(self, library: str, extra: str) -> None:
+        super().__init__(f'{library} is not installed; run: pip install "edgekd[{extra}]"')
+
+
+class ParityError(EdgekdError):
+    """An exported or compiled model does not answer as its source does."""
+
+
+class TrainingError(EdgekdError):
+    """Training cannot go on."""
+
+
+class MeasurementError(EdgekdError):
+    """A measured process crashed, hung or gave no answer."""
+
+
+class LedgerError(EdgekdError):
+    """The ledger cannot be read or its chain does not hold."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """Say that a name is unknown, with near matches and the list of what exists.
+
+    >>> unknown_name("target", "lamda-x86", ["lambda-x86", "gpu"])
+    "unknown target 'lamda-x86' (did you mean 'lambda-x86'?); known: gpu, lambda-x86"
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f" (did you mean '{near[0]}'?)" if near else ""
+    return f"unknown {kind} '{name}'{hint}; known: {', '.join(names) or 'none'}"
