@@ -1,0 +1,78 @@
+"""The shape of a teacher or a student; never weights."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from edgekd.config.base import Frozen
+
+
+class Training(Frozen):
+    """How one model is trained."""
+
+    epochs: int = Field(4, ge=1)
+    """Passes over the training rows."""
+    learning_rate: float = Field(2e-4, gt=0)
+    """Peak rate of the linear warm-up and decay schedule."""
+    batch: int = Field(64, ge=1)
+    """Rows a step; rows of like length share a batch."""
+    warmup: float = Field(0.1, ge=0, lt=1)
+    """Share of the steps in which the rate rises."""
+    weight_decay: float = Field(0.01, ge=0)
+    """AdamW's decoupled weight decay."""
+
+
+class EncoderModel(Frozen):
+    """A pretrained encoder to fine-tune as the teacher."""
+
+    kind: Literal["encoder"]
+    """A Hugging Face checkpoint."""
+    name: str
+    """Name, as in the file's name."""
+    weights: str
+    """`package:PYTHON_PACKAGE/FOLDER`, `hub:OWNER/NAME`, or a folder."""
+    max_tokens: int = Field(128, ge=8)
+    """Longer texts are cut."""
+    training: Training = Training()
+    """How it is fine-tuned."""
+
+
+class TransformerModel(Frozen):
+    """A student cut from layers of the teacher."""
+
+    kind: Literal["transformer"]
+    """Layers of the teacher."""
+    name: str
+    """Name, as in the file's name."""
+    layers: tuple[int, ...] = Field(min_length=1)
+    """Which of the teacher's layers it starts from, counted from 0; negative from the end."""
+    vocabulary: int = Field(8192, ge=256)
+    """Tokens kept: all that the labelled text uses, then the most frequent."""
+    max_tokens: int = Field(64, ge=8)
+    """Longer texts are cut."""
+    training: Training = Training()
+    """How it is distilled."""
+
+
+class StaticModel(Frozen):
+    """A student without attention: weighted mean of token vectors, and a small head."""
+
+    kind: Literal["static"]
+    """Token vectors started from the teacher."""
+    name: str
+    """Name, as in the file's name."""
+    dimension: int = Field(256, ge=8)
+    """Width of the token vectors."""
+    hidden: int = Field(512, ge=8)
+    """Width of the head's hidden layer."""
+    vocabulary: int = Field(16384, ge=256)
+    """Tokens kept: all that the labelled text uses, then the most frequent."""
+    max_tokens: int = Field(128, ge=8)
+    """Longer texts are cut."""
+    training: Training = Training(epochs=10, learning_rate=2e-3, batch=128)
+    """How it is distilled."""
+
+
+Model = Annotated[EncoderModel | TransformerModel | StaticModel, Field(discriminator="kind")]

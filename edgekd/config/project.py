@@ -1,0 +1,165 @@
+"""The project file: one YAML file from teacher to promoted variants."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from edgekd.config.base import Frozen
+from edgekd.config.model import Training
+
+Split = Literal["train", "unlabelled", "calibration", "validation", "test"]
+
+
+class Columns(Frozen):
+    """Which column holds what."""
+
+    text: str = "text"
+    """The message."""
+    label: str = "label"
+    """The class; empty in unlabelled rows."""
+    id: str | None = None
+    """A unique name a row; row numbers where absent."""
+    split: str | None = None
+    """Which split a row belongs to; where absent, `source` names a file a split."""
+
+
+class Carve(Frozen):
+    """Rows moved from one split to another that the source does not have."""
+
+    take: Split
+    """The split the rows come from."""
+    share: float = Field(gt=0, lt=1)
+    """How many of its rows are moved, the same share of each class."""
+
+
+class Data(Frozen):
+    """Where the rows are."""
+
+    source: str | dict[Split, str]
+    """`mangaassist`, a file (.csv, .jsonl, .jsonl.gz, .parquet), `hf:NAME`, or a file a split."""
+    columns: Columns = Columns()
+    """Which column holds what."""
+    splits: dict[Split, tuple[str, ...]] | None = None
+    """Values of the split column that make each split; absent means equal names."""
+    carve: dict[Split, Carve] = {}
+    """Splits to cut from others; the test split can neither give nor take."""
+    options: dict[str, int] = {}
+    """Row counts and seed of the built-in data."""
+
+    @model_validator(mode="after")
+    def _test_is_untouched(self) -> Data:
+        for name, carve in self.carve.items():
+            if name == "test" or carve.take == "test":
+                raise ValueError("the test split can neither give rows nor take them")
+            if name == carve.take:
+                raise ValueError(f"{name} cannot be carved from itself")
+        return self
+
+
+class Slice(Frozen):
+    """A named part of the test rows, and how it is judged."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Name in every table."""
+    where: str = "true"
+    """SQL predicate over the data's columns."""
+    recall_of: tuple[str, ...] = ()
+    """Judge recall of these classes taken together, instead of accuracy."""
+    tier: Literal["prove", "watch"] = "watch"
+    """`prove`: shown non-inferior within the margin; `watch`: fails on proven harm only."""
+    margin: float = Field(gt=0, le=100)
+    """Largest drop against the teacher that is good enough, in percentage points."""
+
+
+class Teacher(Frozen):
+    """The model that labels."""
+
+    model: str = "minilm-l6"
+    """A file in models/, or a folder or `hub:NAME` of a trained classifier."""
+    fine_tune: bool = True
+    """Whether it is fine-tuned here; a classifier with these labels can be used as it is."""
+    training: Training | None = None
+    """Overrides the model file's training."""
+
+
+def _named(value: Any) -> Any:
+    return {"model": value} if isinstance(value, str) else value
+
+
+class _StudentEntry(Frozen):
+    """A student to distil."""
+
+    model: str
+    """A file in models/."""
+    training: Training | None = None
+    """Overrides the model file's training."""
+
+
+StudentEntry = Annotated[_StudentEntry, BeforeValidator(_named)]
+
+
+class Distillation(Frozen):
+    """How students learn from the teacher."""
+
+    temperature: float = Field(2.0, gt=0)
+    """Softens both distributions."""
+    alpha: float = Field(0.9, ge=0, le=1)
+    """Weight of the soft loss: (1 - alpha) * CE + alpha * T^2 * KL."""
+    augmentations: int = Field(4, ge=0)
+    """Teacher-labelled noisy copies a training row: dropped words, swaps, typos, crossings."""
+
+
+class Measure(Frozen):
+    """How latency is measured."""
+
+    rounds: int = Field(6, ge=3)
+    """Fresh processes a variant; the sampling unit of every interval."""
+    seconds: float = Field(0.6, gt=0)
+    """Timed seconds a variant and round."""
+    inputs: int = Field(512, ge=16)
+    """Test texts that are timed."""
+
+
+class Project(Frozen):
+    """One project."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    """Names the run and the registry."""
+    task: Literal["intent"] = "intent"
+    """What the model does."""
+    data: Data
+    """Where the rows are."""
+    slices: tuple[Slice, ...] = Field(min_length=1)
+    """How quality is judged; one must be named `overall`."""
+    teacher: Teacher = Teacher()
+    """The model that labels."""
+    students: tuple[StudentEntry, ...] = Field(min_length=1)
+    """The models to distil."""
+    distillation: Distillation = Distillation()
+    """How they learn."""
+    targets: tuple[str, ...] = Field(min_length=1)
+    """Files in targets/."""
+    measure: Measure = Measure()
+    """How latency is measured."""
+    threads: int = Field(2, ge=1)
+    """Threads of training and labelling; part of what makes a result repeatable."""
+    seed: int = Field(0, ge=0)
+    """Seed of every random choice."""
+    workspace: str = ".edgekd"
+    """Folder for the stage cache, runs and registry, relative to this file."""
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Project:
+        for kind, names in (
+            ("slice", [s.name for s in self.slices]),
+            ("student", [s.model for s in self.students]),
+            ("target", list(self.targets)),
+        ):
+            twice = sorted({n for n in names if names.count(n) > 1})
+            if twice:
+                raise ValueError(f"{kind} '{twice[0]}' is listed twice")
+        if "overall" not in {s.name for s in self.slices}:
+            raise ValueError("one slice must be named 'overall'")
+        return self

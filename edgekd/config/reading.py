@@ -1,0 +1,132 @@
+"""Read YAML files into configuration models, with one-line errors."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from edgekd.config.model import Model
+from edgekd.config.project import Project
+from edgekd.config.target import Target
+from edgekd.errors import ConfigError
+from edgekd.resources import find_resource
+
+_M = TypeVar("_M", bound=BaseModel)
+_MODEL: TypeAdapter[Any] = TypeAdapter(Model)
+
+
+def load_project(path: Path, settings: Sequence[str] = ()) -> Project:
+    """Read a project file; `settings` are `key.sub=value` overrides, values in YAML."""
+    document = _read_yaml(path)
+    for setting in settings:
+        _override(document, setting)
+    return _validate(TypeAdapter(Project), document, str(path))
+
+
+def load_target(name: str, folder: Path | None = None) -> Target:
+    """Read the target file `name`; the user's own ./targets come first."""
+    path = find_resource("targets", name, folder)
+    target = _validate(TypeAdapter(Target), _read_yaml(path), str(path))
+    return _same_name(target, path)
+
+
+def load_model(name: str, folder: Path | None = None) -> Model:
+    """Read the model file `name`; the user's own ./models come first."""
+    path = find_resource("models", name, folder)
+    return _same_name(_validate(_MODEL, _read_yaml(path), str(path)), path)
+
+
+def _same_name(value: Any, path: Path) -> Any:
+    if value.name != path.stem:
+        raise ConfigError(f"{path}: name must be '{path.stem}' as the file is called, got '{value.name}'")
+    return value
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; give the path of a YAML file") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path}: is a folder; give the path of a YAML file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path}: must hold keys and values, got {type(document).__name__}")
+    return document
+
+
+def _override(document: dict[str, Any], setting: str) -> None:
+    key, equals, text = setting.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {setting}: expected key=value, for example seed=1")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {setting}: the value is not YAML") from None
+    place: Any = document
+    *parents, last = key.split(".")
+    for part in parents:
+        place = _step(place, part, setting)
+    if isinstance(place, list):
+        _step(place, last, setting)
+        place[int(last)] = value
+    else:
+        place[last] = value
+
+
+def _step(place: Any, part: str, setting: str) -> Any:
+    if isinstance(place, list):
+        if not part.isdigit() or int(part) >= len(place):
+            raise ConfigError(f"--set {setting}: '{part}' must be 0 to {len(place) - 1}")
+        return place[int(part)]
+    if not isinstance(place.get(part), dict | list):
+        place[part] = {} if place.get(part) is None else {"model": place[part]}
+    return place[part]
+
+
+def _validate(adapter: TypeAdapter[_M], document: Any, source: str) -> _M:
+    try:
+        return adapter.validate_python(document)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {_first_problem(error, adapter)}") from None
+
+
+def _first_problem(error: ValidationError, adapter: TypeAdapter[Any]) -> str:
+    problem = error.errors()[0]
+    kinds = {"encoder", "transformer", "static"}
+    key = ".".join(str(part) for part in problem["loc"] if part not in kinds)
+    if problem["type"] == "extra_forbidden":
+        known = sorted(_keys(adapter.json_schema()))
+        near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else "; remove it, or see: edgekd show schema"
+        return f"unknown key '{key}'{hint}"
+    if problem["type"] == "missing":
+        return f"key '{key}' is missing; add it, or see: edgekd show schema"
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if not key:
+        return message
+    found = problem["input"]
+    shown = f", got {found!r}" if isinstance(found, str | int | float | bool | None) else ""
+    return f"{key}: {message}{shown}"
+
+
+def _keys(schema: Any) -> set[str]:
+    found: set[str] = set()
+    if isinstance(schema, dict):
+        found |= set(schema.get("properties", {}))
+        for value in schema.values():
+            found |= _keys(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            found |= _keys(value)
+    return found

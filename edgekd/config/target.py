@@ -1,0 +1,71 @@
+"""A hardware target: what it is, what to build for it, what it allows."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from edgekd.config.base import Frozen
+
+
+class Hardware(Frozen):
+    """What the target's machine is."""
+
+    arch: Literal["x86_64", "aarch64"]
+    """Processor architecture."""
+    isa: tuple[str, ...] = ()
+    """Instruction sets that may be counted on; others may be missing there."""
+    vendor: Literal["intel", "amd", "arm", "nvidia"] | None = None
+    """Maker of the chip, where the target means one maker."""
+    gpu: bool = False
+    """Whether the work runs on a GPU."""
+    vcpus: float = Field(1, gt=0)
+    """Processors that the model may use."""
+    memory_mib: int = Field(gt=0)
+    """Memory of the whole machine or function."""
+
+
+class Build(Frozen):
+    """One way to compile a student for the target."""
+
+    runtime: str
+    """Engine that runs it: onnxruntime, openvino."""
+    recipe: str
+    """Way to compile it: fp32, int8-dynamic, int8-nncf."""
+
+
+class Limits(Frozen):
+    """What a promoted variant may not exceed; an absent limit is not checked."""
+
+    p95_ms: float | None = Field(None, gt=0)
+    """End-to-end latency, text in, label out, 95th percentile."""
+    cold_start_ms: float | None = Field(None, gt=0)
+    """From process start to the first answer."""
+    peak_rss_mib: float | None = Field(None, gt=0)
+    """Peak resident memory of the whole process."""
+    artifact_mib: float | None = Field(None, gt=0)
+    """Size of the artifact folder."""
+    bundle_unzipped_mib: float | None = Field(None, gt=0)
+    """Size of what the platform deploys."""
+
+
+class Target(Frozen):
+    """One hardware target."""
+
+    name: str
+    """Name, as in the file's name."""
+    description: str = ""
+    """One line for people."""
+    hardware: Hardware
+    """What the machine is."""
+    builds: tuple[Build, ...] = Field(min_length=1)
+    """What to compile; measurement and gates choose among them."""
+    threads: int = Field(1, ge=1)
+    """Threads that the runtime may use."""
+    bundle: str | None = None
+    """What the platform deploys: lambda-zip, mobile, openvino-server."""
+    limits: Limits = Limits()
+    """What may not be exceeded."""
+    objective: Literal["p95_ms", "artifact_bytes", "quality"] = "p95_ms"
+    """What chooses among the variants that pass every gate."""

@@ -1,0 +1,167 @@
+"""Load a task's rows: read, name the columns, split, carve, check."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from edgekd.config import Carve, Data
+from edgekd.data.check import check_rows, check_splits
+from edgekd.data.files import read_table
+from edgekd.data.taskdata import SPLITS, TaskData
+from edgekd.errors import DataError, MissingExtraError
+from edgekd.store import digest_bytes, digest_file
+
+_ALIASES = {"val": "validation", "valid": "validation", "dev": "validation", "calib": "calibration"}
+_OWN = ("id", "text", "label", "split")
+
+
+def describe_source(data: Data, folder: Path) -> dict[str, str]:
+    """Say what the rows depend on: the digest of every file, or a name and version."""
+    if data.source == "mangaassist":
+        from edgekd.data import mangaassist
+
+        return {"mangaassist": mangaassist.VERSION}
+    if isinstance(data.source, str) and data.source.startswith("hf:"):
+        return {"hub": data.source}
+    return {str(path): digest_file(path) for path in _paths(data, folder).values()}
+
+
+def load_data(data: Data, folder: Path, seed: int = 0) -> TaskData:
+    """Load and check the rows; `folder` is where relative paths start.
+
+    Raises:
+        DataError: with the file, row and column that is wrong.
+    """
+    if data.source == "mangaassist":
+        rows, source = _built_in(data.options), "mangaassist"
+    elif isinstance(data.source, str) and data.source.startswith("hf:"):
+        rows, source = _from_hub(data), data.source
+    else:
+        rows, source = _from_files(data, folder), _shown(data)
+    if data.options and data.source != "mangaassist":
+        raise DataError("data.options belong to the built-in data; remove them")
+    check_rows(rows, source)
+    for name, carve in data.carve.items():
+        rows = _carve(rows, name, carve, seed, source)
+    labels = check_splits(rows, source)
+    return TaskData(_as_table(rows), labels)
+
+
+def _built_in(options: dict[str, int]) -> list[dict[str, Any]]:
+    from edgekd.data import mangaassist
+
+    try:
+        table = mangaassist.generate(**options)
+    except TypeError as error:
+        raise DataError(f"data.options: {error}; see edgekd.data.mangaassist.generate") from None
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return [{**row, "label": row.pop("intent")} for row in rows]
+
+
+def _from_hub(data: Data) -> list[dict[str, Any]]:
+    try:
+        import datasets
+    except ImportError:
+        raise MissingExtraError("datasets", "train") from None
+    name = str(data.source).removeprefix("hf:")
+    try:
+        loaded = datasets.load_dataset(name)
+    except Exception as error:  # noqa: BLE001  the hub client raises many unrelated types
+        words = " ".join(str(error).split())[:160]
+        raise DataError(f"hf:{name}: cannot be loaded: {words}; check the name and the network") from None
+    rows = []
+    for split, part in loaded.items():
+        feature = part.features.get(data.columns.label)
+        for row in part:
+            if hasattr(feature, "int2str") and row.get(data.columns.label, -1) >= 0:
+                row[data.columns.label] = feature.int2str(row[data.columns.label])
+            rows.append({**row, "split": split})
+    return _named(rows, data, f"hf:{name}", split_column="split")
+
+
+def _paths(data: Data, folder: Path) -> dict[str, Path]:
+    if isinstance(data.source, str):
+        return {"": folder / data.source}
+    return {split: folder / path for split, path in data.source.items()}
+
+
+def _shown(data: Data) -> str:
+    return data.source if isinstance(data.source, str) else ", ".join(data.source.values())
+
+
+def _from_files(data: Data, folder: Path) -> list[dict[str, Any]]:
+    columns = data.columns
+    as_text = tuple(c for c in (columns.text, columns.label, columns.id, columns.split) if c)
+    rows: list[dict[str, Any]] = []
+    for split, path in _paths(data, folder).items():
+        part = read_table(path, as_text).to_pylist()
+        if split:
+            part = [{**row, "split": split} for row in part]
+        elif columns.split is None:
+            raise DataError(f"{path}: one file needs data.columns.split, the column that names each row's split")
+        column = "split" if split else str(columns.split)
+        rows += _named(part, data, str(path), split_column=column, prefix=f"{split}-" if split else "")
+    return rows
+
+
+def _named(
+    rows: list[dict[str, Any]], data: Data, source: str, split_column: str, prefix: str = ""
+) -> list[dict[str, Any]]:
+    columns = data.columns
+    found = list(rows[0])
+    for key, column in (
+        ("text", columns.text),
+        ("label", columns.label),
+        ("id", columns.id),
+        ("split", split_column),
+    ):
+        if column is not None and column not in found:
+            raise DataError(f"{source}: has no column '{column}' (data.columns.{key}); found: {', '.join(found)}")
+    splits = _split_names(data)
+    named = []
+    for number, row in enumerate(rows, start=1):
+        value = str(row[split_column])
+        if data.splits is not None and value not in splits:
+            continue  # the project does not use it
+        if value not in splits:
+            raise DataError(f"{source}: row {number}: split '{value}' is not known; map it in data.splits")
+        used = {columns.text, columns.label, columns.id, split_column}
+        rest = {name: v for name, v in row.items() if name not in used and name not in _OWN}
+        name = f"{prefix}{number}" if columns.id is None else row[columns.id]
+        own = {"id": name, "text": row[columns.text], "label": row[columns.label], "split": splits[value]}
+        named.append({**own, **rest})
+    return named
+
+
+def _split_names(data: Data) -> dict[str, str]:
+    if data.splits is None:
+        return {**{name: name for name in SPLITS}, **_ALIASES}
+    return {value: name for name, values in data.splits.items() for value in values}
+
+
+def _carve(
+    rows: list[dict[str, Any]], name: str, carve: Carve, seed: int, source: str
+) -> list[dict[str, Any]]:
+    """Move the same share of each class, chosen by the digest of its id: stable when rows are added."""
+    by_class: dict[Any, list[int]] = {}
+    for i, row in enumerate(rows):
+        if row["split"] == carve.take:
+            by_class.setdefault(row["label"], []).append(i)
+    if not by_class:
+        raise DataError(f"{source}: data.carve.{name} takes from '{carve.take}', which has no rows")
+    moved: set[int] = set()
+    for members in by_class.values():
+        order = sorted(members, key=lambda i: digest_bytes(f"{seed}:{rows[i]['id']}".encode()))
+        moved.update(order[: min(math.ceil(carve.share * len(members)), len(members) - 1)])
+    return [{**row, "split": name} if i in moved else row for i, row in enumerate(rows)]
+
+
+def _as_table(rows: list[dict[str, Any]]) -> pa.Table:
+    names = list(dict.fromkeys([*_OWN, *(name for row in rows for name in row)]))
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    columns["id"] = [str(v) for v in columns["id"]]
+    return pa.table({n: pa.array(v, pa.string()) if n in _OWN else pa.array(v) for n, v in columns.items()})

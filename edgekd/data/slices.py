@@ -1,0 +1,55 @@
+"""Slices: SQL predicates over the rows' columns, run where no file or network can be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from edgekd.config import Slice
+from edgekd.data.taskdata import TaskData
+from edgekd.errors import SliceError
+
+
+def slice_masks(data: TaskData, slices: Sequence[Slice]) -> dict[str, npt.NDArray[np.bool_]]:
+    """Compute which rows belong to each slice; a mask has shape [row].
+
+    Raises:
+        SliceError: if a predicate is not one SQL expression of type BOOLEAN over the columns,
+            or reads anything but the rows; if `recall_of` names an unknown class.
+    """
+    import duckdb
+
+    connection = duckdb.connect(":memory:", config={"threads": 1})
+    try:
+        connection.register("source", data.table)
+        connection.execute("CREATE TABLE rows AS SELECT * FROM source")
+        connection.unregister("source")
+        connection.execute("SET python_enable_replacements = false")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        return {item.name: _mask(connection, data, item) for item in slices}
+    finally:
+        connection.close()
+
+
+def _mask(connection: "duckdb.DuckDBPyConnection", data: TaskData, item: Slice) -> npt.NDArray[np.bool_]:  # noqa: F821, UP037
+    import duckdb
+
+    for label in item.recall_of:
+        if label not in data.labels:
+            raise SliceError(f"slice '{item.name}': recall_of names '{label}', which is not a class")
+    try:
+        predicate = duckdb.SQLExpression(item.where)
+        relation = connection.table("rows").select(predicate.alias("mask"))
+        kind = str(relation.types[0])
+        if kind != "BOOLEAN":
+            raise SliceError(f"slice '{item.name}': where must be true or false, got {kind}: {item.where}")
+        values = [row[0] is True for row in relation.fetchall()]
+    except duckdb.Error as error:
+        words = str(error).split("\n")[0]
+        raise SliceError(f"slice '{item.name}': where is not a predicate: {item.where!r}: {words}") from None
+    if len(values) != len(data):
+        raise SliceError(f"slice '{item.name}': where must give one value a row: {item.where!r}")
+    return np.array(values, dtype=np.bool_)

@@ -1,0 +1,87 @@
+"""The rows of one task, checked and split."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from edgekd.store import digest_bytes, write_atomic
+
+SPLITS = ("train", "unlabelled", "calibration", "validation", "test")
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """Checked rows.
+
+    `table` has the text columns `id`, `text`, `label` (null only where unlabelled) and `split`
+    (one of SPLITS), then the source's own columns. `labels` are the classes of the train split,
+    sorted; a class is its index in it from here on.
+    """
+
+    table: pa.Table
+    labels: tuple[str, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of every value of every row, in order."""
+        rows = "\n".join(
+            json.dumps(row, sort_keys=True, default=str, ensure_ascii=False) for row in self.table.to_pylist()
+        )
+        return digest_bytes(rows.encode())
+
+    def split(self, name: str) -> TaskData:
+        """Take the rows of one split, in their order."""
+        mask = pa.array([value == name for value in self.table["split"].to_pylist()])
+        return TaskData(self.table.filter(mask), self.labels)
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @property
+    def texts(self) -> list[str]:
+        """The messages."""
+        return [str(text) for text in self.table["text"].to_pylist()]
+
+    @property
+    def ids(self) -> list[str]:
+        """The rows' names."""
+        return [str(name) for name in self.table["id"].to_pylist()]
+
+    @property
+    def classes(self) -> npt.NDArray[np.int64]:
+        """Class index of each row, shape [row]; -1 where unlabelled."""
+        index = {label: i for i, label in enumerate(self.labels)}
+        values = self.table["label"].to_pylist()
+        return np.array([-1 if v is None else index[v] for v in values], dtype=np.int64)
+
+    def counts(self) -> Mapping[str, int]:
+        """Rows of each split that has any."""
+        values = self.table["split"].to_pylist()
+        return {name: n for name in SPLITS if (n := values.count(name))}
+
+
+def save_data(data: TaskData, folder: Path) -> None:
+    """Write the rows to `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with pa.OSFile(str(folder / "rows.arrow"), "wb") as sink, pa.ipc.new_file(sink, data.table.schema) as file:
+        file.write_table(data.table)
+    write_atomic(folder / "data.json", json.dumps({"labels": data.labels, "digest": data.digest}, indent=1))
+
+
+def open_data(folder: Path) -> TaskData:
+    """Read the rows that `save_data` wrote, memory-mapped."""
+    notes: dict[str, Any] = json.loads((folder / "data.json").read_text(encoding="utf-8"))
+    with pa.memory_map(str(folder / "rows.arrow")) as source:
+        table = pa.ipc.open_file(source).read_all()
+    data = TaskData(table, tuple(notes["labels"]))
+    data.__dict__["digest"] = notes["digest"]  # computed when it was written
+    return data

@@ -1,0 +1,45 @@
+"""Named things that a user can add: runtimes, recipes and tasks.
+
+A built-in lives in one module of a package, named after it (`int8-dynamic` in
+`edgekd/compile/recipes/int8_dynamic.py`). An outside package adds one through the entry point
+group `edgekd.runtimes` or `edgekd.recipes`; the entry point names a module of the same shape.
+Nothing is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from importlib.metadata import entry_points
+from types import ModuleType
+
+from edgekd.errors import ConfigError, unknown_name
+
+_PACKAGES = {"runtimes": "edgekd.serving.runtimes", "recipes": "edgekd.compile.recipes"}
+
+
+def list_plugins(kind: str) -> tuple[str, ...]:
+    """List the names of a kind ("runtimes" or "recipes"), built-in and added, sorted."""
+    package = importlib.import_module(_PACKAGES[kind])
+    built_in = {
+        info.name.replace("_", "-")
+        for info in pkgutil.iter_modules(package.__path__)
+        if not info.name.startswith("_")
+    }
+    return tuple(sorted(built_in | {point.name for point in entry_points(group=f"edgekd.{kind}")}))
+
+
+def load_plugin(kind: str, name: str) -> ModuleType:
+    """Import the module of one named thing.
+
+    Raises:
+        ConfigError: if nothing of that name exists; near matches are named.
+    """
+    for point in entry_points(group=f"edgekd.{kind}"):
+        if point.name == name:
+            module = point.load()
+            assert isinstance(module, ModuleType)
+            return module
+    if name not in list_plugins(kind):
+        raise ConfigError(unknown_name(kind.removesuffix("s"), name, list_plugins(kind)))
+    return importlib.import_module(f"{_PACKAGES[kind]}.{name.replace('-', '_')}")

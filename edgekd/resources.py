@@ -1,0 +1,40 @@
+"""Find target and model files: the user's own first, then a checkout's, then the wheel's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgekd.errors import ConfigError, unknown_name
+
+_PACKAGE = Path(__file__).parent
+
+
+def find_resource(kind: str, name: str, folder: Path | None = None) -> Path:
+    """Find `name`.yaml of a `kind` ("targets" or "models").
+
+    `folder` is where the project file lies; the current folder is used where it is absent.
+    """
+    for path in _search(kind, folder):
+        if (path / f"{name}.yaml").is_file():
+            return path / f"{name}.yaml"
+    raise ConfigError(unknown_name(kind.removesuffix("s"), name, list_resources(kind, folder)))
+
+
+def list_resources(kind: str, folder: Path | None = None) -> tuple[str, ...]:
+    """List the names of every file of a kind, sorted."""
+    return tuple(sorted({file.stem for path in _search(kind, folder) for file in path.glob("*.yaml")}))
+
+
+def _search(kind: str, folder: Path | None) -> Iterator[Path]:
+    yield (folder or Path.cwd()) / kind
+    yield _PACKAGE.parent / kind  # a checkout
+    yield _PACKAGE / "_data" / kind  # a wheel
+
+
+def locate_data(path: str) -> Path:
+    """Find a file that ships with the package, such as the demo project."""
+    for root in (_PACKAGE.parent, _PACKAGE / "_data"):
+        if (root / path).exists():
+            return root / path
+    raise ConfigError(f"{path}: is not in this installation; reinstall edgekd")

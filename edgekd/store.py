@@ -1,0 +1,156 @@
+"""A content-addressed store of stage results.
+
+A stage is addressed by the digest of its name, its version number and everything it reads. Its
+files appear at once, by one rename, when it has finished: a killed stage leaves a `.partial`
+folder whose `_resume/` the next attempt may go on from. Two processes that want the same stage
+wait for one another on a lock that the kernel drops when its holder dies.
+
+Files under `logs/` are kept and checked, but are not part of `Stage.digest`: they tell of the
+run (times, throughput) and not of the result.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_RECORD = "stage.json"
+_RESUME = "_resume"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A finished stage: where its files are, and the digest of their content."""
+
+    name: str
+    key: str
+    path: Path
+    digest: str
+    cached: bool
+
+
+def digest_bytes(data: bytes) -> str:
+    """Digest bytes: sha256 in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """Digest a file's bytes: sha256 in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_json(value: Any) -> str:
+    """Digest a JSON value in its canonical form; refuses what JSON cannot hold exactly."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return digest_bytes(text.encode())
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Replace a file's text so that a reader or a kill sees the old or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a file; the kernel releases it if the process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+class Store:
+    """Stage results under one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def run(
+        self,
+        name: str,
+        version: int,
+        reads: Mapping[str, Any],
+        build: Callable[[Path], None],
+    ) -> Stage:
+        """Return the stage's result, building it if no finished one is there.
+
+        `reads` holds everything that decides the result (JSON values: settings and digests).
+        `build` writes files into the folder it is given; what it keeps in `_resume/` survives a
+        kill and is dropped when it finishes.
+        """
+        key = digest_json({"stage": name, "version": version, "reads": dict(reads)})[:32]
+        final = self.root / name / key
+        done = self._read(name, key, final)
+        if done is not None:
+            return done
+        with locked(self.root / "locks" / f"{name.replace('/', '-')}-{key}"):
+            done = self._read(name, key, final)
+            if done is not None:
+                return done
+            partial = final.with_name(f"{key}.partial")
+            _clear(partial)
+            build(partial)
+            shutil.rmtree(partial / _RESUME, ignore_errors=True)
+            files = {file: digest_file(partial / file) for file in _files(partial)}
+            record = {"stage": name, "version": version, "reads": dict(reads), "files": files}
+            write_atomic(partial / _RECORD, json.dumps(record, indent=1, sort_keys=True))
+            if final.exists():  # damaged: _read refused it
+                shutil.rmtree(final)
+            os.replace(partial, final)
+            return Stage(name, key, final, _content_digest(files), cached=False)
+
+    def _read(self, name: str, key: str, path: Path) -> Stage | None:
+        try:
+            files = json.loads((path / _RECORD).read_text(encoding="utf-8"))["files"]
+            whole = all(digest_file(path / file) == digest for file, digest in files.items())
+        except (OSError, ValueError, KeyError):
+            return None
+        return Stage(name, key, path, _content_digest(files), cached=True) if whole else None
+
+
+def resume_folder(path: Path) -> Path:
+    """Return (and make) the folder in which a build keeps what the next attempt may go on from."""
+    folder = path / _RESUME
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _clear(partial: Path) -> None:
+    partial.mkdir(parents=True, exist_ok=True)
+    for entry in partial.iterdir():
+        if entry.name == _RESUME:
+            continue
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != _RECORD
+    )
+
+
+def _content_digest(files: Mapping[str, str]) -> str:
+    return digest_json({file: digest for file, digest in files.items() if not file.startswith("logs/")})
