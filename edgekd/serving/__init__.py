@@ -1,0 +1,13 @@
+"""What travels inside an artifact: text in, answer out.
+
+Depends on numpy, tokenizers and one runtime. Copied into every artifact, so it imports nothing
+of the package around it; the package itself loads artifacts through the very same code.
+
+    from serving import load          # in an artifact's folder
+    answer = load(".")("where is my order?")
+"""
+
+from .errors import ServingError
+from .loader import Answer, Model, load
+
+__all__ = ["Answer", "Model", "ServingError", "load"]

@@ -1,0 +1,12 @@
+"""Ways to compile a graph, one module each, found by name.
+
+A recipe module holds:
+
+- `VERSION`: an integer that its author raises when its files change;
+- `RUNTIMES`: the runtimes that it compiles for;
+- `ISAS`: the instruction sets on which its answers are what was measured;
+- `IS_EXACT`: whether its logits must equal the fp32 graph's but for rounding;
+- `LIBRARIES`: the packages whose versions decide its files;
+- `build(graph, folder, calibration_ids, runtime)`: write the model, under the name that the
+  runtime's `MODEL` gives, and nothing else into `folder`. The same input gives the same bytes.
+"""

@@ -1,0 +1,49 @@
+"""Engines that run a compiled model, one module each; imported only when asked for.
+
+A module offers `open_session(folder, manifest, threads) -> Session`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ServingError
+
+
+class Session(Protocol):
+    """An open model on one engine; not safe for concurrent calls."""
+
+    def run(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
+        """Return the logits [label] of one text's token ids."""
+        ...
+
+    def run_batch(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return the logits [text, label] of ids [text, token] of equal length, without padding.
+
+        Dynamically quantized models choose their scales over the whole batch: their answers
+        differ slightly from those of single texts.
+        """
+        ...
+
+
+def open_session(folder: Path, manifest: Mapping[str, Any], threads: int) -> Session:
+    """Open the model that a verified manifest names, on the runtime that it names."""
+    name = manifest["runtime"]
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        raise ServingError(f"{folder / 'manifest.json'}: runtime '{name}' is not a runtime's name")
+    module = f"{__name__}.{name.replace('-', '_')}"
+    try:
+        runtime = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        missing = error.name or name
+        what = f"no runtime '{name}' here" if missing == module else f"{missing} is not installed"
+        raise ServingError(f"{folder / 'manifest.json'}: {what}; it is needed to run this artifact") from None
+    session: Session = runtime.open_session(folder, manifest, threads)
+    return session

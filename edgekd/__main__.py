@@ -1,0 +1,5 @@
+"""Run the command line as `python -m edgekd`."""
+
+from edgekd.cli.main import main
+
+main()

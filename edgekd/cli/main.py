@@ -1,0 +1,149 @@
+"""The command line: verbs without logic; one line and an exit code for every error."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from edgekd import __version__
+from edgekd.errors import EdgekdError
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+_project = click.argument("project", type=click.Path(path_type=Path), default="edgekd.yaml")
+_set = click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of the file.")
+_target = click.option("--target", "targets", multiple=True, metavar="NAME", help="Only this target; repeatable.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="edgekd")
+def cli() -> None:
+    """Distil, compile, measure, gate and promote small language models per hardware target."""
+
+
+def _stage(name: str, until: str, words: str) -> None:
+    @cli.command(name, help=words)
+    @_project
+    @_set
+    @_target
+    @_json
+    def verb(project: Path, settings: tuple[str, ...], targets: tuple[str, ...], as_json: bool) -> None:
+        from edgekd.cli.verbs import run_until
+
+        _finish(run_until(project, settings, targets, until), as_json)
+
+
+_stage("run", "report", "Do everything, from the teacher to promoted variants and the report.")
+_stage("label", "label", "Train the teacher and label every text that students learn from.")
+_stage("distill", "distill", "Go on until every student is distilled.")
+_stage("compile", "compile", "Go on until every variant of every target is compiled.")
+_stage("bench", "bench", "Go on until every variant is measured.")
+_stage("evaluate", "evaluate", "Go on until every variant is judged on every slice.")
+_stage("gate", "gate", "Go on until every target has a verdict; promote nothing.")
+_stage("promote", "promote", "Go on until each target's best passing variant is promoted.")
+_stage("report", "report", "Write the report; what it needs and is not there is made first.")
+
+
+@cli.command()
+@_project
+@click.argument("target")
+@_set
+@_json
+def rollback(project: Path, target: str, settings: tuple[str, ...], as_json: bool) -> None:
+    """Put the variant that was promoted before back in its place."""
+    from edgekd.cli.verbs import roll_back
+
+    _finish(roll_back(project, settings, target), as_json)
+
+
+@cli.group()
+def ledger() -> None:
+    """Look into the ledger of promotions."""
+
+
+@ledger.command()
+@_project
+@_set
+@_json
+def verify(project: Path, settings: tuple[str, ...], as_json: bool) -> None:
+    """Check the chain of every entry."""
+    from edgekd.cli.verbs import verify_chain
+
+    _finish(verify_chain(project, settings), as_json)
+
+
+@cli.command()
+@click.argument("artifact", type=click.Path(path_type=Path))
+@click.argument("texts", nargs=-1, required=True)
+@_json
+def predict(artifact: Path, texts: tuple[str, ...], as_json: bool) -> None:
+    """Answer texts with an artifact."""
+    from edgekd.cli.verbs import answer_texts
+
+    _finish(answer_texts(artifact, texts), as_json)
+
+
+@cli.command()
+@click.argument("what", type=click.Choice(["targets", "models", "schema", "runs"]))
+@click.argument("project", type=click.Path(path_type=Path), default="edgekd.yaml")
+@_json
+def show(what: str, project: Path, as_json: bool) -> None:
+    """List targets, models or runs, or print the project file's JSON Schema."""
+    from edgekd.cli.showing import show_what
+
+    _finish(show_what(what, project), as_json)
+
+
+@cli.command()
+@_json
+def doctor(as_json: bool) -> None:
+    """Say what this machine and installation can do, and what to install for the rest."""
+    from edgekd.cli.showing import examine
+
+    _finish(examine(), as_json)
+
+
+def _finish(outcome: Any, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(outcome.document, indent=1, allow_nan=False))
+    else:
+        for line in outcome.lines:
+            click.echo(line)
+    sys.exit(outcome.exit_code)
+
+
+def main() -> None:
+    """Run the command line; every error is one line on stderr, and a JSON document with --json."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        _fail(" ".join(error.format_message().split()), 2)
+    except EdgekdError as error:
+        _fail(" ".join(str(error).split()), error.exit_code)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        _fail("stopped; the next run goes on from the last finished step", 130)
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        _fail(f"{name}{error.strerror or error}; finished steps are kept, run again when it is mended", 1)
+    except Exception as error:  # noqa: BLE001  the last resort: a defect of ours is one line, too
+        with tempfile.NamedTemporaryFile("w", prefix="edgekd-", suffix=".txt", delete=False) as file:
+            traceback.print_exc(file=file)
+        words = " ".join(str(error).split())[:200]
+        _fail(f"a defect in edgekd: {type(error).__name__}: {words}; please report {file.name}", 1)
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(f"edgekd: {message}", err=True)
+    if "--json" in sys.argv:
+        click.echo(json.dumps({"error": message, "exit_code": code}))
+    sys.exit(code)

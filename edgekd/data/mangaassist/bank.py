@@ -1,0 +1,72 @@
+"""The phrase banks: what customers say, by language, as kept in the text files of `bank/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from edgekd.data.mangaassist.template import Template, parse_template
+
+_FILES = {
+    "en": ("en_faq", "en_recommendation", "en_orders", "en_returns", "en_critical", "en_wrap"),
+    "es": ("es",),
+    "de": ("de",),
+    "fr": ("fr",),
+    "pt": ("pt",),
+    "ja": ("ja",),
+}
+
+LANGUAGES = tuple(_FILES)
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """Phrasings of one thing; `reserved` ones never occur in the labelled train split."""
+
+    common: tuple[Template, ...]
+    reserved: tuple[Template, ...]
+
+
+@dataclass(frozen=True)
+class Bank:
+    """One language's phrasings by section (such as "intent faq_shipping") and its slot values."""
+
+    language: str
+    sections: dict[str, Phrases]
+    slots: dict[str, tuple[str, ...]]
+
+    def phrases(self, section: str) -> tuple[Template, ...]:
+        """Return the unreserved phrasings of a section, none if the language has no such section."""
+        found = self.sections.get(section)
+        return found.common if found else ()
+
+
+def read_sections(name: str) -> dict[str, list[str]]:
+    """Read one file of `bank/`: the lines under each "== section" heading."""
+    text = (files(__package__) / "bank" / f"{name}.txt").read_text(encoding="utf-8")
+    sections: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("== "):
+            lines = sections.setdefault(line[3:].strip(), [])
+        elif line.strip() and not line.startswith("# "):
+            lines.append(line.strip())
+    return sections
+
+
+@cache
+def load_bank(language: str) -> Bank:
+    """Load one language's bank; parsed once a process."""
+    sections: dict[str, Phrases] = {}
+    slots: dict[str, tuple[str, ...]] = {}
+    for name in _FILES[language]:
+        for heading, lines in read_sections(name).items():
+            if heading.startswith("slot ") and heading != "slot item":
+                slots[heading[5:]] = tuple(lines)
+                continue
+            sections[heading] = Phrases(
+                common=tuple(parse_template(line) for line in lines if not line.startswith("~ ")),
+                reserved=tuple(parse_template(line[2:]) for line in lines if line.startswith("~ ")),
+            )
+    return Bank(language, sections, slots)

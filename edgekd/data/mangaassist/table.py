@@ -1,0 +1,112 @@
+"""Generate the MangaAssist table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from edgekd.data.mangaassist.catalogue import load_catalogue
+from edgekd.data.mangaassist.compose import Composer
+from edgekd.data.mangaassist.dice import Dice
+from edgekd.data.mangaassist.intents import FAMILY_OF
+from edgekd.data.mangaassist.plan import Split, draw_wishes, plan_splits
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("text", pa.string()),
+        ("intent", pa.string()),
+        ("family", pa.string()),
+        ("language", pa.string()),
+        ("device", pa.string()),
+        ("region", pa.string()),
+        ("date", pa.string()),
+        ("noisy", pa.bool_()),
+        ("multi_intent", pa.bool_()),
+        ("fresh", pa.bool_()),
+        ("sample", pa.string()),
+        ("split", pa.string()),
+    ]
+)
+
+_ORDER = ("train", "unlabelled", "calibration", "validation", "test")
+
+
+def generate(
+    *,
+    seed: int = 0,
+    train: int = 6000,
+    unlabelled: int = 24000,
+    calibration: int = 1000,
+    validation: int = 2000,
+    test: int = 6000,
+    critical: int = 800,
+) -> pa.Table:
+    """Generate the customer messages of a manga shop's assistant, for intent classification.
+
+    The same arguments give the same table on any machine. No two rows hold the same text, whatever
+    its case. Splits follow each other in time: train and unlabelled, then calibration and
+    validation, then test. The test rows depend on `seed`, `test` and `critical` alone.
+
+    Args:
+        seed: another seed gives other messages about the same catalogue.
+        train: labelled rows, in the skew of real traffic.
+        unlabelled: rows of the same weeks without a label, which also use newer wording.
+        calibration: rows to set thresholds and temperatures on.
+        validation: rows to choose models on.
+        test: rows with `sample` "traffic".
+        critical: further test rows for each of the two critical families, with `sample` "critical".
+
+    Returns:
+        A table with the columns of `SCHEMA`, by split and then by date. `intent` and `family` are
+        null in the unlabelled split.
+
+    >>> generate(train=30, unlabelled=10, calibration=10, validation=10, test=10, critical=2).num_rows
+    74
+    """
+    seen: set[str] = set()
+    rows: list[dict[str, Any]] = []
+    for split in plan_splits(
+        train=train,
+        unlabelled=unlabelled,
+        calibration=calibration,
+        validation=validation,
+        test=test,
+        critical=critical,
+    ):
+        rows.extend(_write_split(split, seed, seen))
+    rows.sort(key=lambda row: (_ORDER.index(row["split"]), row["date"]))
+    for i, row in enumerate(rows):
+        row["id"] = f"ma-{i:06d}"
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def _write_split(split: Split, seed: int, seen: set[str]) -> list[dict[str, Any]]:
+    """Write a split's rows, in drawn order; `seen` holds every text so far and grows."""
+    dice = Dice(f"mangaassist/{seed}/{split.key}")
+    composer = Composer(dice, load_catalogue())
+    labelled = split.name != "unlabelled"
+    rows: list[dict[str, Any]] = []
+    for wish, region in draw_wishes(split, dice):
+        message = composer.compose(wish)
+        while message.text.casefold() in seen:
+            message = composer.compose(wish)
+        seen.add(message.text.casefold())
+        rows.append(
+            {
+                "text": message.text,
+                "intent": wish.intent if labelled else None,
+                "family": FAMILY_OF[wish.intent] if labelled else None,
+                "language": wish.language,
+                "device": wish.device,
+                "region": region,
+                "date": wish.day.isoformat(),
+                "noisy": message.noisy,
+                "multi_intent": wish.multi,
+                "fresh": message.fresh,
+                "sample": split.sample,
+                "split": split.name,
+            }
+        )
+    return dice.shuffle(rows)

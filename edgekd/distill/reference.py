@@ -1,0 +1,36 @@
+"""Logits of a network in PyTorch float32, each text as it would be served: what compiled models are held to."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from edgekd.distill.tokens import Tokens
+from edgekd.progress import Progress, silent
+
+_BATCH = 64
+
+
+def reference_logits(
+    network: nn.Module, tokens: Tokens, *, threads: int, on_progress: Progress = silent
+) -> npt.NDArray[np.float32]:
+    """Compute logits [text, label]; only texts of equal length share a batch, so nothing is padded."""
+    torch.set_num_threads(threads)
+    lengths = tokens.lengths
+    out: npt.NDArray[np.float32] | None = None
+    done = 0
+    with torch.inference_mode():
+        for length in np.unique(lengths):
+            rows = np.flatnonzero(lengths == length)
+            for start in range(0, len(rows), _BATCH):
+                picked = rows[start : start + _BATCH]
+                logits = network(torch.from_numpy(tokens.padded(picked)[0])).float().numpy()
+                if out is None:
+                    out = np.empty((len(tokens), logits.shape[1]), dtype=np.float32)
+                out[picked] = logits
+                done += len(picked)
+                on_progress(done / len(tokens), f"{done} of {len(tokens)} texts")
+    assert out is not None
+    return out

@@ -1,0 +1,150 @@
+"""Students: made from a shape and a teacher, distilled, kept in a folder, loaded again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import nn
+
+from edgekd.config import Distillation, StaticModel, Training, TransformerModel
+from edgekd.distill.softlabels import SoftLabels
+from edgekd.distill.static import FoldedStatic, StaticClassifier, start_from_teacher
+from edgekd.distill.teacher import Classifier, Teacher, load_teacher
+from edgekd.distill.tokens import open_tokenizer, tokenize
+from edgekd.distill.train import Recipe, Rows, train
+from edgekd.distill.vocabulary import prune_vocabulary
+from edgekd.distill.weights import load_classifier, save_classifier
+from edgekd.errors import ConfigError
+from edgekd.progress import Progress, silent
+from edgekd.store import resume_folder, write_atomic
+
+
+@dataclass(frozen=True)
+class Student:
+    """A distilled model on disk: student.json, tokenizer.json, weights as safetensors."""
+
+    name: str
+    kind: Literal["transformer", "static"]
+    path: Path
+    labels: tuple[str, ...]
+    max_tokens: int
+    digest: str
+
+
+def distil(
+    model: TransformerModel | StaticModel,
+    teacher: Teacher,
+    learn: SoftLabels,
+    validation: SoftLabels,
+    folder: Path,
+    *,
+    training: Training,
+    distillation: Distillation,
+    seed: int,
+    threads: int,
+    on_progress: Progress = silent,
+) -> None:
+    """Make a student from the teacher, teach it on soft labels, and write it to `folder`."""
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    source = (teacher.path / "tokenizer.json").read_text(encoding="utf-8")
+    pruned, kept = prune_vocabulary(source, learn.texts, model.vocabulary)
+    specials = _specials(source)
+    if model.kind == "static":
+        pruned = _without_specials(pruned)
+    write_atomic(folder / "tokenizer.json", pruned)
+    tokenizer = open_tokenizer(folder / "tokenizer.json", model.max_tokens)
+    rows, judged = (
+        Rows(tokenize(tokenizer, part.texts), part.classes, part.logits) for part in (learn, validation)
+    )
+    network: nn.Module
+    if model.kind == "static":
+        network = StaticClassifier(len(kept), model.dimension, model.hidden, len(teacher.labels))
+        start_from_teacher(network, teacher, kept, specials)
+    else:
+        network = cut_layers(load_teacher(teacher), model.layers, kept)
+    recipe = Recipe(
+        training, distillation.alpha, distillation.temperature, seed, threads, "intent", model.name, teacher.name
+    )
+    log = folder / "logs" / "train.jsonl"
+    train(network, rows, judged, recipe, resume=resume_folder(folder), log=log, on_progress=on_progress)
+    if isinstance(network, StaticClassifier):
+        save_file(dict(network.state_dict()), folder / "model.safetensors")
+    else:
+        save_classifier(network.model, folder)
+    notes = {
+        "name": model.name,
+        "kind": model.kind,
+        "labels": teacher.labels,
+        "max_tokens": model.max_tokens,
+        "order": getattr(network, "order", None),
+        "shape": {"hidden": model.hidden} if model.kind == "static" else {"layers": model.layers},
+    }
+    write_atomic(folder / "student.json", json.dumps(notes, indent=1))
+
+
+def cut_layers(teacher: Classifier, layers: tuple[int, ...], kept: npt.NDArray[np.int64]) -> Classifier:
+    """Keep some of the teacher's layers and some rows of its token table; the rest is shared as it is.
+
+    Works for any Hugging Face encoder that holds its layers in one `ModuleList`.
+    """
+    model = teacher.model
+    depth = model.config.num_hidden_layers
+    chosen = sorted({layer % depth for layer in layers if -depth <= layer < depth})
+    if len(chosen) != len(layers):
+        raise ConfigError(f"layers {list(layers)} must be different and within the teacher's {depth}")
+    for name, module in model.named_modules():
+        if isinstance(module, nn.ModuleList) and len(module) == depth:
+            model.set_submodule(name, nn.ModuleList([module[i] for i in chosen]))
+            break
+    else:
+        raise ConfigError(f"{type(model).__name__}: has no list of {depth} layers to cut")
+    model.config.num_hidden_layers = len(chosen)
+    old = model.get_input_embeddings()
+    new = nn.Embedding(len(kept), old.embedding_dim)
+    with torch.no_grad():
+        new.weight.copy_(old.weight[torch.from_numpy(kept)])
+    model.set_input_embeddings(new)
+    model.config.vocab_size = len(kept)
+    model.config.pad_token_id = None
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0  # a small student on soft labels underfits: dropout only slows it
+    return teacher
+
+
+def open_student(folder: Path, digest: str) -> Student:
+    """Describe the student that `distil` wrote."""
+    notes = json.loads((folder / "student.json").read_text(encoding="utf-8"))
+    return Student(notes["name"], notes["kind"], folder, tuple(notes["labels"]), notes["max_tokens"], digest)
+
+
+def load_module(student: Student, attention: str = "sdpa") -> nn.Module:
+    """Load a student in eval mode, as `input_ids [row, token] -> logits [row, label]` without padding."""
+    notes: dict[str, Any] = json.loads((student.path / "student.json").read_text(encoding="utf-8"))
+    if student.kind == "transformer":
+        return Classifier(load_classifier(str(student.path), attention=attention), notes["order"]).eval()
+    state = load_file(student.path / "model.safetensors")
+    tokens, dimension = state["table.weight"].shape
+    network = StaticClassifier(tokens, dimension, notes["shape"]["hidden"], len(student.labels))
+    network.load_state_dict(state)
+    return FoldedStatic(network.eval()).eval()
+
+
+def _specials(tokenizer_json: str) -> tuple[int, int]:
+    ids = Tokenizer.from_str(tokenizer_json).encode("").ids
+    return (ids[0], ids[-1]) if ids else (0, 0)
+
+
+def _without_specials(tokenizer_json: str) -> str:
+    document = json.loads(tokenizer_json)
+    document["post_processor"] = None
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))

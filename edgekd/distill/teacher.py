@@ -1,0 +1,127 @@
+"""The teacher: a Hugging Face sequence classifier, fine-tuned here or used as it is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from edgekd.config import Training
+from edgekd.data.taskdata import TaskData
+from edgekd.distill.tokens import Tokens, open_tokenizer, tokenize
+from edgekd.distill.train import Recipe, Rows, predict, train
+from edgekd.distill.weights import load_classifier, load_tokenizer_json, save_classifier
+from edgekd.errors import ConfigError
+from edgekd.progress import Progress, silent
+from edgekd.store import resume_folder, write_atomic
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A classifier on disk: a Hugging Face folder with tokenizer.json and teacher.json."""
+
+    name: str
+    path: Path
+    labels: tuple[str, ...]
+    max_tokens: int
+    digest: str
+
+
+class Classifier(nn.Module):
+    """A Hugging Face classifier as `(ids, mask) -> logits`; without a mask rows have no padding."""
+
+    def __init__(self, model: Any, order: list[int] | None = None) -> None:
+        super().__init__()
+        self.model = model
+        self.order = order
+
+    def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Compute logits [row, label], in the task's order of labels."""
+        logits: Tensor = self.model(input_ids=ids, attention_mask=mask).logits
+        return logits if self.order is None else logits[:, self.order]
+
+
+def fine_tune(
+    data: TaskData,
+    location: str,
+    training: Training,
+    folder: Path,
+    *,
+    name: str,
+    max_tokens: int,
+    seed: int,
+    threads: int,
+    on_progress: Progress = silent,
+) -> None:
+    """Fine-tune a checkpoint on the train split and write the teacher to `folder`."""
+    torch.manual_seed(seed)  # the new head
+    model = load_classifier(location, len(data.labels))
+    tokenizer_json = load_tokenizer_json(location)
+    write_atomic(folder / "tokenizer.json", tokenizer_json)
+    tokenizer = open_tokenizer(folder / "tokenizer.json", max_tokens)
+    parts = [data.split(split) for split in ("train", "validation")]
+    rows, validation = (Rows(tokenize(tokenizer, part.texts), part.classes) for part in parts)
+    recipe = Recipe(training, 0.0, 1.0, seed, threads, "intent", name, name)
+    resume = resume_folder(folder)
+    log = folder / "logs" / "train.jsonl"
+    train(Classifier(model), rows, validation, recipe, resume=resume, log=log, on_progress=on_progress)
+    _name_labels(model, data.labels)
+    save_classifier(model, folder)
+    _write_notes(folder, name, data.labels, max_tokens, None)
+
+
+def adopt(data: TaskData, location: str, folder: Path, *, name: str, max_tokens: int) -> None:
+    """Use a trained classifier as it is; its labels must be the task's, in any order."""
+    model = load_classifier(location)
+    own = [str(model.config.id2label[i]) for i in range(model.config.num_labels)]
+    missing = sorted(set(data.labels) - set(own))
+    if missing:
+        raise ConfigError(
+            f"{location}: does not know the label '{missing[0]}'; fine-tune it (teacher.fine_tune: true)"
+        )
+    write_atomic(folder / "tokenizer.json", load_tokenizer_json(location))
+    save_classifier(model, folder)
+    _write_notes(folder, name, data.labels, max_tokens, [own.index(label) for label in data.labels])
+
+
+def open_teacher(folder: Path, digest: str) -> Teacher:
+    """Describe the teacher that `fine_tune` or `adopt` wrote."""
+    notes = json.loads((folder / "teacher.json").read_text(encoding="utf-8"))
+    return Teacher(notes["name"], folder, tuple(notes["labels"]), notes["max_tokens"], digest)
+
+
+def load_teacher(teacher: Teacher) -> Classifier:
+    """Load the teacher's network in eval mode."""
+    notes = json.loads((teacher.path / "teacher.json").read_text(encoding="utf-8"))
+    return Classifier(load_classifier(str(teacher.path)), notes["order"]).eval()
+
+
+def teacher_tokens(teacher: Teacher, texts: list[str]) -> Tokens:
+    """Tokenize as the teacher reads."""
+    return tokenize(open_tokenizer(teacher.path / "tokenizer.json", teacher.max_tokens), texts)
+
+
+def teacher_logits(
+    teacher: Teacher, texts: list[str], *, threads: int, on_progress: Progress = silent
+) -> npt.NDArray[np.float32]:
+    """Compute the teacher's logits [text, label] in PyTorch."""
+    torch.set_num_threads(threads)
+    return predict(load_teacher(teacher), teacher_tokens(teacher, texts), on_progress=on_progress)
+
+
+def _name_labels(model: Any, labels: tuple[str, ...]) -> None:
+    model.config.id2label = dict(enumerate(labels))
+    model.config.label2id = {label: i for i, label in enumerate(labels)}
+
+
+def _write_notes(
+    folder: Path, name: str, labels: tuple[str, ...], max_tokens: int, order: list[int] | None
+) -> None:
+    notes = {"name": name, "labels": labels, "max_tokens": max_tokens, "order": order}
+    write_atomic(folder / "teacher.json", json.dumps(notes, indent=1))

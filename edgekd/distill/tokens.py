@@ -1,0 +1,70 @@
+"""Token ids of many texts as one flat array, and batches of like length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Ids of text i are `ids[starts[i]:starts[i + 1]]`; `starts` has one entry more than texts."""
+
+    ids: npt.NDArray[np.int32]
+    starts: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Tokens of each text, shape [text]."""
+        lengths: npt.NDArray[np.int64] = np.diff(self.starts)
+        return lengths
+
+    def padded(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return ids and mask of the rows, both [row, token]; the mask is 1 on a text's own tokens."""
+        lengths = self.lengths[rows]
+        columns = np.arange(lengths.max())
+        mask = columns[None, :] < lengths[:, None]
+        places = np.minimum(self.starts[rows][:, None] + columns[None, :], len(self.ids) - 1)
+        return np.where(mask, self.ids[places], 0).astype(np.int64), mask.astype(np.int64)
+
+
+def open_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
+    """Open a tokenizer.json, without padding, cutting at `max_tokens`."""
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_tokens)
+    return tokenizer
+
+
+def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> Tokens:
+    """Turn texts into ids; a text without tokens becomes the single id 0."""
+    encoded = [encoding.ids or [0] for encoding in tokenizer.encode_batch_fast(list(texts))]
+    starts = np.zeros(len(encoded) + 1, dtype=np.int64)
+    np.cumsum([len(ids) for ids in encoded], out=starts[1:])
+    ids = np.fromiter((i for row in encoded for i in row), dtype=np.int32, count=int(starts[-1]))
+    return Tokens(ids, starts)
+
+
+def length_batches(
+    lengths: npt.NDArray[np.int64], batch: int, rng: np.random.Generator | None = None
+) -> Iterator[npt.NDArray[np.int64]]:
+    """Group row numbers into batches of like length, so that little padding is computed.
+
+    With `rng` rows of equal length are shuffled, lengths are jittered by one token, and batches
+    come in random order; without it they come shortest first.
+    """
+    keys = lengths.astype(np.float64)
+    if rng is not None:
+        keys = keys + rng.uniform(-1.0, 1.0, len(keys))
+    order = np.argsort(keys, kind="stable")
+    groups = [order[i : i + batch] for i in range(0, len(order), batch)]
+    turns = range(len(groups)) if rng is None else rng.permutation(len(groups))
+    return (groups[int(i)] for i in turns)

@@ -1,0 +1,112 @@
+"""Find pretrained weights: in an installed package, in a folder, or on the Hugging Face hub."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from edgekd.errors import ConfigError, MissingExtraError
+from edgekd.store import digest_file, digest_json
+
+
+def find_weights(weights: str, folder: Path) -> str:
+    """Return a local folder, or `OWNER/NAME` for the hub.
+
+    Args:
+        weights: `package:PYTHON_PACKAGE/FOLDER`, `hub:OWNER/NAME`, or a folder.
+        folder: Where a relative folder starts.
+    """
+    if weights.startswith("hub:"):
+        return weights.removeprefix("hub:")
+    if weights.startswith("package:"):
+        package, _, inside = weights.removeprefix("package:").partition("/")
+        spec = importlib.util.find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            raise MissingExtraError(f"the weights package {package.replace('_', '-')}", "train")
+        return str(Path(spec.submodule_search_locations[0]) / inside)
+    path = (folder / weights).resolve()
+    if not (path / "config.json").is_file():
+        raise ConfigError(f"{path}: is not a checkpoint: it has no config.json; name a model file or a folder")
+    return str(path)
+
+
+def describe_weights(location: str) -> str:
+    """Digest what a location holds; a hub name stands for itself."""
+    path = Path(location)
+    if not path.is_dir():
+        return location
+    kinds = (".json", ".safetensors", ".txt", ".model")
+    files = sorted(f for f in path.iterdir() if f.is_file() and f.suffix in kinds)
+    return digest_json({f.name: digest_file(f) for f in files})
+
+
+def load_classifier(location: str, labels: int | None = None, attention: str = "sdpa") -> Any:
+    """Load a sequence classifier from safetensors in float32; with `labels` its head is new where it must be.
+
+    Raises:
+        ConfigError: if the checkpoint cannot be loaded without running code from it.
+    """
+    with quiet():
+        try:
+            from transformers import AutoModelForSequenceClassification
+        except ImportError:
+            raise MissingExtraError("transformers", "train") from None
+        import torch
+
+        extra = {} if labels is None else {"num_labels": labels, "ignore_mismatched_sizes": True}
+        try:
+            return AutoModelForSequenceClassification.from_pretrained(
+                location,
+                use_safetensors=True,
+                trust_remote_code=False,
+                attn_implementation=attention,
+                dtype=torch.float32,
+                **extra,
+            )
+        except (OSError, ValueError) as error:
+            words = " ".join(str(error).split())[:200]
+            raise ConfigError(f"{location}: cannot be loaded as a classifier: {words}") from None
+
+
+def load_tokenizer_json(location: str) -> str:
+    """Return the checkpoint's fast tokenizer as tokenizer.json text."""
+    with quiet():
+        from transformers import AutoTokenizer
+
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(location, trust_remote_code=False)
+        except (OSError, ValueError) as error:
+            words = " ".join(str(error).split())[:200]
+            raise ConfigError(f"{location}: its tokenizer cannot be loaded: {words}") from None
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise ConfigError(f"{location}: has no fast tokenizer (tokenizer.json); convert it first")
+    return str(backend.to_str())
+
+
+def save_classifier(model: Any, folder: Path) -> None:
+    """Write a classifier as a Hugging Face folder of safetensors."""
+    with quiet():
+        model.save_pretrained(folder, safe_serialization=True)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers from writing progress bars and notes of new heads to the terminal."""
+    import transformers
+
+    before = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity(logging.ERROR)
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        transformers.logging.set_verbosity(before)
+        transformers.utils.logging.enable_progress_bar()

@@ -1,0 +1,101 @@
+"""What a model answered, example by example."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgekd.errors import DataError
+from edgekd.evaluate.arrays import Labels, Scores
+from edgekd.store import digest_file, digest_json, write_atomic
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Logits of one artifact (`subject` is its digest), in the order of the rows.
+
+    Raises:
+        DataError: on making one that is empty, not a table, or holds a number that is not finite.
+    """
+
+    subject: str
+    logits: Scores
+
+    def __post_init__(self) -> None:
+        if self.logits.ndim != 2 or 0 in self.logits.shape:
+            raise DataError(
+                f"predictions of {self.subject[:12]}: expected logits of [examples, labels], "
+                f"got shape {list(self.logits.shape)}"
+            )
+        finite = np.isfinite(self.logits).all(axis=1)
+        if not finite.all():
+            raise DataError(
+                f"predictions of {self.subject[:12]}: {int((~finite).sum())} of {len(finite)} rows hold a "
+                f"logit that is not finite, first row {int(np.argmin(finite))}; "
+                "the model is broken for these inputs"
+            )
+
+    @property
+    def labels(self) -> Labels:
+        """Index of the likeliest label; the first of equals."""
+        return np.asarray(np.argmax(self.logits, axis=1))
+
+    def probabilities(self, temperature: float = 1.0) -> Scores:
+        """Softmax of the logits over `temperature`, in double precision."""
+        if not temperature > 0:
+            raise DataError(f"temperature must be > 0, got {temperature}")
+        scaled = self.logits.astype(np.float64) / temperature
+        powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def save_predictions(predictions: Predictions, ids: Sequence[str], path: Path) -> None:
+    """Write `path` (.npy) and, beside it, `path`.json: whose answers, to which rows, its digest.
+
+    The table is in place before the note that vouches for it, so a kill leaves nothing that loads.
+    """
+    if len(ids) != len(predictions.logits):
+        raise DataError(f"{path}: {len(predictions.logits)} predictions for {len(ids)} rows")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            np.save(file, predictions.logits, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+        digest = digest_file(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    note = {"subject": predictions.subject, "rows": len(ids), "ids": digest_json(list(ids)), "sha256": digest}
+    write_atomic(_note(path), json.dumps(note, indent=1, sort_keys=True))
+
+
+def load_predictions(path: Path, ids: Sequence[str]) -> Predictions:
+    """Read predictions that were made for exactly these rows, in this order.
+
+    Raises:
+        DataError: if the files are missing, damaged, or of other rows.
+    """
+    try:
+        note = json.loads(_note(path).read_text(encoding="utf-8"))
+        subject, rows, digest, sha256 = (note[key] for key in ("subject", "rows", "ids", "sha256"))
+        if digest_file(path) != sha256:
+            raise DataError(f"{path}: is not the file that {_note(path).name} describes; evaluate again")
+        logits = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: cannot be read as predictions ({error}); evaluate again") from None
+    if digest != digest_json(list(ids)):
+        raise DataError(
+            f"{path}: holds predictions for {rows} other rows than these {len(ids)}; evaluate again"
+        )
+    return Predictions(subject, logits)
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(path.name + ".json")

@@ -1,0 +1,44 @@
+"""A student as an ONNX graph, before any target is thought of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from edgekd.store import digest_bytes, digest_file
+
+INPUT = "input_ids"
+OUTPUT = "logits"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """An exported student.
+
+    The ONNX model takes `input_ids` int64 [batch, sequence] of rows of equal length without
+    padding, 1 to `max_tokens` tokens, and gives `logits` float32 [batch, label].
+    """
+
+    path: Path
+    tokenizer: Path
+    student: str
+    kind: Literal["transformer", "static"]
+    labels: tuple[str, ...]
+    max_tokens: int
+    digest: str
+
+
+def open_graph(
+    path: Path,
+    tokenizer: Path,
+    *,
+    student: str,
+    kind: Literal["transformer", "static"],
+    labels: tuple[str, ...],
+    max_tokens: int,
+) -> Graph:
+    """Describe an exported ONNX file; its digest covers the model, the tokenizer and the labels."""
+    parts = (digest_file(path), digest_file(tokenizer), str(max_tokens), *labels)
+    digest = digest_bytes("\0".join(parts).encode())
+    return Graph(path, tokenizer, student, kind, labels, max_tokens, digest)

@@ -1,0 +1,88 @@
+"""Prove on real text that a candidate answers as its source does, or fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edgekd.errors import ParityError
+
+Ids = Sequence[int]
+Logits = Callable[[Ids], npt.NDArray[np.float32]]
+
+# Absolute, on logits: fp32 kernels that sum in another order differ by about 2e-6 here.
+FP32_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far a candidate's logits lie from the reference's over the same texts."""
+
+    texts: int
+    worst: float
+    mean_error_share: float
+    agreeing: float
+    """Share of texts with the same likeliest label; `mean_error_share` is the mean absolute
+    logit error over the standard deviation of the reference's logits."""
+
+
+def compare_logits(
+    reference: npt.NDArray[np.float32], candidate: npt.NDArray[np.float32], texts: Sequence[str]
+) -> Parity:
+    """Compare logits [text, label] of the same texts.
+
+    Raises:
+        ParityError: if the candidate's have another shape or are not finite, naming the text.
+    """
+    if not texts:
+        raise ParityError("parity needs at least one text")
+    if reference.shape != candidate.shape or reference.ndim != 2 or len(reference) != len(texts):
+        raise ParityError(f"logits have the shape {candidate.shape}, expected {reference.shape}")
+    for rows, whose in ((reference, "reference"), (candidate, "candidate")):
+        bad = np.flatnonzero(~np.isfinite(rows).all(1))
+        if bad.size:
+            raise ParityError(
+                f"the {whose}'s logits are not finite for {bad.size} texts: {texts[bad[0]]!r:.80}"
+            )
+    error = np.abs(reference - candidate)
+    spread = float(reference.std()) or 1.0
+    agreeing = (reference.argmax(1) == candidate.argmax(1)).mean()
+    return Parity(len(texts), float(error.max()), float(error.mean()) / spread, float(agreeing))
+
+
+def prove_parity(
+    reference: Logits,
+    candidate: Logits,
+    rows: Sequence[Ids],
+    texts: Sequence[str] | None = None,
+    *,
+    tolerance: float = FP32_TOLERANCE,
+) -> Parity:
+    """Run both on every row of token ids and hold the largest difference against the tolerance.
+
+    Both give logits [label] for one row of ids. `texts` names the rows in errors; rows of
+    `range(1, max_tokens + 1)` lengths are the caller's to choose.
+
+    Raises:
+        ParityError: a wrong shape, a value that is not finite, or a difference over `tolerance`.
+    """
+    names = list(texts) if texts is not None else [f"ids {list(row)[:12]}" for row in rows]
+    wanted = [np.asarray(reference(row), np.float32) for row in rows]
+    got = [np.asarray(candidate(row), np.float32) for row in rows]
+    for name, left, right in zip(names, wanted, got, strict=True):
+        if left.ndim != 1 or not left.size or left.shape != right.shape:
+            raise ParityError(f"logits have the shape {right.shape}, expected {left.shape}, for {name!r:.80}")
+    if not names:
+        raise ParityError("parity needs at least one text")
+    first, second = np.stack(wanted), np.stack(got)
+    parity = compare_logits(first, second, names)
+    if parity.worst > tolerance:
+        place = int(np.abs(first - second).max(1).argmax())
+        raise ParityError(
+            f"logits differ by {parity.worst:.3g}, allowed {tolerance:.3g}; "
+            f"worst of {len(names)} texts ({len(rows[place])} tokens): {names[place]!r:.80}"
+        )
+    return parity

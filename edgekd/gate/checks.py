@@ -1,0 +1,147 @@
+"""One function a gate; each reads the pessimistic end of an interval and says why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edgekd.evaluate.record import Record
+from edgekd.evaluate.result import Drop, SliceResult
+from edgekd.stats.interval import Interval
+from edgekd.stats.paired import rows_needed
+from edgekd.units import MIB, format_bytes, format_ms, format_points
+
+Status = Literal["pass", "fail", "inconclusive", "not measured"]
+
+
+@dataclass(frozen=True)
+class Check(Record):
+    """What one gate found. Only `pass` lets a variant be promoted."""
+
+    name: str
+    status: Status
+    found: str
+    limit: str
+    reason: str
+
+
+def check_slice(result: SliceResult, reference: str = "teacher") -> Check:
+    """Judge one slice by its tier, on its drop against the reference."""
+    judge = check_proven if result.tier == "prove" else check_watched
+    return judge(result, reference)
+
+
+def check_proven(result: SliceResult, reference: str = "teacher") -> Check:
+    """Ask for proof that the drop is within the margin.
+
+    Passes if the upper one-sided bound of the drop is at most the margin, fails if the lower one is
+    above it (proven harm), and is inconclusive between: then it says how many more rows would
+    decide at the observed rates, and whether the estimate itself is already beyond the margin.
+    """
+    name, limit = f"quality {result.name}", _points(result.margin)
+    drop = result.drop_from(reference)
+    if result.n == 0:
+        reason = "no row to prove it on: no test row is in this slice; widen it or add rows"
+        return Check(name, "inconclusive", "no rows", limit, reason)
+    if drop is None:
+        return _uncompared(name, limit, reference)
+    bound = f"{100 * drop.confidence:g} % bound {_points(drop.high)}"
+    if drop.high <= result.margin:
+        return Check(name, "pass", _found(drop), limit, f"{bound} is within the margin")
+    if drop.low > result.margin:
+        return Check(name, "fail", _found(drop), limit, _harm(drop))
+    more = rows_needed(drop.lost, drop.gained, drop.n, result.margin, drop.confidence)
+    rows = "no number of rows would decide at this rate" if more is None else _more(more, drop, result.margin)
+    beyond = "the estimate itself exceeds the margin; " if drop.estimate > result.margin else ""
+    return Check(name, "inconclusive", _found(drop), limit, f"{bound} exceeds the margin; {beyond}{rows}")
+
+
+def check_watched(result: SliceResult, reference: str = "teacher") -> Check:
+    """Fail only on proven harm: a lower one-sided bound of the drop above the margin."""
+    name, limit = f"quality {result.name}", _points(result.margin)
+    drop = result.drop_from(reference)
+    if result.n == 0:
+        return Check(name, "pass", "no rows", limit, "watched, but no test row is in this slice")
+    if drop is None:
+        return _uncompared(name, limit, reference)
+    if drop.low > result.margin:
+        return Check(name, "fail", _found(drop), limit, _harm(drop))
+    reason = "no harm beyond the margin is proven"
+    if drop.estimate > result.margin:
+        reason += f", though the estimate exceeds it (n {drop.n:,})"
+    return Check(name, "pass", _found(drop), limit, reason)
+
+
+def check_p95_ms(found: Interval | None, limit: float, unmeasured: str = "") -> Check:
+    """Check the upper end of the 95th percentile of latency; `unmeasured` says why there is none."""
+    return _check_time("p95_ms", found, limit, unmeasured, "more rounds")
+
+
+def check_cold_start_ms(found: Interval | None, limit: float, unmeasured: str = "") -> Check:
+    """Check the upper end of the time from process start to the first answer."""
+    return _check_time("cold_start_ms", found, limit, unmeasured, "more cold starts")
+
+
+def check_peak_rss_mib(found_bytes: int | None, limit: float, unmeasured: str = "") -> Check:
+    """Check the peak resident memory of the whole process."""
+    return _check_size("peak_rss_mib", found_bytes, limit, unmeasured)
+
+
+def check_artifact_mib(found_bytes: int, limit: float) -> Check:
+    """Check the size of the artifact folder."""
+    return _check_size("artifact_mib", found_bytes, limit, "")
+
+
+def check_bundle_unzipped_mib(found_bytes: int | None, limit: float, unmeasured: str = "") -> Check:
+    """Check the size of what the platform deploys."""
+    return _check_size("bundle_unzipped_mib", found_bytes, limit, unmeasured)
+
+
+def _check_time(name: str, found: Interval | None, limit: float, unmeasured: str, more: str) -> Check:
+    allowed = format_ms(limit)
+    if found is None:
+        return _unmeasured(name, allowed, unmeasured)
+    shown = f"{format_ms(found.estimate)} ({format_ms(found.low)} to {format_ms(found.high)})"
+    if found.high <= limit:
+        return Check(name, "pass", shown, allowed, "the upper end is within the limit")
+    if found.low > limit:
+        return Check(name, "fail", shown, allowed, "the whole interval is above the limit")
+    side = "above" if found.estimate > limit else "within"
+    reason = f"the interval spans the limit, the estimate is {side} it; {more} would decide"
+    return Check(name, "inconclusive", shown, allowed, reason)
+
+
+def _check_size(name: str, found: int | None, limit: float, unmeasured: str) -> Check:
+    allowed = format_bytes(limit * MIB)
+    if found is None:
+        return _unmeasured(name, allowed, unmeasured)
+    if found <= limit * MIB:
+        return Check(name, "pass", format_bytes(found), allowed, "within the limit")
+    return Check(name, "fail", format_bytes(found), allowed, f"{format_bytes(found - limit * MIB)} too much")
+
+
+def _unmeasured(name: str, limit: str, why: str) -> Check:
+    return Check(name, "not measured", "not measured", limit, why or "no measurement was given")
+
+
+def _uncompared(name: str, limit: str, reference: str) -> Check:
+    reason = f"no predictions of {reference} on these rows; evaluate with that reference"
+    return Check(name, "not measured", "not measured", limit, reason)
+
+
+def _found(drop: Drop) -> str:
+    return f"drop {_points(drop.estimate)}, {_points(drop.low)} to {_points(drop.high)}, n {drop.n:,}"
+
+
+def _harm(drop: Drop) -> str:
+    low = f"{100 * drop.confidence:g} % lower bound {_points(drop.low)}"
+    return f"proven harm: even the {low} is beyond the margin"
+
+
+def _more(rows: int, drop: Drop, margin: float) -> str:
+    verdict = "prove harm" if drop.estimate > margin else "decide"
+    return f"about {rows:,} more rows would {verdict}, at this rate"
+
+
+def _points(share: float) -> str:
+    return f"{format_points(share)} points"

@@ -1,0 +1,135 @@
+"""What is known of one variant, and every check of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edgekd.config import Target
+from edgekd.errors import BadInputError
+from edgekd.evaluate.record import Record
+from edgekd.evaluate.result import EvalResult
+from edgekd.gate.checks import (
+    Check,
+    Status,
+    check_artifact_mib,
+    check_bundle_unzipped_mib,
+    check_cold_start_ms,
+    check_p95_ms,
+    check_peak_rss_mib,
+    check_slice,
+)
+from edgekd.stats.interval import Interval
+
+Basis = Literal["native", "proxy", "emulated", "not measured"]
+
+
+@dataclass(frozen=True)
+class VariantEvidence(Record):
+    """Everything measured of one variant; `artifact_digest` is empty where none was built.
+
+    `basis` is of the figures of time and memory. A variant that could not be built (`problem` says
+    why) has failed, unless its basis is `not measured`: then the machine or runtime it needs is not
+    here, and nothing was tried. Under emulation only answers count: its times and memory do not.
+    """
+
+    variant: str
+    student: str
+    runtime: str
+    recipe: str
+    artifact_digest: str
+    artifact_bytes: int
+    p50_ms: Interval | None
+    p95_ms: Interval | None
+    cold_start_ms: Interval | None
+    peak_rss_bytes: int | None
+    basis: Basis
+    basis_reason: str
+    evaluation: EvalResult | None
+    built: bool
+    problem: str = ""
+    bundle_unzipped_bytes: int | None = None
+
+    @property
+    def usable_p95_ms(self) -> Interval | None:
+        """The 95th percentile where it says something of the target."""
+        return self.p95_ms if self.basis in ("native", "proxy") else None
+
+
+def check_variant(target: Target, evidence: VariantEvidence) -> tuple[Check, ...]:
+    """Run every gate of the target on one variant: build, quality slice by slice, limits, objective.
+
+    A limit on the bundle is checked only where a bundle was made; `unchecked_limits` names it else.
+
+    Raises:
+        BadInputError: if the evaluation is of another artifact.
+    """
+    if not evidence.built:
+        status: Status = "not measured" if evidence.basis == "not measured" else "fail"
+        why = evidence.problem or evidence.basis_reason or "no reason was given"
+        return (Check("build", status, "not built", "built", why),)
+    return (*_check_quality(evidence), *_check_limits(target, evidence), *_check_objective(target, evidence))
+
+
+def combine(checks: tuple[Check, ...]) -> Status:
+    """Return the status of a variant: its worst check's, where a failure is worse than not knowing."""
+    order: tuple[Status, ...] = ("fail", "inconclusive", "not measured")
+    found = {check.status for check in checks}
+    return next((status for status in order if status in found), "pass")
+
+
+def unchecked_limits(target: Target, evidence: VariantEvidence) -> tuple[str, ...]:
+    """Name the target's limits that nothing was measured for and that do not block."""
+    unmade = target.limits.bundle_unzipped_mib is not None and evidence.bundle_unzipped_bytes is None
+    return ("bundle_unzipped_mib (no bundle was made)",) if unmade else ()
+
+
+def _check_quality(evidence: VariantEvidence) -> tuple[Check, ...]:
+    result = evidence.evaluation
+    if result is None:
+        why = evidence.problem or "no evaluation of this artifact was given"
+        return (Check("quality", "not measured", "not measured", "every slice", why),)
+    if result.subject != evidence.artifact_digest:
+        raise BadInputError(
+            f"variant {evidence.variant}: the evaluation is of artifact {result.subject[:12]}, "
+            f"not of {evidence.artifact_digest[:12]}; evaluate this one"
+        )
+    return tuple(check_slice(entry) for entry in result.slices)
+
+
+def _check_limits(target: Target, evidence: VariantEvidence) -> list[Check]:
+    limits, why = target.limits, _why_unmeasured(evidence)
+    real = evidence.basis in ("native", "proxy")
+    checks = []
+    if limits.p95_ms is not None:
+        checks.append(check_p95_ms(evidence.usable_p95_ms, limits.p95_ms, why))
+    if limits.cold_start_ms is not None:
+        checks.append(
+            check_cold_start_ms(evidence.cold_start_ms if real else None, limits.cold_start_ms, why)
+        )
+    if limits.peak_rss_mib is not None:
+        checks.append(check_peak_rss_mib(evidence.peak_rss_bytes if real else None, limits.peak_rss_mib, why))
+    if limits.artifact_mib is not None:
+        checks.append(check_artifact_mib(evidence.artifact_bytes, limits.artifact_mib))
+    if limits.bundle_unzipped_mib is not None and evidence.bundle_unzipped_bytes is not None:
+        checks.append(check_bundle_unzipped_mib(evidence.bundle_unzipped_bytes, limits.bundle_unzipped_mib))
+    return checks
+
+
+def _check_objective(target: Target, evidence: VariantEvidence) -> tuple[Check, ...]:
+    """Add a check only where the figure to choose by is missing and no limit says so already."""
+    if target.objective == "p95_ms" and target.limits.p95_ms is None and evidence.usable_p95_ms is None:
+        return (Check("objective", "not measured", "no p95_ms", "p95_ms", _why_unmeasured(evidence)),)
+    result = evidence.evaluation
+    if target.objective == "quality" and result is not None:
+        overall = next((entry for entry in result.slices if entry.name == "overall"), None)
+        if overall is None or overall.value is None:
+            why = "the evaluation has no row in a slice named overall"
+            return (Check("objective", "not measured", "no quality", "quality overall", why),)
+    return ()
+
+
+def _why_unmeasured(evidence: VariantEvidence) -> str:
+    if evidence.basis == "emulated":
+        return f"emulation gives answers, no times or memory: {evidence.basis_reason}".removesuffix(": ")
+    return evidence.problem or evidence.basis_reason

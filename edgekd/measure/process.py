@@ -1,0 +1,195 @@
+"""A measured process, seen from the process that directs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import edgekd
+from edgekd.errors import MeasurementError
+from edgekd.measure.plan import MeasurePlan
+from edgekd.measure.subject import Subject
+
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+)
+# Weights in huge pages, where the kernel offers them, cut the spread between processes by two thirds: the
+# run-to-run bias comes from where small pages happen to lie.
+HUGE_PAGES = "glibc.malloc.hugetlb=1"
+
+
+class Child:
+    """A fresh process for one subject: `start`, `run_block` as often as wanted, `finish`; always `kill`."""
+
+    def __init__(self, subject: Subject, log: Path) -> None:
+        self.subject = subject
+        self.timed_ns = 0
+        self.blocks = 0
+        self.is_full = False
+        self.answers: list[str] = []
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._buffer = b""
+        self._command = self._reply = self._lifeline = -1
+
+    def start(
+        self, plan: MeasurePlan, cores: Iterable[int], first: Path, inputs: Path, samples: Path, warmup: Path
+    ) -> None:
+        """Spawn the process on `cores`; wait until it has loaded, answered, warmed up and gone to sleep."""
+        command, self._command = os.pipe()
+        self._reply, reply = os.pipe()
+        lifeline, self._lifeline = os.pipe()
+        arguments = [
+            sys.executable,
+            "-P",
+            "-m",
+            "edgekd.measure.worker",
+            *map(str, (command, reply, lifeline)),
+        ]
+        times = [int(plan.warmup_seconds * 1e9), int(plan.seconds * 1e9)]
+        try:
+            with self._log.open("wb") as log, _pinned(cores):
+                spawned_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+                self._process = subprocess.Popen(
+                    [
+                        *arguments,
+                        *map(str, (spawned_ns, *times, first, inputs, samples, warmup)),
+                        self.subject.factory,
+                        *self.subject.args,
+                    ],
+                    env=child_environment(plan.threads),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=(command, reply, lifeline),
+                    process_group=0,
+                )
+        finally:
+            for end in (command, reply, lifeline):
+                os.close(end)
+        self._receive("loaded", "loading and answering the first input", plan.timeout_seconds)
+        self.answers = self._receive("ready", "warming up", plan.timeout_seconds)["answers"]
+
+    def run_block(self, budget_ns: int, timeout_seconds: float) -> None:
+        """Let the process run for `budget_ns`, at least one call, while this one sleeps."""
+        with suppress(BrokenPipeError):  # the death is met, and told, by the read that follows
+            os.write(self._command, b"%d %d\n" % (budget_ns, self.blocks))
+        reply = self._receive("block", "answering", budget_ns / 1e9 + timeout_seconds)
+        self.timed_ns += reply["ns"]
+        self.is_full = bool(reply["full"])
+        self.blocks += 1
+
+    def finish(self, timeout_seconds: float) -> dict[str, Any]:
+        """Ask for the process's report and wait for its end."""
+        with suppress(BrokenPipeError):
+            os.write(self._command, b"stop\n")
+        report = self._receive("done", "ending", timeout_seconds)
+        self.kill()
+        if not self._log.stat().st_size:
+            self._log.unlink()
+        return report
+
+    def kill(self) -> None:
+        """End the process with all it started, reap it and close the pipes; may be called twice."""
+        if self._process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+        for end in (self._command, self._reply, self._lifeline):
+            if end >= 0:
+                os.close(end)
+        self._command = self._reply = self._lifeline = -1
+
+    def _receive(self, stage: str, doing: str, timeout_seconds: float) -> dict[str, Any]:
+        """Sleep until the process says that it finished `stage`."""
+        poll = select.poll()
+        poll.register(self._reply, select.POLLIN)
+        deadline = time.monotonic() + timeout_seconds
+        while b"\n" not in self._buffer:
+            left_ms = (deadline - time.monotonic()) * 1000
+            if left_ms <= 0 or not poll.poll(left_ms):
+                raise MeasurementError(
+                    f"{self.subject.name}: no answer within {timeout_seconds:g} s while {doing}; "
+                    f"it was ended. Raise timeout_seconds if it is only slow{self._last_words()}"
+                )
+            received = os.read(self._reply, 1 << 16)
+            if not received:
+                raise MeasurementError(
+                    f"{self.subject.name}: {self._death()} while {doing}{self._last_words()}"
+                )
+            self._buffer += received
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        document: dict[str, Any] = json.loads(line)
+        if document.get("stage") != stage:
+            raise MeasurementError(
+                f"{self.subject.name}: expected {stage!r} from its process, got {line[:80]!r}"
+            )
+        return document
+
+    def _death(self) -> str:
+        assert self._process is not None
+        try:
+            code = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return "its process closed the connection"
+        if code < 0:
+            name = signal.Signals(-code).name
+            hint = " (out of memory?)" if name == "SIGKILL" else ""
+            return f"its process was killed by {name}{hint}"
+        return f"its process ended with exit code {code}"
+
+    def _last_words(self) -> str:
+        """Return the last line that the process wrote, as the end of a message."""
+        with self._log.open("rb") as log:
+            log.seek(max(0, self._log.stat().st_size - 4096))
+            lines = log.read().decode("utf-8", errors="replace").strip().splitlines()
+        return f": {lines[-1].strip()[:300]}" if lines else ""
+
+
+def child_environment(threads: int) -> dict[str, str]:
+    """Return the environment variables of every measured process.
+
+    Python's own variables are left out, but for where it finds modules, so that a shell's settings change no
+    result; the hash seed is fixed.
+    """
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("PYTHON", "COV_CORE", "COVERAGE")) or key == "PYTHONHOME"
+    }
+    root = str(Path(edgekd.__file__).resolve().parent.parent)
+    paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return {
+        **kept,
+        **dict.fromkeys(_THREAD_VARIABLES, str(threads)),
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
+        "PYTHONHASHSEED": "0",
+        "GLIBC_TUNABLES": HUGE_PAGES,
+    }
+
+
+@contextmanager
+def _pinned(cores: Iterable[int]) -> Iterator[None]:
+    """Pin this thread, so that a process started meanwhile is pinned from its first instruction."""
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, own)

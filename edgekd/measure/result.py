@@ -1,0 +1,160 @@
+"""The result of a measurement: what was measured, and figures derived from its raw samples on reading."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgekd.errors import BadInputError
+from edgekd.measure.environment import Environment
+from edgekd.measure.plan import MeasurePlan
+from edgekd.measure.process_bench import Conditions, ProcessBench, SubjectBench
+from edgekd.measure.samples import Samples, read_samples, weighted_quantile
+from edgekd.stats.interval import Interval
+from edgekd.stats.percentiles import (
+    PerProcess,
+    log_t_half_width,
+    log_t_interval,
+    min_samples,
+    order_statistic_interval,
+)
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """Subjects measured side by side.
+
+    Percentiles are in nanoseconds. The process is the sampling unit of every interval.
+
+    Attributes:
+        overhead_ns: what the clock itself adds to every sample (median over processes); it is not subtracted.
+        loop_ns: whole cost of taking a sample, in time that is not in it for the larger part.
+        inputs_sha256: digest of the texts, in order.
+        flags: what makes the figures doubtful, each with what to do about it.
+        folder: where the raw samples lie; not part of the stored result.
+    """
+
+    environment: Environment
+    plan: MeasurePlan
+    overhead_ns: float
+    loop_ns: float
+    inputs_sha256: str
+    inputs: int
+    subjects: tuple[SubjectBench, ...]
+    conditions: tuple[Conditions, ...]
+    flags: tuple[str, ...]
+    folder: Path
+
+    def subject(self, name: str) -> SubjectBench:
+        """Return one subject's processes by name."""
+        for subject in self.subjects:
+            if subject.name == name:
+                return subject
+        names = [subject.name for subject in self.subjects]
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise BadInputError(f"no subject {name!r} was measured{hint}; measured: {', '.join(names)}")
+
+    def samples(self, name: str) -> tuple[Samples, ...]:
+        """Read a subject's timed calls, one entry per process."""
+        return tuple(self._read(process) for process in self.subject(name).processes)
+
+    def process_percentiles(self, name: str, q: float) -> PerProcess:
+        """Return percentile `q` in ns of each process apart."""
+        return np.array([np.quantile(samples.ns, q) for samples in self.samples(name)])
+
+    def percentile(self, name: str, q: float) -> Interval | None:
+        """Estimate percentile `q` (a fraction) in ns.
+
+        The estimate is the percentile of all samples pooled, never a mean of percentiles. The half-width is
+        Student's t over the logarithms of the processes' own percentiles, because what differs between
+        processes does not average out within one (Kalibera and Jones, ISMM 2013); the interval is then
+        widened to hold the order-statistic interval of the pooled samples (Conover, section 3.2), which
+        guards against few processes that agree by chance.
+
+        Returns:
+            None with fewer samples than MLPerf LoadGen's rule asks for (p95: 130, p99: 662, p99.9: 6,636), or
+            fewer than two processes.
+        """
+        samples = self.samples(name)
+        pooled = np.concatenate([part.ns for part in samples])
+        if len(samples) < 2 or len(pooled) < min_samples(q):
+            return None
+        confidence = self.plan.confidence
+        half = log_t_half_width(np.log(self.process_percentiles(name, q)), confidence)
+        within = order_statistic_interval(pooled, q, confidence)
+        if not np.isfinite([within.low, within.high]).all():
+            return None
+        return Interval(
+            estimate=within.estimate,
+            low=min(within.low, within.estimate * float(np.exp(-half))),
+            high=max(within.high, within.estimate * float(np.exp(half))),
+            confidence=confidence,
+        )
+
+    def ratio(self, name: str, reference: str, q: float = 0.5) -> Interval | None:
+        """Estimate how many times the reference's percentile `q` a subject's is; above 1 is slower.
+
+        In each round both are compared on the inputs that both answered, every input weighing the same; the
+        interval is Student's t over the rounds' log ratios, the estimate their geometric mean.
+
+        Returns:
+            None where `percentile` of either is.
+        """
+        ratios = []
+        counts = np.zeros(2, dtype=np.int64)
+        for ours, theirs in zip(self.samples(name), self.samples(reference), strict=True):
+            ours_shared = ours.of_inputs(np.isin(ours.inputs, theirs.inputs))
+            theirs_shared = theirs.of_inputs(np.isin(theirs.inputs, ours.inputs))
+            ratios.append(weighted_quantile(ours_shared, q) / weighted_quantile(theirs_shared, q))
+            counts += len(ours_shared), len(theirs_shared)
+        if len(ratios) < 2 or counts.min() < min_samples(q):
+            return None
+        return log_t_interval(np.array(ratios), self.plan.confidence)
+
+    def cold_start_ms(self, name: str) -> Interval | None:
+        """Estimate the median over processes of the time from spawning to the first answer, in ms.
+
+        From order statistics with six processes or more (at confidence 0.95), else from t on logarithms.
+        """
+        totals = np.array([process.cold_start.total_ns / 1e6 for process in self.subject(name).processes])
+        if len(totals) < 2:
+            return None
+        by_order = order_statistic_interval(totals, 0.5, self.plan.confidence)
+        if np.isfinite([by_order.low, by_order.high]).all():
+            return by_order
+        by_logs, median = log_t_interval(totals, self.plan.confidence), by_order.estimate
+        low, high = min(by_logs.low, median), max(by_logs.high, median)
+        return Interval(median, low, high, self.plan.confidence)
+
+    def peak_rss_bytes(self, name: str) -> int:
+        """Return the largest peak of resident memory of any process, its interpreter included."""
+        return max(process.memory.peak_rss_bytes for process in self.subject(name).processes)
+
+    def answers_sha256(self, name: str) -> str | None:
+        """Return the digest of the first answers, or None where processes of the subject disagreed."""
+        digests = {process.answers_sha256 for process in self.subject(name).processes}
+        return digests.pop() if len(digests) == 1 else None
+
+    def with_flags(self, flags: tuple[str, ...]) -> BenchResult:
+        """Return the same result with other flags."""
+        return dataclasses.replace(self, flags=flags)
+
+    def _read(self, process: ProcessBench) -> Samples:
+        path = self.folder / process.samples
+        try:
+            version = path.stat().st_mtime_ns
+        except OSError as error:
+            raise BadInputError(f"{path}: samples are missing; measure again") from error
+        return _read_cached(path, version)
+
+
+@functools.lru_cache(maxsize=128)
+def _read_cached(path: Path, version: int) -> Samples:
+    """Read samples once for each state of their file (`version` is its modification time)."""
+    return read_samples(path)

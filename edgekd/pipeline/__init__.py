@@ -1,0 +1,1 @@
+"""The order of stages, from teacher to promoted variants."""

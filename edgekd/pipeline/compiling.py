@@ -1,0 +1,172 @@
+"""Stages that compile: ONNX graph with its parity proof, then one artifact a build."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgekd.compile import Artifact, compile_graph, open_artifact
+from edgekd.compile.compile import VERSION as COMPILER
+from edgekd.config import Build, Hardware, Target
+from edgekd.data.taskdata import TaskData
+from edgekd.errors import ParityError
+from edgekd.evaluate.calibration import fit_temperature
+from edgekd.export.graph import Graph, open_graph
+from edgekd.pipeline.context import Context, library_versions
+from edgekd.pipeline.staging import run_stage
+from edgekd.plugins import load_plugin
+from edgekd.progress import Progress
+from edgekd.store import Stage, digest_file, digest_json, write_atomic
+
+_PARITY_TEXTS = 300
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A student built one way: its artifact, or why there is none."""
+
+    name: str
+    student: str
+    build: Build
+    artifact: Artifact | None
+    problem: str = ""
+
+
+def export_stage(context: Context, data: TaskData, source: Stage, model: str) -> Graph:
+    """Export a student, or with `model` "teacher" the teacher; parity is proven on validation texts."""
+    texts = data.split("validation").texts[:_PARITY_TEXTS]
+    reads = {
+        "weights": source.digest,
+        "texts": len(texts),
+        "rows": data.split("validation").digest,
+        "libraries": library_versions("torch", "transformers", "onnx", "onnxscript", "onnxruntime"),
+    }
+
+    def build(folder: Path, progress: Progress) -> None:
+        _export(source, model, texts, folder)
+
+    stage = run_stage(context, f"export/{model}", 1, reads, build)
+    notes = json.loads((stage.path / "graph.json").read_text(encoding="utf-8"))
+    return open_graph(
+        stage.path / "student.onnx",
+        stage.path / "tokenizer.json",
+        student=model,
+        kind=notes["kind"],
+        labels=tuple(notes["labels"]),
+        max_tokens=notes["max_tokens"],
+    )
+
+
+def _export(source: Stage, model: str, texts: list[str], folder: Path) -> None:
+    import onnxruntime
+    import torch
+
+    from edgekd.distill.student import load_module, open_student
+    from edgekd.distill.teacher import load_teacher, open_teacher
+    from edgekd.distill.tokens import open_tokenizer
+    from edgekd.export import export_graph, prove_parity
+    from edgekd.export.graph import INPUT
+
+    module: torch.nn.Module
+    if model == "teacher":
+        teacher = open_teacher(source.path, source.digest)
+        kind, labels, limit, module = "transformer", teacher.labels, teacher.max_tokens, load_teacher(teacher)
+    else:
+        student = open_student(source.path, source.digest)
+        kind, labels, limit, module = student.kind, student.labels, student.max_tokens, load_module(student)
+    tokenizer_json = (source.path / "tokenizer.json").read_text(encoding="utf-8")
+    write_atomic(folder / "tokenizer.json", tokenizer_json)
+    path = folder / "student.onnx"
+    export_graph(
+        module,
+        folder / "tokenizer.json",
+        path,
+        student=model,
+        kind="static" if kind == "static" else "transformer",
+        labels=labels,
+        max_tokens=limit,
+    )
+    tokenizer = open_tokenizer(folder / "tokenizer.json", limit)
+    rows = [tokenizer.encode(text).ids or [0] for text in texts]
+    longest = [token for row in rows for token in row] * (1 + limit // max(1, len(rows)))
+    rows += [longest[:length] for length in {1, 2, 3, limit // 2, limit}]
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+    def in_torch(ids: Sequence[int]) -> npt.NDArray[np.float32]:
+        with torch.inference_mode():
+            return np.asarray(module(torch.tensor([list(ids)])).numpy()[0])
+
+    def in_onnx(ids: Sequence[int]) -> npt.NDArray[np.float32]:
+        return np.asarray(session.run(None, {INPUT: np.array([ids], np.int64)})[0][0])
+
+    parity = prove_parity(in_torch, in_onnx, rows, [*texts, *["made of many texts"] * (len(rows) - len(texts))])
+    notes = {"kind": kind, "labels": labels, "max_tokens": limit}
+    write_atomic(folder / "graph.json", json.dumps(notes, indent=1))
+    found = {"texts": parity.texts, "worst_logit_difference": parity.worst}
+    write_atomic(folder / "logs" / "parity.json", json.dumps(found, indent=1))
+
+
+def compile_stage(
+    context: Context, data: TaskData, graph: Graph, build: Build, hardware: Hardware, origin: dict[str, str]
+) -> Variant:
+    """Compile a graph for one build; a build that fails its parity proof is a variant without artifact."""
+    recipe = load_plugin("recipes", build.recipe)
+    runtime = load_plugin("runtimes", build.runtime)
+    calibration = data.split("calibration")
+    reads = {
+        "graph": graph.digest,
+        "compiler": COMPILER,
+        "recipe": [build.recipe, recipe.VERSION],
+        "runtime": build.runtime,
+        "serving": _serving_code(),
+        "isa": list(hardware.isa),
+        "rows": calibration.digest,
+        "origin": origin,
+        "libraries": library_versions(*recipe.LIBRARIES, *runtime.LIBRARIES, "numpy", "tokenizers"),
+    }
+    name = f"{graph.student}.{build.runtime}.{build.recipe}"
+
+    def make(folder: Path, progress: Progress) -> None:
+        artifact = compile_graph(
+            graph,
+            build,
+            hardware,
+            calibration_texts=calibration.texts,
+            fit_temperature=lambda logits: fit_temperature(logits, calibration.classes),
+            provenance=origin,
+            folder=folder / "artifact",
+            task=context.project.task,
+        )
+        assert artifact.parity is not None
+        notes = {"mean_error_share": artifact.parity.mean_error_share, "agreeing": artifact.parity.agreeing}
+        write_atomic(folder / "logs" / "parity.json", json.dumps(notes, indent=1))
+
+    try:
+        stage = run_stage(context, f"compile/{name}", 1, reads, make)
+    except ParityError as error:
+        return Variant(name, graph.student, build, None, str(error))
+    return Variant(name, graph.student, build, open_artifact(stage.path / "artifact"))
+
+
+def _serving_code() -> str:
+    """Digest of the loader's source, which travels in every artifact."""
+    import edgekd.serving
+
+    folder = Path(edgekd.serving.__file__).parent
+    return digest_json({str(f.relative_to(folder)): digest_file(f) for f in sorted(folder.rglob("*.py"))})
+
+
+def compile_target(
+    context: Context, data: TaskData, graphs: dict[str, Graph], target: Target, origins: dict[str, dict[str, str]]
+) -> tuple[Variant, ...]:
+    """Compile every student with every build of a target."""
+    return tuple(
+        compile_stage(context, data, graph, build, target.hardware, origins[name])
+        for name, graph in graphs.items()
+        for build in target.builds
+    )

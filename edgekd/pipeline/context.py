@@ -1,0 +1,91 @@
+"""What every stage of one run shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from edgekd.config import EncoderModel, Project, StaticModel, Target, TransformerModel, load_model, load_target
+from edgekd.errors import ConfigError
+from edgekd.progress import Progress
+from edgekd.store import Store, digest_json
+
+
+@dataclass(frozen=True)
+class Context:
+    """One project as it is run; `folder` is where its file lies."""
+
+    project: Project
+    folder: Path
+    show_progress: Callable[[str], AbstractContextManager[Progress]]
+    note: Callable[[str], None]
+
+    @cached_property
+    def workspace(self) -> Path:
+        """Folder of the stage cache, the runs and the registry."""
+        return (self.folder / self.project.workspace).resolve()
+
+    @cached_property
+    def store(self) -> Store:
+        """The stage cache."""
+        return Store(self.workspace / "store")
+
+    @cached_property
+    def registry(self) -> Path:
+        """Folder of promoted artifacts and the ledger."""
+        return self.workspace / "registry"
+
+    @cached_property
+    def run_folder(self) -> Path:
+        """Folder of this run: the project's name and the digest of its resolved settings."""
+        settings = {
+            "project": self.project.model_dump(mode="json", exclude={"workspace"}),
+            "models": [m.model_dump(mode="json") for m in self.students],
+            "targets": [t.model_dump(mode="json") for t in self.targets],
+        }
+        return self.workspace / "runs" / f"{self.project.name}-{digest_json(settings)[:8]}"
+
+    @cached_property
+    def targets(self) -> tuple[Target, ...]:
+        """The target files, in the project's order."""
+        return tuple(load_target(name, self.folder) for name in self.project.targets)
+
+    @cached_property
+    def students(self) -> tuple[TransformerModel | StaticModel, ...]:
+        """The student files with the project's own training put in."""
+        models = []
+        for entry in self.project.students:
+            model = load_model(entry.model, self.folder)
+            if isinstance(model, EncoderModel):
+                raise ConfigError(f"students: '{entry.model}' is a teacher; name a transformer or static shape")
+            models.append(model.model_copy(update={"training": entry.training}) if entry.training else model)
+        return tuple(models)
+
+    @cached_property
+    def teacher(self) -> EncoderModel:
+        """The teacher file, or one made for a folder or hub name."""
+        setting = self.project.teacher
+        if ":" in setting.model or (self.folder / setting.model / "config.json").is_file():
+            name = setting.model.rstrip("/").rsplit("/", 1)[-1].lower()
+            model = EncoderModel(kind="encoder", name=name, weights=setting.model)
+        else:
+            found = load_model(setting.model, self.folder)
+            if not isinstance(found, EncoderModel):
+                raise ConfigError(f"teacher.model: '{setting.model}' is a student shape; name an encoder")
+            model = found
+        return model.model_copy(update={"training": setting.training}) if setting.training else model
+
+
+def library_versions(*names: str) -> dict[str, str]:
+    """Versions of installed libraries, without importing them; absent ones are left out."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

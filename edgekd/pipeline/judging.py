@@ -1,0 +1,262 @@
+"""Stages that judge: answers on the test split, latency and memory, quality per slice, the gate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgekd.compile import Artifact, open_artifact
+from edgekd.config import Target
+from edgekd.data.slices import slice_masks
+from edgekd.data.taskdata import TaskData
+from edgekd.errors import ArtifactError
+from edgekd.evaluate.judge import evaluate, paired_drop
+from edgekd.evaluate.predictions import Predictions, load_predictions, save_predictions
+from edgekd.evaluate.result import Drop, EvalResult
+from edgekd.gate.evidence import VariantEvidence
+from edgekd.gate.promotion import current
+from edgekd.gate.verdict import GateVerdict, judge_target
+from edgekd.measure.basis import find_basis
+from edgekd.measure.bench_file import load_bench
+from edgekd.measure.environment import read_environment
+from edgekd.measure.plan import MeasurePlan
+from edgekd.measure.result import BenchResult
+from edgekd.measure.session import measure_subjects
+from edgekd.measure.subject import Subject
+from edgekd.pipeline.compiling import Variant
+from edgekd.pipeline.context import Context, library_versions
+from edgekd.pipeline.staging import run_stage
+from edgekd.progress import Progress
+from edgekd.serving import load
+from edgekd.stats.interval import Interval
+from edgekd.store import Stage, digest_json
+
+TEACHER, TEACHER_ONNX = "teacher.pytorch-eager", "teacher.onnxruntime.fp32"
+_FILE = "logits.npy"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One interleaved measurement: its result, its files, and each artifact's name in it by digest."""
+
+    result: BenchResult
+    stage: Stage
+    names: dict[str, str]
+
+    def ratio(self, one: str, other: str, q: float = 0.95) -> Interval:
+        """Ratio of two artifacts' percentiles; without bounds where it cannot be told."""
+        found = self.result.ratio(self.names[one], self.names[other], q)
+        return found or Interval(1.0, 0.0, math.inf, self.result.plan.confidence)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A target's evidence and verdict."""
+
+    target: Target
+    variants: tuple[Variant, ...]
+    evidence: tuple[VariantEvidence, ...]
+    verdict: GateVerdict
+
+
+def answer_stage(context: Context, test: TaskData, artifact: Artifact) -> Predictions:
+    """Answer every test row through the artifact's own loader."""
+    reads = {
+        "artifact": artifact.digest,
+        "rows": test.digest,
+        "libraries": library_versions("onnxruntime", "openvino", "tokenizers", "numpy"),
+        "machine": read_environment(1).cpu,
+    }
+
+    def build(folder: Path, progress: Progress) -> None:
+        logits = load(artifact.path).logits(test.texts)
+        save_predictions(Predictions(artifact.digest, logits), test.ids, folder / _FILE)
+
+    name = f"answer/{artifact.student}.{artifact.runtime}.{artifact.recipe}"
+    return load_predictions(run_stage(context, name, 1, reads, build).path / _FILE, test.ids)
+
+
+def reference_stage(context: Context, test: TaskData, source: Stage, model: str) -> Predictions:
+    """Answer every test row with a student, or the teacher, in PyTorch float32."""
+    reads = {
+        "weights": source.digest,
+        "rows": test.digest,
+        "threads": context.project.threads,
+        "libraries": library_versions("torch", "transformers", "tokenizers"),
+    }
+
+    def build(folder: Path, progress: Progress) -> None:
+        from edgekd.distill.reference import reference_logits
+        from edgekd.distill.student import load_module, open_student
+        from edgekd.distill.teacher import load_teacher, open_teacher
+        from edgekd.distill.tokens import open_tokenizer, tokenize
+
+        if model == "teacher":
+            teacher = open_teacher(source.path, source.digest)
+            module, limit = load_teacher(teacher), teacher.max_tokens
+        else:
+            student = open_student(source.path, source.digest)
+            module, limit = load_module(student), student.max_tokens
+        tokens = tokenize(open_tokenizer(source.path / "tokenizer.json", limit), test.texts)
+        threads = context.project.threads
+        logits = reference_logits(module, tokens, threads=threads, on_progress=progress)
+        save_predictions(Predictions(source.digest, logits), test.ids, folder / _FILE)
+
+    return load_predictions(run_stage(context, f"reference/{model}", 1, reads, build).path / _FILE, test.ids)
+
+
+def baseline_stage(context: Context, data: TaskData) -> npt.NDArray[np.int64]:
+    """Answer every test row with a linear bag of words."""
+    parts = [data.split(name).digest for name in ("train", "validation", "test")]
+    reads = {"rows": parts, "libraries": library_versions("scikit-learn")}
+
+    def build(folder: Path, progress: Progress) -> None:
+        from edgekd.distill.baseline import bag_of_words_answers
+
+        np.save(folder / "answers.npy", bag_of_words_answers(data), allow_pickle=False)
+
+    stage = run_stage(context, "baseline", 1, reads, build)
+    answers: npt.NDArray[np.int64] = np.load(stage.path / "answers.npy", allow_pickle=False)
+    return answers
+
+
+def bench_stage(
+    context: Context, data: TaskData, teacher: Stage, teacher_onnx: Artifact, artifacts: Sequence[Artifact], threads: int
+) -> Bench:
+    """Measure the teacher and every artifact that shares a thread count, in one interleaved run."""
+    unique = {artifact.digest: artifact for artifact in artifacts}
+    names = {
+        digest: f"{a.student}.{a.runtime}.{a.recipe}@{digest[:8]}" for digest, a in sorted(unique.items())
+    }
+    texts = _spread(data.split("validation"), context.project.measure.inputs)
+    setting = context.project.measure
+    plan = MeasurePlan(rounds=setting.rounds, seconds=setting.seconds, threads=threads)
+    reads = {
+        "teacher": [teacher.digest, teacher_onnx.digest],
+        "artifacts": sorted(unique),
+        "texts": digest_json(texts),
+        "plan": [plan.rounds, plan.seconds, plan.threads],
+        "environment": read_environment(threads).fingerprint,
+    }
+    of = "edgekd.serving.subject:open_subject"
+    subjects = [
+        Subject(TEACHER, "edgekd.distill.eager:open_eager", (str(teacher.path), str(threads))),
+        Subject(TEACHER_ONNX, of, (str(teacher_onnx.path), str(threads))),
+        *(Subject(names[d], of, (str(a.path), str(threads))) for d, a in sorted(unique.items())),
+    ]
+
+    def build(folder: Path, progress: Progress) -> None:
+        measure_subjects(subjects, texts, folder, plan, progress)
+
+    stage = run_stage(context, f"bench/{threads}-threads", 1, reads, build)
+    return Bench(load_bench(stage.path), stage, {**names, teacher_onnx.digest: TEACHER_ONNX})
+
+
+def _spread(rows: TaskData, count: int) -> list[str]:
+    texts = rows.texts
+    step = max(1, len(texts) // count)
+    return texts[::step][:count]
+
+
+def find_incumbent(context: Context, data: TaskData, target: Target) -> Artifact | None:
+    """Open what is promoted for a target now, if it answers the same task."""
+    found = current(context.registry, context.project.name, target.name)
+    if found is None:
+        return None
+    try:
+        artifact = open_artifact(found[1])
+    except ArtifactError as error:
+        context.note(f"{target.name}: the promoted artifact is damaged and is left out: {error}")
+        return None
+    if tuple(artifact.manifest["labels"]) != data.labels:
+        context.note(f"{target.name}: the promoted artifact knows other labels and is left out")
+        return None
+    return artifact
+
+
+def judge(
+    context: Context,
+    test: TaskData,
+    target: Target,
+    variants: tuple[Variant, ...],
+    incumbent: Artifact | None,
+    references: dict[str, Predictions],
+    bench: Bench,
+) -> Judged:
+    """Judge a target's variants, and its incumbent among them, on the test split."""
+    everyone = variants
+    if incumbent is not None and incumbent.digest not in {v.artifact.digest for v in variants if v.artifact}:
+        build = target.builds[0].model_copy(update={"runtime": incumbent.runtime, "recipe": incumbent.recipe})
+        everyone = (*variants, Variant(f"incumbent.{incumbent.digest[:8]}", incumbent.student, build, incumbent))
+    masks = slice_masks(test, context.project.slices)
+    answers = {v.artifact.digest: answer_stage(context, test, v.artifact) for v in everyone if v.artifact}
+    evidence = tuple(_evidence(context, test, target, v, answers, references, masks, bench) for v in everyone)
+
+    def quality_drop(reference: str, candidate: str) -> Drop:
+        rows, truth = masks["overall"], test.classes
+        hits = [(answers[d].labels == truth)[rows] for d in (reference, candidate)]
+        return paired_drop("other", hits[0], hits[1])
+
+    held = None if incumbent is None else incumbent.digest
+    return Judged(target, everyone, evidence, judge_target(target, evidence, held, bench.ratio, quality_drop))
+
+
+def _evidence(
+    context: Context,
+    test: TaskData,
+    target: Target,
+    variant: Variant,
+    answers: dict[str, Predictions],
+    references: dict[str, Predictions],
+    masks: dict[str, npt.NDArray[np.bool_]],
+    bench: Bench,
+) -> VariantEvidence:
+    basis, reason = find_basis(target.hardware, bench.result.environment)
+    artifact = variant.artifact
+    if artifact is None:
+        return VariantEvidence(
+            variant.name, variant.student, variant.build.runtime, variant.build.recipe, "", 0,
+            None, None, None, None, basis, reason, None, built=False, problem=variant.problem,
+        )  # fmt: skip
+    compared = {"teacher": references["teacher"]}
+    if variant.student in references:
+        compared["fp32"] = references[variant.student]
+    name = bench.names[artifact.digest]
+    evaluation: EvalResult = evaluate(
+        answers[artifact.digest],
+        compared,
+        test.classes,
+        test.labels,
+        context.project.slices,
+        masks,
+        temperature=load(artifact.path, verify=False).calibration.temperature,
+    )
+    return VariantEvidence(
+        variant=variant.name,
+        student=variant.student,
+        runtime=variant.build.runtime,
+        recipe=variant.build.recipe,
+        artifact_digest=artifact.digest,
+        artifact_bytes=artifact.size_bytes,
+        p50_ms=in_ms(bench.result.percentile(name, 0.5)),
+        p95_ms=in_ms(bench.result.percentile(name, 0.95)),
+        cold_start_ms=bench.result.cold_start_ms(name),
+        peak_rss_bytes=bench.result.peak_rss_bytes(name),
+        basis=basis,
+        basis_reason=reason,
+        evaluation=evaluation,
+        built=True,
+    )
+
+
+def in_ms(nanoseconds: Interval | None) -> Interval | None:
+    """Convert an interval of nanoseconds to milliseconds."""
+    if nanoseconds is None:
+        return None
+    low, high = nanoseconds.low / 1e6, nanoseconds.high / 1e6
+    return Interval(nanoseconds.estimate / 1e6, low, high, nanoseconds.confidence)

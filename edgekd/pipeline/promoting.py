@@ -1,0 +1,56 @@
+"""Write the verdicts and their evidence, and promote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgekd.compile import open_artifact
+from edgekd.data.taskdata import TaskData
+from edgekd.gate.ledger import Provenance
+from edgekd.gate.promotion import promote, record_no_promotion, settle
+from edgekd.pipeline.context import Context
+from edgekd.pipeline.judging import Bench, Judged
+from edgekd.pipeline.rundir import digest_evidence, place_files, write_record
+
+
+def write_evidence(context: Context, judged: Judged, bench: Bench) -> dict[str, str]:
+    """Put a target's artifacts, evidence and verdict into the run directory; return the digests."""
+    folder, target = context.run_folder, judged.target.name
+    artifacts = folder / "artifacts" / target
+    evidence = folder / "evidence" / target
+    bench_folder = folder / "evidence" / bench.stage.name
+    place_files(bench.stage.path, bench_folder)
+    kept = set()
+    records = []
+    for variant, found in zip(judged.variants, judged.evidence, strict=True):
+        if variant.artifact is not None:
+            place_files(variant.artifact.path, artifacts / variant.name)
+            kept.add(variant.name)
+        records.append(evidence / f"{variant.name}.json")
+        write_record(records[-1], found)
+    for path in artifacts.glob("*"):
+        if path.name not in kept:
+            place_files(folder / "none", path)
+            path.rmdir()
+    verdict = folder / "verdicts" / f"{target}.json"
+    write_record(verdict, judged.verdict)
+    return digest_evidence(context, [bench_folder], [*records, verdict])
+
+
+def promote_target(context: Context, data: TaskData, judged: Judged, bench: Bench, evidence: dict[str, str]) -> None:
+    """Promote the chosen variant, or write down that there is none."""
+    project, target = context.project.name, judged.target.name
+    provenance = Provenance(evidence, data.digest, context.project.seed, bench.result.environment.fingerprint)
+    digest = judged.verdict.promoted_digest
+    if digest is None:
+        settle(context.registry, project, target)
+        record_no_promotion(context.registry, project, judged.verdict, provenance)
+        return
+    chosen = next(v.artifact for v in judged.variants if v.artifact and v.artifact.digest == digest)
+    promote(
+        context.registry, project, target, chosen.path, digest, judged.verdict, provenance, _digest_artifact
+    )
+
+
+def _digest_artifact(folder: Path) -> str:
+    return open_artifact(folder).digest

@@ -1,0 +1,154 @@
+"""The order of stages. This is the one file that knows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from edgekd.config import Target
+from edgekd.data.slices import slice_masks
+from edgekd.data.taskdata import TaskData
+from edgekd.errors import ConfigError, MissingRuntimeError, unknown_name
+from edgekd.measure.basis import find_basis
+from edgekd.measure.environment import read_environment
+from edgekd.pipeline.compiling import Variant, compile_stage, compile_target, export_stage
+from edgekd.pipeline.context import Context
+from edgekd.pipeline.judging import (
+    Bench,
+    Judged,
+    baseline_stage,
+    bench_stage,
+    find_incumbent,
+    judge,
+    reference_stage,
+)
+from edgekd.pipeline.learning import distil_stage, label_stage, load_stage, teacher_stage
+from edgekd.pipeline.promoting import promote_target, write_evidence
+from edgekd.pipeline.rundir import place_files, write_config
+from edgekd.pipeline.view import build_report
+from edgekd.plugins import list_plugins, load_plugin
+from edgekd.report.view import RunReport
+from edgekd.store import Stage, locked
+
+STEPS = ("label", "distill", "compile", "bench", "evaluate", "gate", "promote", "report")
+
+
+@dataclass
+class Results:
+    """What a run has so far; a run that stops early leaves the later ones empty."""
+
+    data: TaskData
+    teacher: Stage
+    students: dict[str, Stage] = field(default_factory=dict)
+    variants: dict[str, tuple[Variant, ...]] = field(default_factory=dict)
+    benches: dict[int, Bench] = field(default_factory=dict)
+    judged: dict[str, Judged] = field(default_factory=dict)
+    report: RunReport | None = None
+
+
+def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Results:
+    """Run the stages up to `until`, one of STEPS; `only` names targets that must be measurable.
+
+    Raises:
+        EdgekdError: with its exit code; what had finished stays in the cache.
+    """
+    here = read_environment(1)
+    targets = _choose_targets(context, only)
+    measurable = [t for t in targets if find_basis(t.hardware, here)[0] != "not measured"]
+    _refuse_unmeasurable(targets, measurable, only)
+    for target in measurable:
+        for build in target.builds:
+            load_plugin("recipes", build.recipe)
+            if build.runtime not in list_plugins("runtimes"):
+                known = list_plugins("runtimes")
+                raise ConfigError(f"target {target.name}: {unknown_name('runtime', build.runtime, known)}")
+    step = STEPS.index(until)
+    _ = context.students, context.teacher  # read the files before anything costs time
+    data = load_stage(context)
+    test = data.split("test")
+    slice_masks(test, context.project.slices)
+
+    results = Results(data, teacher_stage(context, data))
+    labels = label_stage(context, data, results.teacher)
+    if step >= STEPS.index("distill"):
+        for model in context.students:
+            results.students[model.name] = distil_stage(context, data, results.teacher, labels, model)
+    if step >= STEPS.index("compile"):
+        graphs = {name: export_stage(context, data, s, name) for name, s in results.students.items()}
+        origins = {name: _origin(data, results.teacher, s) for name, s in results.students.items()}
+        for target in measurable:
+            results.variants[target.name] = compile_target(context, data, graphs, target, origins)
+    if step >= STEPS.index("bench"):
+        _bench(context, results, measurable)
+    if step >= STEPS.index("evaluate"):
+        references = {"teacher": reference_stage(context, test, results.teacher, "teacher")}
+        for name, student in results.students.items():
+            references[name] = reference_stage(context, test, student, name)
+        for target in measurable:
+            variants, bench = results.variants[target.name], results.benches[target.threads]
+            incumbent = find_incumbent(context, data, target)
+            results.judged[target.name] = judge(
+                context, test, target, variants, incumbent, references, bench
+            )
+        baseline = baseline_stage(context, data)
+        results.report = build_report(
+            context, data, results.teacher, results.students, targets, results.judged, results.benches,
+            references["teacher"], baseline, command,
+        )  # fmt: skip
+    with locked(context.workspace / "locks" / context.run_folder.name):
+        _write(context, results, step)
+    return results
+
+
+def _write(context: Context, results: Results, step: int) -> None:
+    write_config(context)
+    folder = context.run_folder
+    for name, stage in {"teacher": results.teacher, **results.students}.items():
+        place_files(stage.path / "logs", folder / "logs" / name)
+        if name != "teacher":
+            place_files(stage.path, folder / "students" / name)
+    for judged in results.judged.values():
+        bench = results.benches[judged.target.threads]
+        evidence = write_evidence(context, judged, bench)
+        if step >= STEPS.index("promote"):
+            promote_target(context, results.data, judged, bench, evidence)
+    if results.report is not None and step >= STEPS.index("report"):
+        from edgekd.report.write import write_report
+
+        write_report(results.report, folder)
+
+
+def _bench(context: Context, results: Results, measurable: list[Target]) -> None:
+    graph = export_stage(context, results.data, results.teacher, "teacher")
+    for threads in sorted({target.threads for target in measurable}):
+        group = [target for target in measurable if target.threads == threads]
+        build = group[0].builds[0].model_copy(update={"runtime": "onnxruntime", "recipe": "fp32"})
+        hardware = group[0].hardware.model_copy(update={"isa": ()})
+        origin = _origin(results.data, results.teacher, results.teacher)
+        reference = compile_stage(context, results.data, graph, build, hardware, origin).artifact
+        assert reference is not None, "the exported teacher's parity was proven"
+        artifacts = [v.artifact for t in group for v in results.variants[t.name] if v.artifact]
+        held = [find_incumbent(context, results.data, target) for target in group]
+        artifacts += [artifact for artifact in held if artifact is not None]
+        results.benches[threads] = bench_stage(
+            context, results.data, results.teacher, reference, artifacts, threads
+        )
+
+
+def _choose_targets(context: Context, only: tuple[str, ...]) -> tuple[Target, ...]:
+    names = [target.name for target in context.targets]
+    for name in only:
+        if name not in names:
+            raise ConfigError(unknown_name("target", name, names))
+    return tuple(t for t in context.targets if not only or t.name in only)
+
+
+def _refuse_unmeasurable(targets: tuple[Target, ...], measurable: list[Target], only: tuple[str, ...]) -> None:
+    here = read_environment(1)
+    for target in targets:
+        if target.name in only and target not in measurable:
+            reason = find_basis(target.hardware, here)[1]
+            raise MissingRuntimeError(f"target {target.name}: cannot be measured here: {reason}")
+
+
+def _origin(data: TaskData, teacher: Stage, student: Stage) -> dict[str, str]:
+    return {"data": data.digest, "teacher": teacher.digest, "student": student.digest}

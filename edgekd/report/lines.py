@@ -1,0 +1,50 @@
+"""One line a target: what the command line prints last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgekd.report.printing import ABSENT, one_line, print_bytes, print_ms, print_points, range_ms, verdict
+from edgekd.report.view import TargetReport
+
+
+def target_line(target: TargetReport) -> str:
+    """Print one target: its variant's figures and what became of it."""
+    return target_lines((target,))[0]
+
+
+def target_lines(targets: Sequence[TargetReport]) -> list[str]:
+    """Print targets, one line each, with their columns under one another.
+
+    A target without a promoted variant has no figures: its reason follows its name.
+    """
+    names = [f"{one_line(target.name)}:" for target in targets]
+    figures = [_figures(target) for target in targets]
+    widths = [max(map(len, column)) for column in zip(*filter(None, figures), strict=True)]
+    first = max(map(len, names), default=0)
+    lines = []
+    for name, row, target in zip(names, figures, targets, strict=True):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        lines.append(f"{name.ljust(first)} {'  '.join([*cells, verdict(target)])}")
+    return lines
+
+
+def _figures(target: TargetReport) -> list[str]:
+    if target.promoted is None:
+        return []
+    row = target.winner
+    if row is None:  # the incumbent stayed and was not tried in this run
+        return [one_line(target.promoted), *["" for _ in range(5)]]
+    p95 = f"{print_ms(row.p95_ms)} [{range_ms(row.p95_ms)}]" if row.p95_ms else ABSENT
+    if row.worst_slice_drop is None:
+        worst = ABSENT
+    else:
+        worst = f"{print_points(row.worst_slice_drop)} points ({one_line(row.worst_slice)})"
+    return [
+        one_line(row.name),
+        f"p50 {print_ms(row.p50_ms)}",
+        f"p95 {p95}",
+        f"memory {print_bytes(row.peak_rss_bytes)}",
+        f"size {print_bytes(row.artifact_bytes)}",
+        f"worst drop {worst}",
+    ]

@@ -1,0 +1,182 @@
+"""The report as GitHub-flavoured Markdown, for a CI job's summary."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from edgekd.report.printing import (
+    ABSENT,
+    headline,
+    one_line,
+    print_bytes,
+    print_count,
+    print_ms,
+    print_percent,
+    print_points,
+    print_ratio,
+    range_ms,
+    range_percent,
+    range_points,
+    verdict,
+)
+from edgekd.report.view import RunReport, TargetReport, VariantRow
+from edgekd.stats.interval import Interval
+
+_MARK = {"pass": "✅ pass", "fail": "❌ fail", "inconclusive": "⚠️ inconclusive"}
+_SPECIAL = re.compile(r"[\\`*\[\]<>|~&#!$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+
+
+def render_markdown(report: RunReport) -> str:
+    """Render the targets' summary, what held variants back, and the promoted variants' slices."""
+    parts = [
+        f"# {_escape(report.project)}: {headline(report.targets)}",
+        _summary(report.targets),
+        "Drops are teacher minus variant in percentage points: positive is worse. "
+        "Brackets hold intervals; a bound is one-sided.",
+    ]
+    for target in report.targets:
+        parts += _target(target)
+    parts += [
+        "## How this was measured",
+        _bullets(
+            [
+                f"Teacher: {_escape(report.teacher.name)}, accuracy {_share(report.teacher.accuracy)}, "
+                f"p95 {_duration(report.teacher.p95_ms)} in PyTorch eager",
+                f"Rows: {', '.join(f'{_escape(name)} {print_count(n)}' for name, n in report.data.rows)}"
+                f" from {_escape(report.data.source)} ({_escape(report.data.digest[:12])})",
+                *[
+                    f"Baseline {_escape(name)}: {print_percent(share)}"
+                    for name, share in report.data.baseline
+                ],
+                f"Environment: {_escape(report.environment)}",
+                f"Created: {_escape(report.created_utc)}",
+            ]
+        ),
+        _fence(report.command),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _summary(targets: Sequence[TargetReport]) -> str:
+    rows = []
+    for target in targets:
+        row = target.winner
+        state = ("✅ " if target.promoted else "❌ " if target.status == "not promoted" else "➖ ") + _escape(
+            verdict(target)
+        )
+        name = _escape(target.name)
+        if row is None:
+            rows.append([name, state, _escape(target.promoted or ABSENT), *[ABSENT] * 7, target.basis])
+            continue
+        rows.append(
+            [
+                name,
+                state,
+                _escape(row.name),
+                print_ms(row.p50_ms),
+                _duration(row.p95_ms),
+                print_ratio(row.speedup_vs_teacher),
+                print_bytes(row.peak_rss_bytes),
+                print_bytes(row.artifact_bytes),
+                _overall(row),
+                _worst(row),
+                target.basis,
+            ]
+        )
+    heads = "Target|Verdict|Variant|p50|p95|Speed-up|Memory|Size|Overall drop (bound)|Worst slice|Measured"
+    return _table(heads.split("|"), rows, right=range(3, 9))
+
+
+def _target(target: TargetReport) -> list[str]:
+    words = verdict(target)
+    if target.promoted and target.reason:
+        words = f"{words}: {target.reason}"
+    parts = [f"## {_escape(target.name)}", _escape(words)]
+    if target.basis_reason and target.basis_reason != target.reason:
+        parts.append(f"Measured: {target.basis}. {_escape(target.basis_reason)}")
+    held = [
+        [
+            _escape(row.name),
+            _escape(check.name),
+            _MARK.get(check.status, check.status),
+            _escape(check.found),
+            _escape(check.limit),
+            _escape(check.reason),
+        ]
+        for row in target.ranked
+        for check in row.checks
+        if check.status != "pass"
+    ]
+    if held:
+        heads = ["Variant", "Check", "Status", "Found", "Limit", "Reason"]
+        parts += ["### Checks that did not pass", _table(heads, held)]
+    if target.winner and target.slices:
+        parts += [f"### Slices of {_escape(target.winner.name)}", _slices(target, target.winner)]
+    return parts
+
+
+def _slices(target: TargetReport, row: VariantRow) -> str:
+    rows = []
+    for part in target.slices:
+        value = part.of(row.name)
+        if value is None:
+            continue
+        fp32 = value.drop_vs_fp32
+        rows.append(
+            [
+                _escape(part.name),
+                part.tier,
+                _escape(part.metric),
+                print_count(part.n),
+                _share(part.teacher),
+                _share(value.value),
+                f"{print_points(value.drop_vs_teacher)} [{range_points(value.drop_vs_teacher)}]",
+                f"{print_points(fp32)} [{range_points(fp32)}]" if fp32 else ABSENT,
+                f"{100 * part.margin:.2f}",
+                _MARK.get(value.status, value.status),
+            ]
+        )
+    heads = "Slice|Tier|Metric|Rows|Teacher|Variant|Drop vs teacher|Drop vs fp32|Margin|Status"
+    return _table(heads.split("|"), rows, right=range(3, 9))
+
+
+def _overall(row: VariantRow) -> str:
+    drop = row.overall_drop
+    return f"{print_points(drop.estimate)} (≤ {print_points(drop.bound)})" if drop else ABSENT
+
+
+def _worst(row: VariantRow) -> str:
+    if row.worst_slice_drop is None:
+        return ABSENT
+    return f"{print_points(row.worst_slice_drop)} {_escape(row.worst_slice)}"
+
+
+def _duration(value: Interval | None) -> str:
+    return f"{print_ms(value)} [{range_ms(value)}]" if value else "not measured"
+
+
+def _share(value: Interval | None) -> str:
+    return f"{print_percent(value)} [{range_percent(value)}]" if value else ABSENT
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> str:
+    """Join cells that are escaped already."""
+    to_right = set(right)
+    rule = ["---:" if index in to_right else "---" for index in range(len(heads))]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows))
+
+
+def _bullets(items: Iterable[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _fence(text: str) -> str:
+    line = one_line(text)
+    ticks = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", line)), default=0))
+    return f"{ticks}sh\n{line}\n{ticks}"
+
+
+def _escape(text: str) -> str:
+    """Escape what Markdown or a table would read as more than text."""
+    return _SPECIAL.sub(r"\\\g<0>", one_line(text))

@@ -1,0 +1,196 @@
+"""What a report shows: filled by the pipeline, read by every printer.
+
+Base units throughout: milliseconds, bytes, and shares between 0 and 1 for quality, drops and
+margins. A drop is reference minus candidate: positive is worse.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from edgekd.stats.interval import Interval
+
+Basis = Literal["native", "proxy", "emulated", "not measured"]
+"""What a target's figures were measured on."""
+
+TargetStatus = Literal["promoted", "promoted (proxy latency)", "not promoted", "not measured"]
+VariantStatus = Literal["pass", "fail", "inconclusive", "not built"]
+CheckStatus = Literal["pass", "fail", "inconclusive", "not measured"]
+
+_RANK: dict[VariantStatus, int] = {"pass": 0, "inconclusive": 1, "fail": 2, "not built": 3}
+
+
+@dataclass(frozen=True)
+class DropBound:
+    """A drop with its one-sided upper bound: the end that the gate reads."""
+
+    estimate: float
+    bound: float
+    confidence: float = 0.95
+
+
+@dataclass(frozen=True)
+class DataNote:
+    """Which rows the figures are of; `baseline` holds (name, accuracy) of simple models."""
+
+    rows: tuple[tuple[str, int], ...]
+    source: str
+    digest: str
+    baseline: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherNote:
+    """The reference: quality on the test split, latency in PyTorch eager, text in, label out."""
+
+    name: str
+    parameters: int
+    accuracy: Interval
+    weights_bytes: int
+    p50_ms: Interval | None = None
+    p95_ms: Interval | None = None
+    onnx_p95_ms: Interval | None = None
+    """The same model in ONNX Runtime fp32, where that was timed too."""
+
+
+@dataclass(frozen=True)
+class CheckRow:
+    """One check of a gate; `found` and `limit` are printed with their unit already."""
+
+    name: str
+    status: CheckStatus
+    found: str
+    limit: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantRow:
+    """One variant on one target; what was not measured is absent."""
+
+    name: str
+    student: str
+    runtime: str
+    recipe: str
+    status: VariantStatus
+    p50_ms: Interval | None = None
+    p95_ms: Interval | None = None
+    cold_start_ms: float | None = None
+    peak_rss_bytes: int | None = None
+    artifact_bytes: int | None = None
+    quality: Interval | None = None
+    """Accuracy over the whole test split."""
+    overall_drop: DropBound | None = None
+    """Against the teacher."""
+    worst_slice: str = ""
+    worst_slice_drop: float | None = None
+    """Against the teacher."""
+    speedup_vs_teacher: Interval | None = None
+    """Ratio of p95, the teacher in PyTorch eager."""
+    speedup_vs_teacher_onnx: Interval | None = None
+    """Ratio of p95, the teacher in ONNX Runtime fp32."""
+    on_front: bool = False
+    checks: tuple[CheckRow, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceValue:
+    """One variant on one slice; intervals of the drops are two-sided."""
+
+    variant: str
+    value: Interval
+    drop_vs_teacher: Interval
+    drop_vs_fp32: Interval | None = None
+    status: CheckStatus
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceRow:
+    """One slice: how it is judged, how many rows it has, and every variant on it."""
+
+    name: str
+    tier: Literal["prove", "watch"]
+    metric: str
+    n: int
+    margin: float
+    teacher: Interval | None
+    variants: tuple[SliceValue, ...] = ()
+
+    def of(self, variant: str) -> SliceValue | None:
+        """Return the value of a variant, if it was scored."""
+        return next((value for value in self.variants if value.variant == variant), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetReport:
+    """One hardware target: what was tried, what was found, what was promoted and why."""
+
+    name: str
+    description: str
+    status: TargetStatus
+    reason: str
+    objective: str
+    basis: Basis
+    basis_reason: str = ""
+    promoted: str | None = None
+    tie_with: str | None = None
+    p95_limit_ms: float | None = None
+    """Drawn in the figure; checks print their own limits."""
+    variants: tuple[VariantRow, ...] = ()
+    slices: tuple[SliceRow, ...] = ()
+
+    @property
+    def winner(self) -> VariantRow | None:
+        """The promoted variant's row, unless it was not tried in this run."""
+        return next((row for row in self.variants if row.name == self.promoted), None)
+
+    @property
+    def ranked(self) -> tuple[VariantRow, ...]:
+        """Variants as they are numbered: promoted, then by status, then by latency."""
+        return tuple(
+            sorted(
+                self.variants,
+                key=lambda row: (
+                    row.name != self.promoted,
+                    _RANK[row.status],
+                    row.p95_ms.estimate if row.p95_ms else math.inf,
+                    row.name,
+                ),
+            )
+        )
+
+
+@dataclass(frozen=True)
+class EpochPoint:
+    """One epoch of training; a loss that the student does not have is absent."""
+
+    epoch: int
+    train_loss: float | None
+    val_loss: float | None
+    val_accuracy: float | None
+    hard_ce: float | None = None
+    kd_kl: float | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How one student learned."""
+
+    student: str
+    epochs: tuple[EpochPoint, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunReport:
+    """Everything that one run has to show; `environment` is one line."""
+
+    project: str
+    created_utc: str
+    command: str
+    environment: str
+    data: DataNote
+    teacher: TeacherNote
+    targets: tuple[TargetReport, ...]
+    curves: tuple[Curve, ...] = ()

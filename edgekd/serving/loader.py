@@ -1,0 +1,83 @@
+"""Open an artifact's folder and answer texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .calibrate import choose, read_calibration
+from .errors import ServingError
+from .manifest import read_manifest
+from .runtimes import open_session
+from .tokenize import open_tokenizer
+
+
+class Answer(NamedTuple):
+    """The likeliest label, its calibrated probability and its place in the labels."""
+
+    label: str
+    probability: float
+    label_index: int
+
+
+class Model:
+    """An open artifact: `model(text)` answers. Not safe for concurrent calls; open one a thread."""
+
+    def __init__(self, folder: Path, manifest: dict[str, Any], threads: int) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.labels: tuple[str, ...] = tuple(manifest["labels"])
+        self.calibration = read_calibration(folder / "calibration.json")
+        self.tokenize = open_tokenizer(folder / "tokenizer.json", manifest["max_tokens"])
+        self.run = open_session(folder, manifest, threads).run
+        self._inverse_temperature = 1.0 / self.calibration.temperature
+        self._shape = (len(self.labels),)
+        self._token_if_empty = [0]
+        self.logits(["a"])
+
+    def __call__(self, text: str) -> Answer:
+        """Answer one text; a text without any token gets the answer of token 0 alone.
+
+        Raises:
+            ServingError: if the model gives no usable logits, or `text` is no Unicode text.
+        """
+        logits = self.run(self.tokenize(text) or self._token_if_empty)
+        if logits.shape != self._shape:
+            raise self._shape_error(logits.shape)
+        index, probability = choose(logits, self._inverse_temperature)
+        if not probability >= 0:
+            raise ServingError(f"{self.folder}: logits are not finite for the text {text!r:.60}")
+        return Answer(self.labels[index], probability, index)
+
+    def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return uncalibrated logits [text, label], each text run alone as it would be served."""
+        rows = np.empty((len(texts), *self._shape), np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            logits = self.run(self.tokenize(text) or self._token_if_empty)
+            if logits.shape != self._shape:
+                raise self._shape_error(logits.shape)
+            if not np.isfinite(logits).all():
+                raise ServingError(f"{self.folder}: logits are not finite for the text {text!r:.60}")
+            row[:] = logits
+        return rows
+
+    def _shape_error(self, shape: tuple[int, ...]) -> ServingError:
+        return ServingError(f"{self.folder}: the model gave logits of shape {shape}, expected {self._shape}")
+
+
+def load(folder: str | Path, *, threads: int | None = None, verify: bool = True) -> Model:
+    """Open an artifact; `verify` holds every file against the manifest first.
+
+    `threads` is what the runtime may use; 1 unless told.
+
+    Raises:
+        ServingError: one line that names the file that is not as it should be.
+    """
+    if threads is not None and threads < 1:
+        raise ServingError(f"threads must be >= 1, got {threads}")
+    path = Path(folder)
+    return Model(path, read_manifest(path, verify=verify), threads or 1)

@@ -1,0 +1,117 @@
+"""Read an artifact's manifest and hold every file against it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import ServingError
+
+NAME = "manifest.json"
+FORMAT_VERSION = 1
+
+_FIELDS: dict[str, type] = {
+    "task": str,
+    "student": str,
+    "labels": list,
+    "runtime": str,
+    "recipe": str,
+    "model": str,
+    "input": dict,
+    "output": dict,
+    "max_tokens": int,
+    "precision": dict,
+    "isas": list,
+    "files": dict,
+    "provenance": dict,
+}
+_NEEDED = ("tokenizer.json", "calibration.json")
+
+
+def read_manifest(folder: Path, *, verify: bool = True) -> dict[str, Any]:
+    """Read `manifest.json`; with `verify`, check every file's size and sha256 too.
+
+    Raises:
+        ServingError: naming the file that is missing, unlisted, damaged or outside the folder.
+    """
+    path = folder / NAME
+    try:
+        manifest = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise ServingError(f"{path}: not found; an artifact is a folder with a {NAME}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ServingError(f"{path}: not readable as JSON: {error}") from None
+    _check_fields(path, manifest)
+    for name in manifest["files"]:
+        _check_name(path, name)
+    if verify:
+        _check_files(folder, manifest["files"])
+    return dict(manifest)
+
+
+def _check_fields(path: Path, manifest: Any) -> None:
+    if not isinstance(manifest, dict):
+        raise ServingError(f"{path}: expected an object, got {type(manifest).__name__}")
+    version = manifest.get("format_version")
+    if version != FORMAT_VERSION or isinstance(version, bool):
+        raise ServingError(f"{path}: format_version is {version!r}; this loader reads {FORMAT_VERSION}")
+    for key, kind in _FIELDS.items():
+        value = manifest.get(key)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            found = "nothing" if key not in manifest else type(value).__name__
+            raise ServingError(f"{path}: {key}: expected {kind.__name__}, got {found}")
+    labels = manifest["labels"]
+    if not labels or not all(isinstance(name, str) for name in labels) or len(set(labels)) != len(labels):
+        raise ServingError(f"{path}: labels: expected a list of different names")
+    if manifest["max_tokens"] < 1:
+        raise ServingError(f"{path}: max_tokens must be >= 1, got {manifest['max_tokens']}")
+    for key in ("input", "output"):
+        if not isinstance(manifest[key].get("name"), str):
+            raise ServingError(f"{path}: {key}.name: expected str")
+    for name in (manifest["model"], *_NEEDED):
+        if name not in manifest["files"]:
+            raise ServingError(f"{path}: files: {name} is not listed")
+    for name, entry in manifest["files"].items():
+        is_entry = isinstance(entry, dict) and isinstance(entry.get("sha256"), str)
+        if not is_entry or type(entry.get("bytes")) is not int:
+            raise ServingError(f"{path}: files: {name}: expected sha256 and bytes")
+
+
+def _check_name(path: Path, name: str) -> None:
+    parts = name.split("/")
+    if "\\" in name or ":" in name or "\0" in name or any(part in ("", ".", "..") for part in parts):
+        raise ServingError(f"{path}: files: {name!r} is not a path inside the artifact")
+
+
+def _check_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+    found = _list_files(folder)
+    for name in sorted(found - {NAME} - set(files)):
+        raise ServingError(f"{folder / name}: not listed in {NAME}")
+    for name, entry in sorted(files.items()):
+        path = folder / name
+        if name not in found:
+            raise ServingError(f"{path}: listed in {NAME}, but not found")
+        size = path.stat().st_size
+        if size != entry["bytes"]:
+            raise ServingError(f"{path}: {size} bytes, {NAME} says {entry['bytes']}")
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != entry["sha256"]:
+            raise ServingError(f"{path}: sha256 is {digest[:12]}…, {NAME} says {entry['sha256'][:12]}…")
+
+
+def _list_files(folder: Path) -> set[str]:
+    """List files below the folder, relative; Python's own `__pycache__` folders left out."""
+    found = set()
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        for name in (*folders, *files):
+            path = Path(root, name)
+            if path.is_symlink():
+                raise ServingError(f"{path}: a link; an artifact holds only files of its own")
+        found |= {Path(root, name).relative_to(folder).as_posix() for name in files}
+    return found

@@ -1,0 +1,40 @@
+"""Compile an exported sample with the settings that the tests share; by itself, in a process of its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "export"))
+
+import sample_students as samples
+
+from edgekd.compile import compile_graph
+from edgekd.config import Build, Hardware
+from edgekd.export.graph import open_graph
+
+X86 = Hardware(arch="x86_64", isa=("avx2", "avx512f", "avx512_vnni"), vendor="intel", memory_mib=8192)
+
+
+def compile_sample(graph, runtime, recipe, folder, *, hardware=X86, **changes):
+    settings = {
+        "calibration_texts": samples.make_texts(60),
+        "fit_temperature": lambda logits: 1 + float(logits[0, 0] > 0),
+        "provenance": {"data": "made up", "teacher": "none"},
+        "folder": folder,
+    }
+    return compile_graph(graph, Build(runtime=runtime, recipe=recipe), hardware, **{**settings, **changes})
+
+
+if __name__ == "__main__":
+    name, where, runtime, recipe, out = sys.argv[1:]
+    sample = {"tiny": samples.TINY, "cut": samples.CUT, "static": samples.STATIC}[name]
+    source = open_graph(
+        Path(where) / f"{name}.onnx",
+        Path(where) / f"{name}.tokenizer.json",
+        student=name,
+        kind=sample.kind,
+        labels=samples.LABELS,
+        max_tokens=sample.max_tokens,
+    )
+    print(compile_sample(source, runtime, recipe, Path(out)).digest)

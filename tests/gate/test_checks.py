@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgekd.gate.checks import (
+    check_artifact_mib,
+    check_p95_ms,
+    check_peak_rss_mib,
+    check_proven,
+    check_slice,
+    check_watched,
+)
+from edgekd.stats.interval import Interval
+from edgekd.stats.paired import paired_drop_bound
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "n", "tier", "status", "reason"),
+    [
+        (40, 30, 4000, "prove", "pass", r"95 % bound \+0.60 points is within"),
+        (200, 10, 4000, "prove", "fail", r"proven harm: even the 95 % lower bound"),
+        (65, 15, 4000, "prove", "inconclusive", r"^95 % bound .* exceeds the margin; about [\d,]+ more rows"),
+        (0, 0, 60, "prove", "inconclusive", r"about \d+ more rows would decide"),
+        (70, 5, 4000, "prove", "inconclusive", r"estimate itself exceeds the margin; about .* prove harm"),
+        (60, 0, 4000, "prove", "inconclusive", r"no number of rows would decide"),
+        (70, 5, 4000, "watch", "pass", r"no harm .* though the estimate exceeds it \(n 4,000\)"),
+        (200, 10, 4000, "watch", "fail", r"proven harm"),
+        (0, 0, 5, "watch", "pass", r"no harm"),
+        (0, 0, 0, "prove", "inconclusive", r"no test row is in this slice"),
+        (0, 0, 0, "watch", "pass", r"no test row"),
+    ],
+)
+def test_the_two_tiers(make, lost, gained, n, tier, status, reason):
+    check = check_slice(make.slice(lost, gained, n, tier=tier))
+    assert check.status == status
+    assert re.search(reason, check.reason)
+    assert (check.name, check.limit) == ("quality overall", "+1.50 points")
+
+
+def test_rows_that_would_decide_do(make):
+    check = check_proven(make.slice(65, 15, 4000))
+    more = int(re.search(r"about ([\d,]+) more", check.reason)[1].replace(",", ""))
+    times = (4000 + more) / 4000
+    assert check_proven(make.slice(round(65 * times), round(15 * times), 4001 + more)).status == "pass"
+
+
+def test_a_missing_reference_is_not_measured(make):
+    entry = make.slice()
+    assert check_proven(entry, "fp32").status == "not measured"
+    assert check_watched(entry, "fp32").status == "not measured"
+    assert "fp32" in check_watched(entry, "fp32").reason
+
+
+@given(st.integers(1, 2000), st.data())
+def test_proof_and_harm_exclude_one_another(n, data):
+    from edgekd.evaluate.result import Drop, SliceResult
+
+    lost = data.draw(st.integers(0, n))
+    gained = data.draw(st.integers(0, n - lost))
+    drop = Drop("teacher", n, lost, gained, (lost - gained) / n, *paired_drop_bound(lost, gained, n), 0.95)
+    entry = SliceResult("s", "prove", "accuracy", 0.03, n, Interval(0.5, 0.4, 0.6, 0.95), (drop,))
+    proven, watched = check_proven(entry), check_watched(entry)
+    assert (proven.status == "fail") == (watched.status == "fail")
+    if proven.status == "pass":
+        assert drop.estimate <= 0.03
+
+
+def test_a_candidate_at_the_margin_passes_in_one_of_twenty_draws(make):
+    draws = np.random.default_rng(11).multinomial(4000, [0.025, 0.01, 0.965], 2000)
+    distinct, times = np.unique(draws[:, :2], axis=0, return_counts=True)
+    passed = [check_proven(make.slice(int(a), int(b), 4000)).status == "pass" for a, b in distinct]
+    assert 60 <= times[passed].sum() <= 116
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "status"), [(18, 20, "pass"), (19, 20.01, "inconclusive"), (20.01, 22, "fail")]
+)
+def test_latency_reads_the_upper_end(low, high, status):
+    check = check_p95_ms(Interval((low + high) / 2, low, high, 0.95), 20)
+    assert check.status == status
+    assert check.limit == "20.0 ms"
+
+
+def test_an_inconclusive_latency_says_on_which_side_it_lies():
+    assert "estimate is within" in check_p95_ms(Interval(19, 18, 21, 0.95), 20).reason
+    assert "estimate is above" in check_p95_ms(Interval(20.5, 18, 21, 0.95), 20).reason
+
+
+def test_sizes_and_what_was_not_measured():
+    assert check_artifact_mib(25 * 2**20, 25).status == "pass"
+    check = check_artifact_mib(25 * 2**20 + 2048, 25)
+    assert (check.status, check.reason) == ("fail", "2.0 KiB too much")
+    check = check_peak_rss_mib(None, 256, "the process was killed")
+    assert (check.status, check.reason) == ("not measured", "the process was killed")
+    assert check_p95_ms(None, 20).status == "not measured"

@@ -1,0 +1,158 @@
+import json
+import math
+import re
+import sys
+import time
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from report_example import HOSTILE, PIPED, example_report
+
+from edgekd.errors import MissingExtraError
+from edgekd.report.front import front_figure
+from edgekd.report.html import render_html
+from edgekd.stats.interval import Interval
+
+pytest.importorskip("jinja2")
+pytest.importorskip("plotly")
+
+
+class Page(HTMLParser):
+    """Elements of the page with their attributes, and the text outside scripts and styles."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.words: list[str] = []
+        self._open = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self._open = tag
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_endtag(self, tag):
+        self._open = ""
+
+    def handle_data(self, data):
+        if self._open == "script":
+            self.scripts[-1] += data
+        elif self._open != "style":
+            self.words.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return render_html(example_report())
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+def test_renders_within_two_seconds():
+    start = time.perf_counter()
+    render_html(example_report())
+    assert time.perf_counter() - start < 2
+
+
+def test_same_report_gives_the_same_file(text):
+    assert render_html(example_report()) == text
+
+
+def test_plotly_is_inlined_once_and_nothing_is_asked_for(text, page):
+    assert len(page.scripts) == 3
+    assert text.count("plotly.js v") == 1
+    assert [link["href"] for link in page.all("link")] == ["data:,"]
+    assert not [attributes for _, attributes in page.elements if "src" in attributes]
+    assert all((a["href"] or "").startswith("#") for a in page.all("a"))
+    policy = next(m["content"] for m in page.all("meta") if m.get("http-equiv"))
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "url(" not in text[: text.index('<script type="application/json"')]
+
+
+def test_hostile_names_are_text(page):
+    said = " ".join(" ".join(page.words).split())
+    assert HOSTILE in said
+    assert " ".join(PIPED.split()) in said
+    assert not [attributes for _, attributes in page.elements if any(k.startswith("on") for k in attributes)]
+    figures = json.loads(page.scripts[0])
+    hovers = [t for f in figures for trace in f["data"] for t in trace.get("hovertext", [])]
+    assert hovers
+    assert not any("<script" in hover for hover in hovers)
+    assert any("&lt;script&gt;alert(1)&lt;/script&gt;" in hover for hover in hovers)
+
+
+def test_every_target_variant_slice_and_reason_is_said(page):
+    said = " ".join(" ".join(page.words).split())
+    for target in example_report().targets:
+        assert target.name in said
+        assert " ".join(target.reason.split()) in said
+        for row in target.variants:
+            assert row.name in said
+            assert all(check.reason in said for check in row.checks)
+    for words in ("4,120", "AMD EPYC", "bag of words, linear", "measured: proxy", "promoted (proxy latency)"):
+        assert words in said
+
+
+def test_tables_and_figures_are_accessible(page):
+    headings = page.all("th")
+    assert headings
+    assert all(th.get("scope") in ("row", "col") for th in headings)
+    plots = [div for div in page.all("div") if div.get("class") == "plot"]
+    assert len(plots) == 4 + 3
+    assert all(div["role"] == "img" and len(div["aria-label"] or "") > 20 for div in plots)
+    scrolls = [div for div in page.all("div") if div.get("class") == "scroll"]
+    assert all(div.get("tabindex") == "0" and div.get("aria-label") for div in scrolls)
+    identifiers = [attributes["id"] for _, attributes in page.elements if attributes.get("id")]
+    assert len(set(identifiers)) == len(identifiers)
+
+
+@pytest.mark.slow
+def test_plotly_accepts_every_figure(page):
+    go = pytest.importorskip("plotly.graph_objects")
+    for figure in json.loads(re.sub(r'"--[a-z0-9-]+"', '"#000000"', page.scripts[0])):
+        go.Figure(data=figure["data"], layout=figure["layout"])
+
+
+def test_figures_survive_what_is_not_finite():
+    report = example_report()
+    target = report.targets[0]
+    odd = replace(
+        target.variants[1],
+        p95_ms=Interval(0.3, 0.2, math.inf, 0.95),
+        quality=Interval(0.9, math.nan, 0.95, 0.95),
+    )
+    lost = replace(target.variants[2], p95_ms=Interval(math.nan, math.nan, math.nan, 0.95))
+    figure = front_figure("front", replace(target, variants=(odd, lost)), report.teacher)
+    assert figure is not None
+    json.dumps(figure.data, allow_nan=False)
+    json.dumps(figure.layout, allow_nan=False)
+    assert front_figure("front", replace(target, variants=(lost,)), report.teacher) is None
+
+
+def test_a_run_with_nothing_measured_still_has_a_report():
+    report = example_report()
+    text = render_html(replace(report, targets=report.targets[4:], curves=()))
+    assert "this machine has no NVIDIA GPU" in text
+
+
+@pytest.mark.parametrize("library", ["jinja2", "plotly"])
+def test_missing_library_names_the_extra(library, monkeypatch):
+    for name in [name for name in sys.modules if name == library or name.startswith(f"{library}.")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(
+        MissingExtraError, match=rf'{library} is not installed; run: pip install "edgekd\[report\]"'
+    ):
+        render_html(example_report())

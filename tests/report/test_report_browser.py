@@ -1,0 +1,159 @@
+"""The report in a real browser, from a file."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from report_example import example_report
+
+from edgekd.report.write import write_report
+
+pytestmark = pytest.mark.browser
+
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory) -> str:
+    pytest.importorskip("jinja2")
+    pytest.importorskip("plotly")
+    html, _ = write_report(example_report(), tmp_path_factory.mktemp("report"))
+    return html.as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    webdriver = pytest.importorskip("selenium.webdriver")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    driver = shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("Chromium or chromedriver is not installed: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    chrome.set_page_load_timeout(60)
+    yield chrome
+    chrome.quit()
+
+
+def open_page(browser, url: str, width: int, scheme: str = "light") -> None:
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    browser.get(url)
+    wait_for(browser, "return document.querySelectorAll('.plot .main-svg').length > 0")
+
+
+def wait_for(browser, script: str, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not browser.execute_script(script):
+        assert time.monotonic() < end, script
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_loads_in_silence_and_fits(browser, url, width):
+    browser.get("data:,")
+    browser.get_log("browser")
+    browser.get_log("performance")
+    open_page(browser, url, width)
+    assert browser.get_log("browser") == []
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    assert url in asked
+    assert [address for address in asked if not address.startswith(("file:", "data:", "blob:"))] == []
+    assert browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)") == []
+    content, window = browser.execute_script(
+        "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    assert content <= window
+    wide = browser.execute_script(
+        "return [...document.querySelectorAll('section, h1, h2, p, figure, dl, .scroll, summary')]"
+        ".filter(e => e.getBoundingClientRect().right > innerWidth).map(e => e.outerHTML.slice(0, 80))"
+    )
+    assert wide == []
+
+
+def test_all_targets_are_there_and_no_name_ran_as_a_script(browser, url):
+    open_page(browser, url, 1280)
+    names = browser.execute_script("return [...document.querySelectorAll('h2')].map(e => e.textContent)")
+    for target in example_report().targets:
+        assert target.name in names
+    assert browser.execute_script("return document.querySelectorAll('script').length") == 3
+    assert "<script>alert(1)</script>" in browser.execute_script("return document.body.innerText")
+    from selenium.common.exceptions import NoAlertPresentException
+
+    with pytest.raises(NoAlertPresentException):
+        _ = browser.switch_to.alert
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_hovering_over_a_point_names_its_variant(browser, url, width):
+    open_page(browser, url, width)
+    target = example_report().targets[0]
+    points = browser.execute_script(
+        "const plot = document.getElementById('front-0');"
+        "plot.scrollIntoView({block: 'center', behavior: 'instant'});"
+        "return [...plot.querySelectorAll('.scatterlayer .trace path.point')].map(point => {"
+        "  const box = point.getBoundingClientRect();"
+        "  return [box.x + box.width / 2, box.y + box.height / 2];"
+        "});"
+    )
+    assert len(points) == 6 + 2  # variants that have figures; the ring and the teacher
+    for (x, y), row in zip(points, target.ranked[:3], strict=False):
+        browser.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": x, "y": y})
+        labels = "[...document.querySelectorAll('#front-0 .hovertext')]"
+        wait_for(browser, f"return {labels}.some(e => e.textContent.includes('{row.name}'))")
+    label = browser.execute_script("return document.querySelector('#front-0 .hovertext').textContent")
+    for words in (
+        "p50 ",
+        "p95 ",
+        "cold start ",
+        "memory ",
+        "size ",
+        "accuracy ",
+        "overall drop ",
+        "worst slice ",
+    ):
+        assert words in label
+
+
+def test_dark_scheme_redraws_figures_and_page(browser, url):
+    ink = (
+        "return [getComputedStyle(document.body).backgroundColor,"
+        "getComputedStyle(document.querySelector('#front-0 .xtick text')).fill]"
+    )
+    open_page(browser, url, 1280)
+    light = browser.execute_script(ink)
+    open_page(browser, url, 1280, "dark")
+    dark = browser.execute_script(ink)
+    assert light[0] != dark[0]
+    assert light[1] != dark[1]
+
+
+def test_prints_on_white_with_every_check_open(browser, url, tmp_path: Path):
+    open_page(browser, url, 1280, "dark")
+    browser.execute_script(
+        "window.seen = {}; addEventListener('beforeprint', () => {"
+        "  seen.closed = document.querySelectorAll('details:not([open])').length;"
+        "  seen.page = getComputedStyle(document.documentElement).getPropertyValue('--page').trim(); });"
+    )
+    assert browser.print_page()
+    assert browser.execute_script("return window.seen") == {"closed": 0, "page": "#f6f7f9"}
+    assert browser.execute_script("return document.querySelectorAll('details:not([open])').length") > 0

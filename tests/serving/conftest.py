@@ -1,0 +1,27 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "export"))
+
+
+@pytest.fixture(scope="session")
+def artifact(tmp_path_factory):
+    """Build a small static artifact; tests that damage it work on a copy."""
+    import sample_students as samples
+
+    from edgekd.compile import compile_graph
+    from edgekd.config import Build, Hardware
+
+    sample = samples.Sample("static", "static", 32, 3000)
+    folder = tmp_path_factory.mktemp("serving")
+    return compile_graph(
+        samples.export_sample(sample, folder),
+        Build(runtime="onnxruntime", recipe="int8-dynamic"),
+        Hardware(arch="x86_64", isa=("avx2",), memory_mib=1024),
+        calibration_texts=samples.make_texts(40),
+        fit_temperature=lambda logits: 1.5,
+        provenance={"data": "made up"},
+        folder=folder / "artifact",
+    ).path

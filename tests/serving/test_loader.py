@@ -1,0 +1,173 @@
+import json
+import math
+import shutil
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sample_students as samples
+
+from edgekd.serving import ServingError, load
+from edgekd.serving.calibrate import choose
+
+
+@pytest.fixture
+def copy(artifact, tmp_path):
+    return shutil.copytree(artifact, tmp_path / "artifact", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+@pytest.fixture(scope="module")
+def model(artifact):
+    return load(artifact)
+
+
+def test_answer_is_the_calibrated_softmax_of_the_logits(model):
+    logits = model.logits(["where is my order?"])[0].astype(float) / 1.5
+    share = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    answer = model("where is my order?")
+    assert answer.label == samples.LABELS[int(share.argmax())] == model.labels[answer.label_index]
+    assert answer.probability == pytest.approx(share.max(), rel=1e-5)
+
+
+@pytest.mark.parametrize("text", samples.ODD_TEXTS)
+def test_every_text_gets_an_answer(model, text):
+    answer = model(text)
+    assert answer.label in samples.LABELS
+    assert 0 < answer.probability <= 1
+
+
+def test_logits_are_those_of_single_texts(model):
+    texts = samples.make_texts(10)
+    rows = model.logits(texts)
+    assert rows.shape == (len(texts), len(samples.LABELS))
+    assert rows.dtype == np.float32
+    for text, row in zip(texts, rows, strict=True):
+        np.testing.assert_array_equal(model.logits([text])[0], row)
+        assert model(text).label_index == row.argmax()
+
+
+def test_answering_starts_no_thread(model):
+    before = threading.active_count()
+    native = len(list(Path("/proc/self/task").iterdir()))
+    model.logits(samples.make_texts(20))
+    assert len(list(Path("/proc/self/task").iterdir())) == native
+    assert threading.active_count() == before
+
+
+def test_one_flipped_byte_in_any_file_is_refused(copy):
+    manifest = json.loads((copy / "manifest.json").read_text())
+    for name in manifest["files"]:
+        path = copy / name
+        whole = path.read_bytes()
+        for place in {0, len(whole) // 2, len(whole) - 1}:
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+            with pytest.raises(ServingError, match=rf"{name}: sha256 is"):
+                load(copy)
+        path.write_bytes(whole)
+    load(copy)
+
+
+def test_sizes_missing_and_unlisted_files_are_refused(copy):
+    (copy / "notes.txt").write_text("mine")
+    with pytest.raises(ServingError, match=r"notes\.txt: not listed"):
+        load(copy)
+    (copy / "notes.txt").unlink()
+    with (copy / "model.onnx").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(ServingError, match=r"model\.onnx: \d+ bytes, manifest\.json says"):
+        load(copy)
+    (copy / "model.onnx").unlink()
+    with pytest.raises(ServingError, match=r"model\.onnx: listed in manifest\.json, but not found"):
+        load(copy)
+
+
+def test_links_are_refused(copy, tmp_path):
+    (copy / "tokenizer.json").rename(tmp_path / "elsewhere.json")
+    (copy / "tokenizer.json").symlink_to(tmp_path / "elsewhere.json")
+    with pytest.raises(ServingError, match=r"tokenizer\.json: a link"):
+        load(copy)
+
+
+def test_pythons_own_cache_is_no_unlisted_file(copy):
+    (copy / "serving" / "__pycache__").mkdir()
+    (copy / "serving" / "__pycache__" / "loader.cpython-311.pyc").write_bytes(b"")
+    load(copy)
+
+
+def _entry(name):
+    return lambda m: m["files"].update({name: {"sha256": "0" * 64, "bytes": 0}})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda m: m.update(format_version=2), "format_version is 2; this loader reads 1"),
+        (lambda m: m.update(format_version=True), "format_version is True"),
+        (lambda m: m.pop("labels"), "labels: expected list, got nothing"),
+        (lambda m: m.update(labels=[]), "labels: expected a list of different names"),
+        (lambda m: m.update(labels=["a", "a"]), "labels: expected a list of different names"),
+        (lambda m: m.update(labels=["a", 1]), "labels: expected a list of different names"),
+        (lambda m: m.update(max_tokens="32"), "max_tokens: expected int, got str"),
+        (lambda m: m.update(max_tokens=0), "max_tokens must be >= 1"),
+        (lambda m: m.update(model="other.onnx"), "other.onnx is not listed"),
+        (lambda m: m.update(input={}), r"input\.name: expected str"),
+        (lambda m: m["files"].pop("calibration.json"), "calibration.json is not listed"),
+        (lambda m: m["files"].update({"a.txt": "x"}), "a.txt: expected sha256 and bytes"),
+        (_entry("../outside"), "'../outside' is not a path inside"),
+        (_entry("/etc/passwd"), "'/etc/passwd' is not a path inside"),
+        (_entry("serving/../../x"), "is not a path inside"),
+        (_entry("C:\\x"), "is not a path inside"),
+        (_entry(""), "is not a path inside"),
+        (lambda m: m.update(runtime="no-such"), "no runtime 'no-such' here"),
+        (lambda m: m.update(runtime="..loader"), "'..loader' is not a runtime's name"),
+        (lambda m: m.update(labels=m["labels"][1:]), r"logits of shape \(20,\), expected \(19,\)"),
+    ],
+)
+def test_wrong_manifests_are_one_line(copy, change, said):
+    path = copy / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(ServingError, match=said) as caught:
+        load(copy)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", "{", "\x00", "[" * 100_000])
+def test_what_is_no_manifest_is_one_line(copy, text):
+    (copy / "manifest.json").write_text(text)
+    with pytest.raises(ServingError, match=r"manifest\.json: "):
+        load(copy)
+
+
+def test_no_artifact_is_one_line(tmp_path):
+    with pytest.raises(ServingError, match="an artifact is a folder"):
+        load(tmp_path)
+    with pytest.raises(ServingError, match="threads must be >= 1"):
+        load(tmp_path, threads=0)
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", "[]", '{"temperature": 0, "thresholds": {}, "routing": {}}', '{"temperature": NaN}']
+)
+def test_wrong_calibration_is_one_line(copy, text):
+    (copy / "calibration.json").write_text(text)
+    with pytest.raises(ServingError, match=r"calibration\.json: "):
+        load(copy, verify=False)
+
+
+@pytest.mark.parametrize("bad", [np.full(20, np.nan), np.full(20, np.inf), np.zeros(0), np.zeros(3)])
+def test_no_usable_logits_are_an_error(artifact, bad):
+    model = load(artifact)
+    model.run = lambda ids: bad.astype(np.float32)
+    with pytest.raises(ServingError, match=r"not finite|shape"), np.errstate(invalid="ignore"):
+        model("where is my order?")
+    with pytest.raises(ServingError, match=r"not finite|shape"):
+        model.logits(["where is my order?"])
+
+
+def test_choose_is_stable_for_large_logits():
+    index, probability = choose(np.array([1e4, 0, 1e4 + 1], np.float32), 1.0)
+    assert index == 2
+    assert probability == pytest.approx(1 / (1 + math.exp(-1)))

@@ -1,0 +1,79 @@
+"""An artifact runs from its own folder, without the package that made it."""
+
+import json
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from edgekd.serving import load
+
+TEXTS = ["where is my order?", "漫画 🙂", ""]
+BLOCKED = [
+    "torch",
+    "transformers",
+    "edgekd",
+    "onnx",
+    "nncf",
+    "scipy",
+    "pydantic",
+    "duckdb",
+    "huggingface_hub",
+]
+
+
+@pytest.fixture
+def moved(artifact, tmp_path):
+    return shutil.copytree(
+        artifact, tmp_path / "somewhere else", ignore=shutil.ignore_patterns("__pycache__")
+    )
+
+
+def run(code, folder):
+    start = f"import sys; sys.path.insert(0, {str(folder)!r}); sys.modules.update(dict.fromkeys({BLOCKED}))\n"
+    command = [sys.executable, "-I", "-W", "error", "-c", start + textwrap.dedent(code)]
+    done = subprocess.run(command, cwd=folder.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_artifact_answers_without_the_package(moved):
+    code = f"""
+    import json, sys
+    from serving import load
+    model = load({str(moved)!r})
+    answers = [model(text) for text in {TEXTS!r}]
+    heavy = sorted(name for name in {BLOCKED!r} if sys.modules.get(name))
+    print(json.dumps([[list(answer) for answer in answers], heavy]))
+    """
+    answers, heavy = run(code, moved)
+    model = load(moved)
+    assert answers == [list(model(text)) for text in TEXTS]
+    assert heavy == []
+
+
+def test_importing_the_loader_loads_numpy_alone(moved):
+    code = """
+    import json, sys
+    before = set(sys.modules)
+    import serving
+    tops = {name.partition(".")[0] for name in set(sys.modules) - before}
+    print(json.dumps(sorted(tops - set(sys.stdlib_module_names))))
+    """
+    assert set(run(code, moved)) - {"numpy"} == {"serving"}
+
+
+def test_folder_answers_from_the_command_line(moved):
+    command = [sys.executable, "-m", "serving", *TEXTS]
+    done = subprocess.run(command, cwd=moved, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["text"] for line in lines] == TEXTS
+    assert lines[0]["label"] == load(moved)(TEXTS[0]).label
+    (moved / "calibration.json").write_text("{}")
+    done = subprocess.run(command, cwd=moved, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "calibration.json" in done.stderr
