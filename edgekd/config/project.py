@@ -43,9 +43,9 @@ class Data(Frozen):
     """Which column holds what."""
     splits: dict[Split, tuple[str, ...]] | None = None
     """Values of the split column that make each split; absent means equal names."""
-    carve: dict[Split, Carve] = {}
+    carve: dict[Split, Carve] = Field(default_factory=dict)
     """Splits to cut from others; the test split can neither give nor take."""
-    options: dict[str, int] = {}
+    options: dict[str, int] = Field(default_factory=dict)
     """Row counts and seed of the built-in data."""
 
     @model_validator(mode="after")

@@ -32,19 +32,21 @@ def load_target(name: str, folder: Path | None = None) -> Target:
     """Read the target file `name`; the user's own ./targets come first."""
     path = find_resource("targets", name, folder)
     target = _validate(TypeAdapter(Target), _read_yaml(path), str(path))
-    return _same_name(target, path)
+    _check_name(target.name, path)
+    return target
 
 
 def load_model(name: str, folder: Path | None = None) -> Model:
     """Read the model file `name`; the user's own ./models come first."""
     path = find_resource("models", name, folder)
-    return _same_name(_validate(_MODEL, _read_yaml(path), str(path)), path)
+    model: Model = _validate(_MODEL, _read_yaml(path), str(path))
+    _check_name(model.name, path)
+    return model
 
 
-def _same_name(value: Any, path: Path) -> Any:
-    if value.name != path.stem:
-        raise ConfigError(f"{path}: name must be '{path.stem}' as the file is called, got '{value.name}'")
-    return value
+def _check_name(name: str, path: Path) -> None:
+    if name != path.stem:
+        raise ConfigError(f"{path}: name must be '{path.stem}' as the file is called, got '{name}'")
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -95,7 +95,9 @@ def _read_lines(path: Path, text: str) -> pa.Table:
         try:
             columns[name] = pa.array(values)
         except pa.ArrowException:
-            columns[name] = pa.array([v if v is None or isinstance(v, str) else json.dumps(v) for v in values])
+            columns[name] = pa.array(
+                [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]
+            )
     return pa.table(columns)
 
 

@@ -24,7 +24,9 @@ def describe_source(data: Data, folder: Path) -> dict[str, str]:
     if data.source == "mangaassist":
         from edgekd.data import mangaassist
 
-        return {"mangaassist": mangaassist.VERSION}
+        folder = Path(mangaassist.__file__).parent
+        files = sorted(f for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts)
+        return {str(f.relative_to(folder)): digest_file(f) for f in files}
     if isinstance(data.source, str) and data.source.startswith("hf:"):
         return {"hub": data.source}
     return {str(path): digest_file(path) for path in _paths(data, folder).values()}
@@ -102,7 +104,9 @@ def _from_files(data: Data, folder: Path) -> list[dict[str, Any]]:
         if split:
             part = [{**row, "split": split} for row in part]
         elif columns.split is None:
-            raise DataError(f"{path}: one file needs data.columns.split, the column that names each row's split")
+            raise DataError(
+                f"{path}: one file needs data.columns.split, the column that names each row's split"
+            )
         column = "split" if split else str(columns.split)
         rows += _named(part, data, str(path), split_column=column, prefix=f"{split}-" if split else "")
     return rows
@@ -120,7 +124,9 @@ def _named(
         ("split", split_column),
     ):
         if column is not None and column not in found:
-            raise DataError(f"{source}: has no column '{column}' (data.columns.{key}); found: {', '.join(found)}")
+            raise DataError(
+                f"{source}: has no column '{column}' (data.columns.{key}); found: {', '.join(found)}"
+            )
     splits = _split_names(data)
     named = []
     for number, row in enumerate(rows, start=1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,9 @@ import numpy.typing as npt
 from edgekd.config import Slice
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import SliceError
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 def slice_masks(data: TaskData, slices: Sequence[Slice]) -> dict[str, npt.NDArray[np.bool_]]:
@@ -34,7 +38,7 @@ def slice_masks(data: TaskData, slices: Sequence[Slice]) -> dict[str, npt.NDArra
         connection.close()
 
 
-def _mask(connection: "duckdb.DuckDBPyConnection", data: TaskData, item: Slice) -> npt.NDArray[np.bool_]:  # noqa: F821, UP037
+def _mask(connection: duckdb.DuckDBPyConnection, data: TaskData, item: Slice) -> npt.NDArray[np.bool_]:
     import duckdb
 
     for label in item.recall_of:

@@ -72,7 +72,10 @@ class TaskData:
 def save_data(data: TaskData, folder: Path) -> None:
     """Write the rows to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    with pa.OSFile(str(folder / "rows.arrow"), "wb") as sink, pa.ipc.new_file(sink, data.table.schema) as file:
+    with (
+        pa.OSFile(str(folder / "rows.arrow"), "wb") as sink,
+        pa.ipc.new_file(sink, data.table.schema) as file,
+    ):
         file.write_table(data.table)
     write_atomic(folder / "data.json", json.dumps({"labels": data.labels, "digest": data.digest}, indent=1))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ def save_checkpoint(
         save_file(weights, folder / f"{name}.best")
     temporary = folder / "state.tmp"
     temporary.write_text(json.dumps(asdict(state)), encoding="utf-8")
-    os.replace(temporary, folder / "state.json")
+    temporary.replace(folder / "state.json")
     keep = {name, f"epoch-{state.best_epoch}"}
     for file in folder.glob("epoch-*"):
         if file.stem not in keep or (file.stem != name and file.suffix != ".best"):

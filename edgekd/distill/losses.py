@@ -51,16 +51,12 @@ def combined_loss(
     return (1 - share) * hard + share * soft
 
 
-def hidden_mse(
-    student: Float[Tensor, "*axes"], teacher: Float[Tensor, "*axes"]
-) -> Float[Tensor, ""]:
+def hidden_mse(student: Float[Tensor, "*axes"], teacher: Float[Tensor, "*axes"]) -> Float[Tensor, ""]:
     """Mean squared error of hidden states; the student's are projected to the teacher's width."""
     return F.mse_loss(student, teacher)
 
 
-def attention_mse(
-    student: Float[Tensor, "*axes"], teacher: Float[Tensor, "*axes"]
-) -> Float[Tensor, ""]:
+def attention_mse(student: Float[Tensor, "*axes"], teacher: Float[Tensor, "*axes"]) -> Float[Tensor, ""]:
     """Mean squared error of attention maps with equal heads."""
     return F.mse_loss(student, teacher)
 

@@ -1,4 +1,4 @@
-"""Logits of a network in PyTorch float32, each text as it would be served: what compiled models are held to."""
+"""Logits in PyTorch float32, each text as it would be served: what compiled models are held to."""
 
 from __future__ import annotations
 

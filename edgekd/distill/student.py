@@ -72,7 +72,14 @@ def distil(
     else:
         network = cut_layers(load_teacher(teacher), model.layers, kept)
     recipe = Recipe(
-        training, distillation.alpha, distillation.temperature, seed, threads, "intent", model.name, teacher.name
+        training,
+        distillation.alpha,
+        distillation.temperature,
+        seed,
+        threads,
+        "intent",
+        model.name,
+        teacher.name,
     )
     log = folder / "logs" / "train.jsonl"
     train(network, rows, judged, recipe, resume=resume_folder(folder), log=log, on_progress=on_progress)

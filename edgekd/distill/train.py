@@ -175,7 +175,7 @@ def _one_epoch(
             )
         loss = losses.mean()
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         state.steps += 1

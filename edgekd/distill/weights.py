@@ -31,7 +31,9 @@ def find_weights(weights: str, folder: Path) -> str:
         return str(Path(spec.submodule_search_locations[0]) / inside)
     path = (folder / weights).resolve()
     if not (path / "config.json").is_file():
-        raise ConfigError(f"{path}: is not a checkpoint: it has no config.json; name a model file or a folder")
+        raise ConfigError(
+            f"{path}: is not a checkpoint: it has no config.json; name a model file or a folder"
+        )
     return str(path)
 
 
@@ -102,11 +104,12 @@ def quiet() -> Iterator[None]:
 
     before = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity(logging.ERROR)
-    transformers.utils.logging.disable_progress_bar()
+    bars: Any = transformers.utils.logging
+    bars.disable_progress_bar()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         transformers.logging.set_verbosity(before)
-        transformers.utils.logging.enable_progress_bar()
+        bars.enable_progress_bar()

@@ -58,7 +58,8 @@ class LeanEncoder(nn.Module):
             )
         )
         weights = torch.softmax(query @ key.transpose(2, 3) * width**-0.5, -1)
-        return (weights @ value).transpose(1, 2).flatten(2)
+        mixed: Tensor = (weights @ value).transpose(1, 2).flatten(2)
+        return mixed
 
 
 def make_lean(module: nn.Module, example_ids: Tensor, max_tokens: int) -> nn.Module:

@@ -104,7 +104,9 @@ def _export(source: Stage, model: str, texts: list[str], folder: Path) -> None:
     def in_onnx(ids: Sequence[int]) -> npt.NDArray[np.float32]:
         return np.asarray(session.run(None, {INPUT: np.array([ids], np.int64)})[0][0])
 
-    parity = prove_parity(in_torch, in_onnx, rows, [*texts, *["made of many texts"] * (len(rows) - len(texts))])
+    parity = prove_parity(
+        in_torch, in_onnx, rows, [*texts, *["made of many texts"] * (len(rows) - len(texts))]
+    )
     notes = {"kind": kind, "labels": labels, "max_tokens": limit}
     write_atomic(folder / "graph.json", json.dumps(notes, indent=1))
     found = {"texts": parity.texts, "worst_logit_difference": parity.worst}
@@ -162,7 +164,11 @@ def _serving_code() -> str:
 
 
 def compile_target(
-    context: Context, data: TaskData, graphs: dict[str, Graph], target: Target, origins: dict[str, dict[str, str]]
+    context: Context,
+    data: TaskData,
+    graphs: dict[str, Graph],
+    target: Target,
+    origins: dict[str, dict[str, str]],
 ) -> tuple[Variant, ...]:
     """Compile every student with every build of a target."""
     return tuple(

@@ -9,7 +9,15 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from edgekd.config import EncoderModel, Project, StaticModel, Target, TransformerModel, load_model, load_target
+from edgekd.config import (
+    EncoderModel,
+    Project,
+    StaticModel,
+    Target,
+    TransformerModel,
+    load_model,
+    load_target,
+)
 from edgekd.errors import ConfigError
 from edgekd.progress import Progress
 from edgekd.store import Store, digest_json
@@ -61,7 +69,9 @@ class Context:
         for entry in self.project.students:
             model = load_model(entry.model, self.folder)
             if isinstance(model, EncoderModel):
-                raise ConfigError(f"students: '{entry.model}' is a teacher; name a transformer or static shape")
+                raise ConfigError(
+                    f"students: '{entry.model}' is a teacher; name a transformer or static shape"
+                )
             models.append(model.model_copy(update={"training": entry.training}) if entry.training else model)
         return tuple(models)
 

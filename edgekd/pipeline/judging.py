@@ -91,11 +91,14 @@ def reference_stage(context: Context, test: TaskData, source: Stage, model: str)
     }
 
     def build(folder: Path, progress: Progress) -> None:
+        import torch
+
         from edgekd.distill.reference import reference_logits
         from edgekd.distill.student import load_module, open_student
         from edgekd.distill.teacher import load_teacher, open_teacher
         from edgekd.distill.tokens import open_tokenizer, tokenize
 
+        module: torch.nn.Module
         if model == "teacher":
             teacher = open_teacher(source.path, source.digest)
             module, limit = load_teacher(teacher), teacher.max_tokens
@@ -126,7 +129,12 @@ def baseline_stage(context: Context, data: TaskData) -> npt.NDArray[np.int64]:
 
 
 def bench_stage(
-    context: Context, data: TaskData, teacher: Stage, teacher_onnx: Artifact, artifacts: Sequence[Artifact], threads: int
+    context: Context,
+    data: TaskData,
+    teacher: Stage,
+    teacher_onnx: Artifact,
+    artifacts: Sequence[Artifact],
+    threads: int,
 ) -> Bench:
     """Measure the teacher and every artifact that shares a thread count, in one interleaved run."""
     unique = {artifact.digest: artifact for artifact in artifacts}
@@ -192,7 +200,10 @@ def judge(
     everyone = variants
     if incumbent is not None and incumbent.digest not in {v.artifact.digest for v in variants if v.artifact}:
         build = target.builds[0].model_copy(update={"runtime": incumbent.runtime, "recipe": incumbent.recipe})
-        everyone = (*variants, Variant(f"incumbent.{incumbent.digest[:8]}", incumbent.student, build, incumbent))
+        everyone = (
+            *variants,
+            Variant(f"incumbent.{incumbent.digest[:8]}", incumbent.student, build, incumbent),
+        )
     masks = slice_masks(test, context.project.slices)
     answers = {v.artifact.digest: answer_stage(context, test, v.artifact) for v in everyone if v.artifact}
     evidence = tuple(_evidence(context, test, target, v, answers, references, masks, bench) for v in everyone)

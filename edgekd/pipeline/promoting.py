@@ -37,7 +37,9 @@ def write_evidence(context: Context, judged: Judged, bench: Bench) -> dict[str, 
     return digest_evidence(context, [bench_folder], [*records, verdict])
 
 
-def promote_target(context: Context, data: TaskData, judged: Judged, bench: Bench, evidence: dict[str, str]) -> None:
+def promote_target(
+    context: Context, data: TaskData, judged: Judged, bench: Bench, evidence: dict[str, str]
+) -> None:
     """Promote the chosen variant, or write down that there is none."""
     project, target = context.project.name, judged.target.name
     provenance = Provenance(evidence, data.digest, context.project.seed, bench.result.environment.fingerprint)

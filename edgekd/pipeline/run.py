@@ -86,9 +86,7 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
         for target in measurable:
             variants, bench = results.variants[target.name], results.benches[target.threads]
             incumbent = find_incumbent(context, data, target)
-            results.judged[target.name] = judge(
-                context, test, target, variants, incumbent, references, bench
-            )
+            results.judged[target.name] = judge(context, test, target, variants, incumbent, references, bench)
         baseline = baseline_stage(context, data)
         results.report = build_report(
             context, data, results.teacher, results.students, targets, results.judged, results.benches,
@@ -142,7 +140,9 @@ def _choose_targets(context: Context, only: tuple[str, ...]) -> tuple[Target, ..
     return tuple(t for t in context.targets if not only or t.name in only)
 
 
-def _refuse_unmeasurable(targets: tuple[Target, ...], measurable: list[Target], only: tuple[str, ...]) -> None:
+def _refuse_unmeasurable(
+    targets: tuple[Target, ...], measurable: list[Target], only: tuple[str, ...]
+) -> None:
     here = read_environment(1)
     for target in targets:
         if target.name in only and target not in measurable:

@@ -247,6 +247,8 @@ def _curve(student: str, folder: Path) -> view.Curve:
         hard = float(np.mean([s["hard_ce"] for s in steps])) if steps else None
         soft = float(np.mean([s["kd_kl_t2"] for s in steps])) if steps and student != "teacher" else None
         points.append(
-            view.EpochPoint(epoch, summary["train_loss"], summary["val_loss"], summary["val_accuracy"], hard, soft)
+            view.EpochPoint(
+                epoch, summary["train_loss"], summary["val_loss"], summary["val_accuracy"], hard, soft
+            )
         )
     return view.Curve(student, tuple(points))

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "export"))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "export")]
 
 
 @pytest.fixture(scope="session")

@@ -79,7 +79,9 @@ def test_batch_of_8(golden):
     figures = golden["batch_of_8"]
     alpha = figures["alpha"]
     hard, soft = np.array(figures["hard_ce"]), np.array(figures["kd_kl_t2"])
-    assert hard.mean() == near(figures["mean_hard_ce"], 4) and soft.mean() == near(figures["mean_kd_kl_t2"], 4)
+    assert hard.mean() == near(figures["mean_hard_ce"], 4) and soft.mean() == near(
+        figures["mean_kd_kl_t2"], 4
+    )
     each = (1 - alpha) * hard + alpha * soft
     assert each.tolist() == near(figures["combined_per_example"], 4)
     assert each.mean() == near(figures["loss"], 4)

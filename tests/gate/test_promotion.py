@@ -195,7 +195,7 @@ def killed_at(step, action):
             setattr(os, name, counted(getattr(os, name)))
         try:
             action()
-        except BaseException:  # noqa: BLE001
+        except BaseException:
             os._exit(1)
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -284,7 +284,7 @@ def test_processes_at_once_and_killed_leave_a_whole_artifact_and_ledger(shop):
             if child == 0:
                 try:
                     _play(shop, 10 * turn + number)
-                except BaseException:  # noqa: BLE001
+                except BaseException:
                     os._exit(1)
                 os._exit(0)
             children.append(child)

@@ -157,6 +157,13 @@ def test_wrong_calibration_is_one_line(copy, text):
         load(copy, verify=False)
 
 
+def test_model_that_the_runtime_cannot_open_is_one_line(copy):
+    (copy / "model.onnx").write_bytes(b"no model")
+    with pytest.raises(ServingError, match=r"model\.onnx: onnxruntime cannot open it: ") as caught:
+        load(copy, verify=False)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("bad", [np.full(20, np.nan), np.full(20, np.inf), np.zeros(0), np.zeros(3)])
 def test_no_usable_logits_are_an_error(artifact, bad):
     model = load(artifact)

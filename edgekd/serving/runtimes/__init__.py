@@ -45,5 +45,9 @@ def open_session(folder: Path, manifest: Mapping[str, Any], threads: int) -> Ses
         missing = error.name or name
         what = f"no runtime '{name}' here" if missing == module else f"{missing} is not installed"
         raise ServingError(f"{folder / 'manifest.json'}: {what}; it is needed to run this artifact") from None
-    session: Session = runtime.open_session(folder, manifest, threads)
+    try:
+        session: Session = runtime.open_session(folder, manifest, threads)
+    except Exception as error:  # noqa: BLE001  (each runtime has errors of its own)
+        words = " ".join(str(error).split())
+        raise ServingError(f"{folder / manifest['model']}: {name} cannot open it: {words:.200}") from None
     return session

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,33 +18,51 @@ LIBRARIES = ("onnxruntime",)
 """Packages whose versions are recorded."""
 
 _ERRORS_ONLY = 3
+# What runs a bound length, the binding, its ids [token] and its logits [label].
+_Bound = tuple[Callable[[Any], None], Any, npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 
 class _Session:
     def __init__(self, session: ort.InferenceSession, name: str, output: str) -> None:
-        self._run = session.run
+        self._session = session
         self._input = name
-        self._outputs = [output]
+        self._output = output
+        shape = session.get_outputs()[0].shape
+        self._labels = shape[-1] if shape and isinstance(shape[-1], int) else None
+        self._bound: dict[int, _Bound] = {}
 
     def run(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
         """Return the logits [label] of one text."""
-        row: npt.NDArray[np.float32] = self._run(self._outputs, {self._input: np.array([ids], np.int64)})[0][
-            0
-        ]
-        return row
+        if self._labels is None:
+            first: npt.NDArray[np.float32] = self.run_batch(np.array([ids], np.int64))[0]
+            return first
+        bound = self._bound.get(len(ids)) or self._bind(len(ids), self._labels)
+        run, binding, row, logits = bound
+        row[:] = ids
+        run(binding)
+        return logits.copy()
 
     def run_batch(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Return the logits [text, label] of texts of equal length."""
-        rows: npt.NDArray[np.float32] = self._run(self._outputs, {self._input: ids})[0]
+        rows: npt.NDArray[np.float32] = self._session.run([self._output], {self._input: ids})[0]
         return rows
+
+    def _bind(self, tokens: int, labels: int) -> _Bound:
+        """Keep buffers for one length: a sixth of a static student's time against a plain `run`."""
+        ids = np.zeros((1, tokens), np.int64)
+        logits = np.empty((1, labels), np.float32)
+        binding = self._session.io_binding()
+        binding.bind_input(self._input, "cpu", 0, np.int64, ids.shape, ids.ctypes.data)
+        binding.bind_output(self._output, "cpu", 0, np.float32, logits.shape, logits.ctypes.data)
+        self._bound[tokens] = bound = (self._session.run_with_iobinding, binding, ids[0], logits[0])
+        return bound
 
 
 def open_session(folder: Path, manifest: Mapping[str, Any], threads: int) -> _Session:
     """Open the ONNX model; graph optimisation happens here, on the machine that runs it.
 
     Optimising ahead of time would fix the layouts of the compiling machine's instruction set.
-    At batch 1, memory patterns on and the plain `run` were the fastest forms that keep no state
-    between calls (IOBinding saves 5 microseconds only with buffers kept per length).
+    Memory patterns and the arena stay on: without them a call takes 3 % longer at batch 1.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
