@@ -84,7 +84,7 @@ def test_a_damaged_result_is_built_again(tmp_path, damage):
 
 def _slow(root, log):
     def build(folder):
-        with open(log, "a") as file:
+        with log.open("a") as file:
             file.write("built\n")
         time.sleep(0.3)
         (folder / "out").write_text("x")

