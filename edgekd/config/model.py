@@ -67,6 +67,8 @@ class StaticModel(Frozen):
     """Width of the token vectors."""
     hidden: int = Field(512, ge=8)
     """Width of the head's hidden layer."""
+    pairs: int = Field(16384, ge=1)
+    """Vectors for pairs of neighbouring tokens, shared by hashing: what word order there is."""
     vocabulary: int = Field(16384, ge=256)
     """Tokens kept: all that the labelled text uses, then the most frequent."""
     max_tokens: int = Field(128, ge=8)

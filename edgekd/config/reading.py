@@ -52,7 +52,7 @@ def _check_name(name: str, path: Path) -> None:
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise ConfigError(f"{path}: no such file; give the path of a YAML file") from None
     except IsADirectoryError:
         raise ConfigError(f"{path}: is a folder; give the path of a YAML file") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import math
 import zlib
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,12 @@ from edgekd.errors import DataError
 FORMATS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 
 
+def require_file(path: Path) -> None:
+    """Refuse a path at which no file lies."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; check data.source (relative to the project file)")
+
+
 def read_table(path: Path, text_columns: tuple[str, ...] = ()) -> pa.Table:
     """Read a file's rows; `text_columns` are read as text whatever they look like.
 
@@ -23,8 +30,7 @@ def read_table(path: Path, text_columns: tuple[str, ...] = ()) -> pa.Table:
         DataError: if there is no such file, it is empty, not UTF-8, or not of its format.
     """
     suffix = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; check data.source (relative to the project file)")
+    require_file(path)
     if suffix not in FORMATS:
         raise DataError(f"{path}: format '{suffix}' is not known; expected one of {', '.join(FORMATS)}")
     if path.stat().st_size == 0:
@@ -95,10 +101,14 @@ def _read_lines(path: Path, text: str) -> pa.Table:
         try:
             columns[name] = pa.array(values)
         except pa.ArrowException:
-            columns[name] = pa.array(
-                [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]
-            )
+            columns[name] = pa.array([_as_text(value) for value in values])
     return pa.table(columns)
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _one_line(error: Exception) -> str:

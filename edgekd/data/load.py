@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from edgekd.config import Carve, Data
 from edgekd.data.check import check_rows, check_splits
-from edgekd.data.files import read_table
+from edgekd.data.files import read_table, require_file
 from edgekd.data.taskdata import SPLITS, TaskData
 from edgekd.errors import DataError, MissingExtraError
 from edgekd.store import digest_bytes, digest_file
@@ -29,7 +29,11 @@ def describe_source(data: Data, folder: Path) -> dict[str, str]:
         return {str(f.relative_to(folder)): digest_file(f) for f in files}
     if isinstance(data.source, str) and data.source.startswith("hf:"):
         return {"hub": data.source}
-    return {str(path): digest_file(path) for path in _paths(data, folder).values()}
+    found = {}
+    for path in _paths(data, folder).values():
+        require_file(path)
+        found[str(path)] = digest_file(path)
+    return found
 
 
 def load_data(data: Data, folder: Path, seed: int = 0) -> TaskData:

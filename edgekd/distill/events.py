@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Literal
@@ -50,11 +51,16 @@ class EpochSummary(Event):
 
 
 class EventLog:
-    """Appends events to a file; a line is written whole."""
+    """Appends events to a file; a line is written whole.
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a", encoding="utf-8")
+    A file that a killed run left goes on after its first `epochs` epochs: the others are run again.
+    """
+
+    def __init__(self, path: Path, epochs: int = 0) -> None:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+        whole = [line for line in lines if line.endswith("\n")]
+        self._file = path.open("w", encoding="utf-8")
+        self._file.writelines(line for line in whole if json.loads(line)["epoch"] <= epochs)
 
     def write(self, event: Event) -> None:
         """Append one event."""

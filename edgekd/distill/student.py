@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer
 from torch import nn
 
 from edgekd.config import Distillation, StaticModel, Training, TransformerModel
+from edgekd.distill.lean import make_lean
 from edgekd.distill.softlabels import SoftLabels
 from edgekd.distill.static import FoldedStatic, StaticClassifier, start_from_teacher
 from edgekd.distill.teacher import Classifier, Teacher, load_teacher
@@ -57,7 +57,6 @@ def distil(
     torch.set_num_threads(threads)
     source = (teacher.path / "tokenizer.json").read_text(encoding="utf-8")
     pruned, kept = prune_vocabulary(source, learn.texts, model.vocabulary)
-    specials = _specials(source)
     if model.kind == "static":
         pruned = _without_specials(pruned)
     write_atomic(folder / "tokenizer.json", pruned)
@@ -67,8 +66,10 @@ def distil(
     )
     network: nn.Module
     if model.kind == "static":
-        network = StaticClassifier(len(kept), model.dimension, model.hidden, len(teacher.labels))
-        start_from_teacher(network, teacher, kept, specials)
+        network = StaticClassifier(
+            len(kept), model.pairs, model.dimension, model.hidden, len(teacher.labels)
+        )
+        start_from_teacher(network, teacher, kept)
     else:
         network = cut_layers(load_teacher(teacher), model.layers, kept)
     recipe = Recipe(
@@ -82,7 +83,9 @@ def distil(
         teacher.name,
     )
     log = folder / "logs" / "train.jsonl"
-    train(network, rows, judged, recipe, resume=resume_folder(folder), log=log, on_progress=on_progress)
+    in_order = getattr(network, "order", None) is None  # else the lean form holds a copy of the head
+    taught = make_lean(network, torch.arange(16).reshape(2, 8)) if in_order else network
+    train(taught, rows, judged, recipe, resume=resume_folder(folder), log=log, on_progress=on_progress)
     if isinstance(network, StaticClassifier):
         save_file(dict(network.state_dict()), folder / "model.safetensors")
     else:
@@ -121,11 +124,26 @@ def cut_layers(teacher: Classifier, layers: tuple[int, ...], kept: npt.NDArray[n
         new.weight.copy_(old.weight[torch.from_numpy(kept)])
     model.set_input_embeddings(new)
     model.config.vocab_size = len(kept)
-    model.config.pad_token_id = None
+    if not _counts_from_padding(model, kept):
+        model.config.pad_token_id = None
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0  # a small student on soft labels underfits: dropout only slows it
     return teacher
+
+
+def _counts_from_padding(model: Any, kept: npt.NDArray[np.int64]) -> bool:
+    """Tell whether positions are counted from the padding token's id, as in RoBERTa; it must then stay."""
+    tables = [m for name, m in model.named_modules() if name.endswith("position_embeddings")]
+    pad = model.config.pad_token_id
+    if not any(getattr(table, "padding_idx", None) is not None for table in tables):
+        return False
+    if pad is None or pad >= len(kept) or kept[pad] != pad:
+        raise ConfigError(
+            f"{type(model).__name__}: counts positions from its padding token, which a cut vocabulary moves; "
+            "set the student's vocabulary to the teacher's size or more"
+        )
+    return True
 
 
 def open_student(folder: Path, digest: str) -> Student:
@@ -140,15 +158,10 @@ def load_module(student: Student, attention: str = "sdpa") -> nn.Module:
     if student.kind == "transformer":
         return Classifier(load_classifier(str(student.path), attention=attention), notes["order"]).eval()
     state = load_file(student.path / "model.safetensors")
-    tokens, dimension = state["table.weight"].shape
-    network = StaticClassifier(tokens, dimension, notes["shape"]["hidden"], len(student.labels))
+    (tokens, dimension), pairs = state["table.weight"].shape, state["pairs.weight"].shape[0]
+    network = StaticClassifier(tokens, pairs, dimension, notes["shape"]["hidden"], len(student.labels))
     network.load_state_dict(state)
     return FoldedStatic(network.eval()).eval()
-
-
-def _specials(tokenizer_json: str) -> tuple[int, int]:
-    ids = Tokenizer.from_str(tokenizer_json).encode("").ids
-    return (ids[0], ids[-1]) if ids else (0, 0)
 
 
 def _without_specials(tokenizer_json: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ def train(
     torch.use_deterministic_algorithms(True, warn_only=True)
     optimizer = _optimizer(model, recipe.training)
     state = load_checkpoint(resume, model, optimizer)
-    writer = events.EventLog(log)
+    writer = events.EventLog(resume / "train.jsonl", epochs=state.epochs)
     try:
         while state.epochs < recipe.training.epochs:
             began = time.perf_counter()
@@ -86,6 +87,8 @@ def train(
             save_checkpoint(resume, model, optimizer, state, is_best)
     finally:
         writer.close()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(resume / "train.jsonl", log)
     load_best(resume, model, state)
     model.eval()
     return state

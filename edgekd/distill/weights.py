@@ -59,6 +59,7 @@ def load_classifier(location: str, labels: int | None = None, attention: str = "
         except ImportError:
             raise MissingExtraError("transformers", "train") from None
         import torch
+        from safetensors import SafetensorError
 
         extra = {} if labels is None else {"num_labels": labels, "ignore_mismatched_sizes": True}
         try:
@@ -70,7 +71,7 @@ def load_classifier(location: str, labels: int | None = None, attention: str = "
                 dtype=torch.float32,
                 **extra,
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             words = " ".join(str(error).split())[:200]
             raise ConfigError(f"{location}: cannot be loaded as a classifier: {words}") from None
 

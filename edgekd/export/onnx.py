@@ -55,7 +55,7 @@ def export_onnx(module: torch.nn.Module, path: Path, max_tokens: int) -> None:
         raise MissingExtraError(error.name or "onnx", "onnx") from None
     import torch
 
-    from edgekd.export.lean import make_lean
+    from edgekd.distill.lean import make_lean
 
     tokens = min(_EXAMPLE_TOKENS, max_tokens)
     ids = torch.arange(1, 1 + _EXAMPLE_BATCH * tokens).reshape(_EXAMPLE_BATCH, tokens)

@@ -130,7 +130,7 @@ def distil_stage(
             on_progress=progress,
         )
 
-    return run_stage(context, f"distil/{model.name}", 1, reads, build)
+    return run_stage(context, f"distil/{model.name}", 2, reads, build)
 
 
 def _digest(data: TaskData, *splits: str) -> str:

@@ -22,6 +22,7 @@ from edgekd.pipeline.judging import (
     reference_stage,
 )
 from edgekd.pipeline.learning import distil_stage, label_stage, load_stage, teacher_stage
+from edgekd.pipeline.needs import EXPORTING, JUDGING, LEARNING, REPORTING, require_libraries
 from edgekd.pipeline.promoting import promote_target, write_evidence
 from edgekd.pipeline.rundir import place_files, write_config
 from edgekd.pipeline.view import build_report
@@ -55,13 +56,8 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
     targets = _choose_targets(context, only)
     measurable = [t for t in targets if find_basis(t.hardware, here)[0] != "not measured"]
     _refuse_unmeasurable(targets, measurable, only)
-    for target in measurable:
-        for build in target.builds:
-            load_plugin("recipes", build.recipe)
-            if build.runtime not in list_plugins("runtimes"):
-                known = list_plugins("runtimes")
-                raise ConfigError(f"target {target.name}: {unknown_name('runtime', build.runtime, known)}")
     step = STEPS.index(until)
+    _require(measurable, step)
     _ = context.students, context.teacher  # read the files before anything costs time
     data = load_stage(context)
     test = data.split("test")
@@ -130,6 +126,22 @@ def _bench(context: Context, results: Results, measurable: list[Target]) -> None
         results.benches[threads] = bench_stage(
             context, results.data, results.teacher, reference, artifacts, threads
         )
+
+
+def _require(targets: list[Target], step: int) -> None:
+    """Refuse a build that nothing here can make, and a step whose libraries are missing."""
+    needs = [*LEARNING]
+    needs += EXPORTING if step >= STEPS.index("compile") else ()
+    needs += JUDGING if step >= STEPS.index("evaluate") else ()
+    needs += REPORTING if step >= STEPS.index("report") else ()
+    for target in targets:
+        for build in target.builds:
+            recipe = load_plugin("recipes", build.recipe)
+            if build.runtime not in list_plugins("runtimes"):
+                known = list_plugins("runtimes")
+                raise ConfigError(f"target {target.name}: {unknown_name('runtime', build.runtime, known)}")
+            needs += (*recipe.LIBRARIES, build.runtime) if step >= STEPS.index("compile") else ()
+    require_libraries(needs)
 
 
 def _choose_targets(context: Context, only: tuple[str, ...]) -> tuple[Target, ...]:

@@ -58,11 +58,15 @@ def test_carving_takes_the_same_share_of_each_class_and_never_the_test_split(tmp
     rows = [row for row in ROWS if row["split"] != "calibration"]
     rows += [{"text": f"more {i}", "label": "a" if i < 60 else "b", "split": "train"} for i in range(80)]
     data = write(tmp_path, rows)
-    carved = load_data(data.model_copy(update={"carve": {"calibration": Carve(take="train", share=0.1)}}), tmp_path)
+    carved = load_data(
+        data.model_copy(update={"carve": {"calibration": Carve(take="train", share=0.1)}}), tmp_path
+    )
     classes = carved.split("calibration").classes
     assert [(classes == c).sum() for c in (0, 1)] == [7, 3]  # a tenth of 62 and of 22, rounded up
     assert len(carved.split("train")) == 84 - 10
-    again = load_data(data.model_copy(update={"carve": {"calibration": Carve(take="train", share=0.1)}}), tmp_path)
+    again = load_data(
+        data.model_copy(update={"carve": {"calibration": Carve(take="train", share=0.1)}}), tmp_path
+    )
     assert again.digest == carved.digest
     with pytest.raises(ValueError, match="test split can neither"):
         Data(source="x", carve={"test": {"take": "train", "share": 0.1}})

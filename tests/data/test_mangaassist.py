@@ -151,14 +151,14 @@ def test_every_language_words_every_intent(language):
     bank = load_bank(language)
     for intent in INTENTS:
         phrases = bank.sections[f"intent {intent}"]
-        together = len(phrases.common) + len(phrases.reserved)
+        together = len(set(phrases.common)) + len(phrases.reserved)
         assert together >= (45 if language == "en" else 14), (language, intent)
         assert len(phrases.reserved) >= 3
 
 
 def test_primary_intent_goes_by_rank_and_then_by_place():
-    assert primary_intent(("faq_shipping", "return_start", "safety_threat")) == "safety_threat"
-    assert primary_intent(("order_late", "dispute_amount")) == "dispute_amount"
+    assert primary_intent(("faq_shipping", "return_start", "safety_abuse")) == "safety_abuse"
+    assert primary_intent(("order_late", "dispute_charge")) == "dispute_charge"
     assert primary_intent(("rec_genre", "order_status")) == "order_status"
     assert primary_intent(("order_status", "return_start")) == "order_status"
     for intent in INTENTS:

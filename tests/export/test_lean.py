@@ -2,7 +2,7 @@ import sample_students as samples
 import torch
 from torch import nn
 
-from edgekd.export.lean import LeanEncoder, make_lean
+from edgekd.distill.lean import LeanEncoder, make_lean
 
 IDS = torch.arange(1, 17).reshape(2, 8)
 
@@ -42,3 +42,16 @@ def test_another_pooling_is_left_as_it_is():
 def test_no_encoder_is_left_as_it_is():
     static = samples.make_module(samples.STATIC)
     assert make_lean(static, IDS, 24) is static
+
+
+def test_padding_changes_nothing_and_training_reaches_the_shared_weights():
+    module = samples.make_module(samples.TINY)
+    lean = make_lean(module, IDS)
+    mask = torch.ones_like(IDS)
+    mask[1, 5:] = 0
+    torch.testing.assert_close(lean(IDS, mask)[1], lean(IDS[1:, :5])[0], atol=1e-5, rtol=0)
+    before = module(IDS).detach()
+    lean(IDS, mask).sum().backward()
+    torch.optim.SGD(lean.parameters(), 0.1).step()
+    assert not torch.allclose(module(IDS), before)
+    torch.testing.assert_close(lean.eval()(IDS), module(IDS), atol=1e-4, rtol=0)

@@ -19,10 +19,13 @@ _FILES = {
 
 LANGUAGES = tuple(_FILES)
 
+_RESERVED, _USUAL = "~ ", "* "  # what a line of `bank/` may begin with
+_USUAL_TIMES = 3
+
 
 @dataclass(frozen=True)
 class Phrases:
-    """Phrasings of one thing; `reserved` ones never occur in the labelled train split."""
+    """Phrasings of one thing, usual ones repeated; `reserved` ones never occur in the train split."""
 
     common: tuple[Template, ...]
     reserved: tuple[Template, ...]
@@ -65,8 +68,13 @@ def load_bank(language: str) -> Bank:
             if heading.startswith("slot ") and heading != "slot item":
                 slots[heading[5:]] = tuple(lines)
                 continue
+            common = [line for line in lines if not line.startswith(_RESERVED)]
             sections[heading] = Phrases(
-                common=tuple(parse_template(line) for line in lines if not line.startswith("~ ")),
-                reserved=tuple(parse_template(line[2:]) for line in lines if line.startswith("~ ")),
+                common=tuple(
+                    parse_template(line.removeprefix(_USUAL))
+                    for line in common
+                    for _ in range(_USUAL_TIMES if line.startswith(_USUAL) else 1)
+                ),
+                reserved=tuple(parse_template(line[2:]) for line in lines if line.startswith(_RESERVED)),
             )
     return Bank(language, sections, slots)

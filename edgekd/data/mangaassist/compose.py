@@ -10,10 +10,12 @@ from edgekd.data.mangaassist.bank import Bank, load_bank
 from edgekd.data.mangaassist.catalogue import Catalogue, Series
 from edgekd.data.mangaassist.details import Details
 from edgekd.data.mangaassist.dice import Dice
-from edgekd.data.mangaassist.intents import FAMILIES, FAMILY_OF, RANK, companions
+from edgekd.data.mangaassist.intents import CRITICAL, FAMILIES, FAMILY_OF, INTENTS, RANK, companions
 from edgekd.data.mangaassist.template import Template
 
 MIN_WORDS, MAX_WORDS = 3, 45
+
+_SOLVED = 0.62  # share of backgrounds that quote a whole question
 
 _ANGRY = frozenset({"order_late", "return_refund", "return_exchange"})
 _HAS_ORDER = frozenset({"order_tracking", "return", "payment_dispute"})
@@ -77,7 +79,7 @@ class Composer:
         fresh = self._catalogue.fresh(wish.day)
         main = dice.pick(fresh) if wish.fresh else dice.pick(settled)
         bank = load_bank(wish.language)
-        mixed = wish.language != "en" and not wish.multi and dice.chance(0.18)
+        mixed = wish.language != "en" and not wish.multi and dice.chance(0.33)
         core_bank = load_bank("en") if mixed else bank
         details = Details(dice, core_bank, main, self._another(settled, main))
         core = self._core(wish, core_bank, details)
@@ -143,7 +145,7 @@ class Composer:
         if not safety and (must_name or dice.chance(0.25)):
             line = details.fill(self._persona(mood, bank, must_name))
             parts.insert(0 if dice.chance(0.65) else len(parts), line)
-        if not wish.multi and dice.chance(0.03 if safety else 0.14):
+        if not safety and not wish.multi and dice.chance(0.21):
             line, series = self._background(wish, bank, family)
             core_details.mentioned.extend(series)
             parts.insert(0 if dice.chance(0.75) else len(parts), line)
@@ -183,16 +185,23 @@ class Composer:
         return self._dice.pick(details)
 
     def _background(self, wish: Wish, bank: Bank, family: str) -> tuple[str, list[Series]]:
-        """Draw a settled matter, or a quoted answer of the bot, that sounds like another family."""
-        other = self._dice.pick([name for name in FAMILIES if name != family])
-        kind = "quote" if bank.language == "en" and self._dice.chance(0.3) else "background"
-        phrases = bank.phrases(f"{kind} {other}")
-        if not phrases:
-            phrases = bank.phrases(f"background {other}")
+        """Draw a settled matter, or a quoted answer of the bot, that sounds like another family.
+
+        Some quote a whole question that was answered: only its frame tells it from the live one.
+        """
+        dice = self._dice
         settled = self._catalogue.settled(wish.day)
-        main = self._dice.pick(settled)
-        details = Details(self._dice, bank, main, self._another(settled, main))
-        return details.fill(self._dice.pick(phrases)), details.mentioned
+        main = dice.pick(settled)
+        details = Details(dice, bank, main, self._another(settled, main))
+        if dice.chance(_SOLVED):
+            others = [name for name in INTENTS if FAMILY_OF[name] not in (family, *CRITICAL)]
+            asked = details.fill(self._phrasing(dice.pick(others), bank, replace(wish, fresh=False)))
+            details.know("asked", asked)
+            return self._line("solved any", bank, details), details.mentioned
+        other = dice.pick([name for name in FAMILIES if name != family])
+        kind = "quote" if bank.language == "en" and dice.chance(0.3) else "background"
+        phrases = bank.phrases(f"{kind} {other}") or bank.phrases(f"background {other}")
+        return details.fill(dice.pick(phrases)), details.mentioned
 
     def _wear(self, wish: Wish, text: str, core: str) -> tuple[str, bool]:
         """Apply style, then noise: low-memory phones and their keyboards make more of it."""
@@ -200,7 +209,7 @@ class Composer:
         if dice.chance(0.18):
             text = noise.abbreviate(text, dice)
         text = noise.casual(text, dice)
-        if not dice.chance(0.34 if wish.device == "android-lowmem" else 0.18):
+        if not dice.chance(0.32 if wish.device == "android-lowmem" else 0.16):
             return text, False
         kind = dice.below(10)
         if kind < 2 and wish.language == "en":

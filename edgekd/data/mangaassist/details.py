@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from edgekd.data.mangaassist.bank import Bank
@@ -30,6 +31,10 @@ class Details:
             for piece in template.choose(self._dice)
         )
 
+    def know(self, name: str, value: str) -> None:
+        """Settle a slot's value."""
+        self._known[name] = value
+
     def _value(self, name: str) -> str:
         if name in self._series:
             self.mentioned.append(self._series[name])
@@ -43,6 +48,8 @@ class Details:
             return self.fill(self._dice.pick(self._bank.phrases("slot item")))
         if name in self._series:
             return _spell_title(self._dice, self._series[name].title)
+        if name == "price2":
+            return _price(self._dice, above=int(re.findall(r"\d+", self._value("price"))[0]))
         base = name.rstrip("2")
         first = self._value(base) if name != base else ""
         while (value := self._draw(base)) == first:
@@ -79,8 +86,8 @@ def _order(dice: Dice) -> str:
     return dice.pick((f"MA-{number}", f"#{number}", f"{number}", f"MA{number}", f"#MA-{number}"))
 
 
-def _price(dice: Dice) -> str:
-    whole, cents = dice.between(4, 129), dice.pick(("00", "50", "90", "95", "99"))
+def _price(dice: Dice, above: int = 3) -> str:
+    whole, cents = above + dice.between(1, 90), dice.pick(("00", "50", "90", "95", "99"))
     shapes = ("€{}.{}", "${}.{}", "{},{} €", "{} euro", "£{}", "{}.{}")
     return dice.pick(shapes).format(whole, cents)
 
@@ -88,7 +95,6 @@ def _price(dice: Dice) -> str:
 _MAKERS: dict[str, Callable[[Dice], str]] = {
     "order": _order,
     "price": _price,
-    "price2": _price,
     "num": lambda dice: str(dice.between(2, 9)),
     "age": lambda dice: str(dice.between(6, 15)),
     "carrier": lambda dice: dice.pick(_CARRIERS),

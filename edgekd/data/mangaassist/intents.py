@@ -29,11 +29,11 @@ FAMILIES: dict[str, tuple[float, dict[str, float]]] = {
     "return": (0.10, {"return_start": 0.34, "return_refund": 0.30, "return_exchange": 0.36}),
     "payment_dispute": (
         0.03,
-        {"dispute_duplicate": 0.34, "dispute_unauthorised": 0.33, "dispute_amount": 0.33},
+        {"dispute_charge": 0.6, "dispute_unauthorised": 0.4},
     ),
     "safety_escalation": (
         0.02,
-        {"safety_self_harm": 0.34, "safety_threat": 0.33, "safety_minor": 0.33},
+        {"safety_self_harm": 0.45, "safety_abuse": 0.55},
     ),
 }
 

@@ -1,0 +1,31 @@
+"""Say which library is missing before a run spends time on what it cannot finish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.util import find_spec
+
+from edgekd.errors import MissingExtraError
+
+LEARNING = ("torch", "transformers", "tokenizers", "safetensors")
+EXPORTING = ("onnx", "onnxscript", "onnxruntime")
+JUDGING = ("sklearn",)
+REPORTING = ("jinja2", "plotly")
+
+_EXTRAS = {
+    **dict.fromkeys((*LEARNING, *JUDGING), "train"),
+    **dict.fromkeys((*EXPORTING, "tokenizers"), "onnx"),
+    **dict.fromkeys(("openvino", "nncf"), "intel"),
+    **dict.fromkeys(REPORTING, "report"),
+}
+
+
+def require_libraries(names: Iterable[str]) -> None:
+    """Look for libraries without importing them; a name that no extra brings is a plug-in's own matter.
+
+    Raises:
+        MissingExtraError: naming the first that is not installed, and the extra that brings it.
+    """
+    for name in names:
+        if name in _EXTRAS and find_spec(name) is None:
+            raise MissingExtraError({"sklearn": "scikit-learn"}.get(name, name), _EXTRAS[name])

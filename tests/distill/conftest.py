@@ -1,0 +1,40 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from edgekd.config import Columns, Data, Training
+from edgekd.data.load import load_data
+from edgekd.distill.teacher import fine_tune, open_teacher
+
+
+@pytest.fixture(scope="session")
+def task_data(tmp_path_factory):
+    """Short messages of three intents; what they ask for is in their words."""
+    folder = tmp_path_factory.mktemp("rows")
+    asks = {
+        "order": ["where is my parcel", "has my order shipped", "track the delivery"],
+        "return": ["i want to send it back", "start a return", "give me a refund"],
+        "advice": ["recommend a series", "what should i read next", "a gift idea"],
+    }
+    tails = ["", " please", " today", " thanks a lot for your help", " asap", " again", " 漫画"]
+    rows = []
+    for split, count in {"train": 120, "calibration": 9, "validation": 45, "test": 9}.items():
+        for i in range(count):
+            intent = list(asks)[i % 3]
+            text = f"{asks[intent][i // 3 % 3]}{tails[i % 7]} {i}"
+            rows.append({"text": text, "label": intent, "split": split})
+    path = folder / "rows.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    return load_data(Data(source="rows.jsonl", columns=Columns(split="split")), folder)
+
+
+@pytest.fixture(scope="session")
+def teacher(task_data, teacher_folder, tmp_path_factory):
+    """The small BERT, fine-tuned on the rows."""
+    folder: Path = tmp_path_factory.mktemp("tuned")
+    training = Training(epochs=6, learning_rate=2e-3, batch=8)
+    fine_tune(
+        task_data, str(teacher_folder), training, folder, name="tuned", max_tokens=32, seed=0, threads=1
+    )
+    return open_teacher(folder, "the teacher's digest")

@@ -1,0 +1,193 @@
+import json
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import (
+    AlbertConfig,
+    AutoModelForSequenceClassification,
+    BertConfig,
+    DistilBertConfig,
+    ElectraConfig,
+    RobertaConfig,
+)
+
+from edgekd.config import Distillation, StaticModel, Training, TransformerModel
+from edgekd.distill.reference import reference_logits
+from edgekd.distill.softlabels import label_texts, open_soft_labels
+from edgekd.distill.static import FoldedStatic, StaticClassifier
+from edgekd.distill.student import cut_layers, distil, load_module, open_student
+from edgekd.distill.teacher import Classifier, load_teacher
+from edgekd.distill.tokens import open_tokenizer, tokenize
+from edgekd.distill.weights import load_classifier, save_classifier
+from edgekd.errors import ConfigError
+
+SHAPE = {"num_hidden_layers": 4, "num_attention_heads": 2, "hidden_size": 32, "intermediate_size": 32}
+COMMON = {"vocab_size": 300, "num_labels": 3}
+ENCODERS = {
+    "bert": (BertConfig(**SHAPE, **COMMON), "bert.encoder.layer"),
+    "electra": (ElectraConfig(**SHAPE, **COMMON, embedding_size=16), "electra.encoder.layer"),
+    "distilbert": (
+        DistilBertConfig(n_layers=4, n_heads=2, dim=32, hidden_dim=32, **COMMON),
+        "distilbert.transformer.layer",
+    ),
+    "roberta": (RobertaConfig(**SHAPE, **COMMON, pad_token_id=1), "roberta.encoder.layer"),
+}
+LAYERS = pytest.mark.parametrize("layers", [(0, -1), (0, 2, 3), (1,)])
+IDS = torch.tensor([[5, 9, 20, 30], [7, 7, 8, 9]])
+
+
+def make(config) -> Classifier:
+    torch.manual_seed(0)
+    return Classifier(AutoModelForSequenceClassification.from_config(deepcopy(config))).eval()
+
+
+@LAYERS
+@pytest.mark.parametrize("name", ENCODERS)
+def test_cut_keeps_the_layers_asked_for(tmp_path, name, layers):
+    config, prefix = ENCODERS[name]
+    whole = {key: value.clone() for key, value in make(config).model.state_dict().items()}
+    kept = np.array([0, 1, 5, 7, 8, 9, 20, 30, 299]) if name != "roberta" else np.arange(300)
+    student = cut_layers(make(config), layers, kept).eval()
+    state = student.model.state_dict()
+    for new, old in enumerate(layers):
+        own = {k: v for k, v in state.items() if k.startswith(f"{prefix}.{new}.")}
+        assert len(own) > 8
+        for key, value in own.items():
+            assert torch.equal(value, whole[key.replace(f"{prefix}.{new}.", f"{prefix}.{old % 4}.")])
+    assert not any(key.startswith(f"{prefix}.{len(layers)}.") for key in state)
+    table = student.model.get_input_embeddings().weight
+    assert torch.equal(table, make(config).model.get_input_embeddings().weight[kept])
+    assert not [m for m in student.modules() if isinstance(m, torch.nn.Dropout) and m.p]
+
+    places = {int(old): new for new, old in enumerate(kept)}
+    ids = torch.tensor([[places[int(i)] for i in row] for row in IDS])
+    save_classifier(student.model, tmp_path)
+    loaded = Classifier(load_classifier(str(tmp_path))).eval()
+    with torch.inference_mode():
+        logits = student(ids)
+        assert loaded(ids).numpy() == pytest.approx(logits.numpy(), abs=1e-6)
+        padded = student(torch.nn.functional.pad(ids, (0, 3)), torch.tensor([[1] * 4 + [0] * 3] * 2))
+    assert padded.numpy() == pytest.approx(logits.numpy(), abs=1e-6)
+
+
+def test_cutting_nothing_changes_no_answer():
+    config, _ = ENCODERS["bert"]
+    with torch.inference_mode():
+        before = make(config)(IDS)
+        after = cut_layers(make(config), (0, 1, 2, 3), np.arange(300)).eval()(IDS)
+    assert torch.equal(before, after)
+
+
+@pytest.mark.parametrize("layers", [(0, 0), (0, -4), (4,), (-5,)])
+def test_layers_that_are_not_there_are_refused(layers):
+    with pytest.raises(ConfigError, match=r"must be different and within the teacher's 4$"):
+        cut_layers(make(ENCODERS["bert"][0]), layers, np.arange(300))
+
+
+def test_encoder_without_a_list_of_layers_is_refused():
+    with pytest.raises(ConfigError, match="has no list of 4 layers to cut"):
+        cut_layers(make(AlbertConfig(**SHAPE, **COMMON, embedding_size=16)), (0, 1), np.arange(300))
+
+
+def test_padding_that_positions_count_from_must_stay():
+    with pytest.raises(ConfigError, match="counts positions from its padding token"):
+        cut_layers(make(ENCODERS["roberta"][0]), (0, 1), np.array([0, 2, 3, 4]))
+
+
+def test_folded_static_answers_as_the_trained_one():
+    torch.manual_seed(0)
+    trained = StaticClassifier(50, 16, 24, 5).eval()
+    with torch.no_grad():
+        trained.weight.weight.mul_(3)
+    folded = FoldedStatic(trained).eval()
+    for length in (1, 2, 7, 60):
+        ids = torch.randint(0, 50, (4, length))
+        with torch.inference_mode():
+            expected = trained(ids)
+            assert folded(ids).numpy() == pytest.approx(expected.numpy(), abs=1e-5)
+            mask = torch.tensor([[1] * length + [0] * 3] * 4)
+            padded = trained(torch.nn.functional.pad(ids, (0, 3), value=9), mask)
+        assert padded.numpy() == pytest.approx(expected.numpy(), abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def soft_labels(task_data, teacher, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("labels")
+    label_texts(task_data, teacher, folder, augmentations=1, seed=0, threads=1)
+    return open_soft_labels(folder, task_data, "the labels' digest")
+
+
+def test_soft_labels_are_the_train_rows_then_their_noisy_copies(task_data, teacher, soft_labels):
+    learn, validation = soft_labels
+    train = task_data.split("train")
+    assert learn.texts[:120] == train.texts and learn.classes[:120].tolist() == train.classes.tolist()
+    assert len(learn.texts) > 200 and set(learn.classes[120:].tolist()) == {-1}
+    assert len(set(learn.texts[120:]) | set(train.texts)) == len(learn.texts) - 120 + len(set(train.texts))
+    assert validation.texts == task_data.split("validation").texts
+    answers = validation.logits.argmax(1)
+    assert (answers == validation.classes).mean() > 0.9
+    assert learn.logits.shape == (len(learn.texts), 3)
+
+
+MODELS = {
+    "static": StaticModel(kind="static", name="s", dimension=48, hidden=32, vocabulary=3500, max_tokens=32),
+    "transformer": TransformerModel(kind="transformer", name="t", layers=(-1,), vocabulary=3500),
+}
+
+
+def teach(kind, teacher, soft_labels, folder, seed=0):
+    learn, validation = soft_labels
+    folder.mkdir()
+    distil(
+        MODELS[kind], teacher, learn, validation, folder, distillation=Distillation(), seed=seed, threads=1,
+        training=Training(epochs=3, learning_rate=3e-3, batch=32),
+    )  # fmt: skip
+    return open_student(folder, "digest")
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_student_learns_the_teacher_and_is_loaded_as_it_was(tmp_path, task_data, teacher, soft_labels, kind):
+    student = teach(kind, teacher, soft_labels, tmp_path / "one")
+    assert (student.kind, student.labels) == (kind, ("advice", "order", "return"))
+    test = task_data.split("validation")
+    tokens = tokenize(open_tokenizer(student.path / "tokenizer.json", student.max_tokens), test.texts)
+    logits = reference_logits(load_module(student), tokens, threads=1)
+    assert (logits.argmax(1) == test.classes).mean() > 0.9
+    vocabulary = json.loads((student.path / "tokenizer.json").read_text("utf-8"))["model"]["vocab"]
+    assert len(vocabulary) == 3500 > max(vocabulary.values()) == 3499
+    first = open_tokenizer(student.path / "tokenizer.json", 8).encode("where is my parcel")
+    assert (first.tokens[0] == "[CLS]") == (kind == "transformer")
+
+    again = teach(kind, teacher, soft_labels, tmp_path / "two")
+    names = {p.relative_to(student.path) for p in student.path.rglob("*") if p.is_file() and not is_log(p)}
+    assert {"model.safetensors", "student.json", "tokenizer.json"} <= {str(name) for name in names}
+    for name in names:
+        assert (student.path / name).read_bytes() == (again.path / name).read_bytes(), name
+    other = teach(kind, teacher, soft_labels, tmp_path / "three", seed=1)
+    one, three = (load_file(s.path / "model.safetensors") for s in (student, other))
+    assert any(not torch.equal(one[key], three[key]) for key in one)
+
+
+def is_log(path) -> bool:
+    return bool({"logs", "_resume"} & set(path.parts))
+
+
+def test_static_student_starts_from_what_the_teacher_makes_of_a_token(teacher):
+    """Tokens that the teacher reads alike start close to one another."""
+    from edgekd.distill.static import start_from_teacher
+
+    tokenizer = open_tokenizer(teacher.path / "tokenizer.json", 8)
+    kept = np.arange(1000, 1400)
+    student = StaticClassifier(400, 64, 8, 3)
+    specials = tokenizer.encode("").ids
+    start_from_teacher(student, teacher, kept, (specials[0], specials[1]))
+    with torch.inference_mode():
+        ids = torch.tensor([[specials[0], int(i), specials[1]] for i in kept])
+        states = load_teacher(teacher).model.base_model(input_ids=ids).last_hidden_state.mean(1)
+    there, here = (torch.cdist(x, x).flatten() for x in (states, student.table.weight.detach()))
+    assert float(torch.corrcoef(torch.stack([there, here]))[0, 1]) > 0.99
+    weights = student.weight.weight[:, 0].tolist()
+    assert weights == sorted(weights) and weights[0] == 0  # frequent tokens weigh least

@@ -1,0 +1,284 @@
+"""One real run of the small project: what it leaves behind, and what a second one does again."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import yaml
+
+from edgekd.compile import open_artifact
+from edgekd.gate.ledger import read_ledger
+from edgekd.gate.promotion import current
+from edgekd.store import digest_file
+
+pytestmark = pytest.mark.slow
+STAGES = {
+    "data", "teacher", "label", "distil/static-256", "export/static-256", "export/teacher",
+    "compile/static-256.onnxruntime.int8-dynamic", "compile/static-256.onnxruntime.fp32",
+    "compile/teacher.onnxruntime.fp32", "bench/1-threads", "reference/teacher", "reference/static-256",
+    "answer/static-256.onnxruntime.int8-dynamic", "answer/static-256.onnxruntime.fp32", "baseline",
+}  # fmt: skip
+INT8, FP32 = "static-256.onnxruntime.int8-dynamic", "static-256.onnxruntime.fp32"
+
+
+def stages(text: str, how: str) -> list[str]:
+    return [line.partition(":")[0] for line in text.splitlines() if re.search(rf": {how}\b", line)]
+
+
+def verdict_of(folder, target: str) -> dict:
+    return json.loads((folder / "verdicts" / f"{target}.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def project(finished_run, tmp_path):
+    """A copy of the finished project with its cache, to be gone on with."""
+    folder = tmp_path / "project"
+    shutil.copytree(finished_run.folder, folder, symlinks=True)
+    return folder
+
+
+def test_every_stage_was_done_once(finished_run):
+    text = "\n".join(line for _, line in finished_run.notes)
+    done = stages(text, "done")
+    # two more targets share the very same artifacts, and so their stages
+    assert sorted(done) == sorted(STAGES)
+    assert set(stages(text, "cached")) <= STAGES
+
+
+def test_run_directory_is_as_the_design_says(finished_run):
+    folder = finished_run.run_folder
+    assert folder.parent == finished_run.folder / ".edgekd" / "runs"
+    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    expected = {
+        "config.resolved.yaml", "report.html", "report.md",
+        "logs/teacher/train.jsonl", "logs/static-256/train.jsonl",
+        "students/static-256/model.safetensors", "students/static-256/tokenizer.json",
+        "students/static-256/student.json",
+        f"artifacts/lambda-x86/{INT8}/manifest.json", f"artifacts/lambda-x86/{FP32}/manifest.json",
+        f"artifacts/desk/{FP32}/manifest.json", f"artifacts/twin/{FP32}/manifest.json",
+        "evidence/bench/1-threads/bench.json", f"evidence/lambda-x86/{INT8}.json",
+        f"evidence/lambda-x86/{FP32}.json", f"evidence/desk/{FP32}.json",
+        "verdicts/lambda-x86.json", "verdicts/desk.json", "verdicts/twin.json",
+    }  # fmt: skip
+    assert expected <= found
+    assert {p.split("/")[0] for p in found} == {
+        "config.resolved.yaml", "report.html", "report.md", "logs", "students", "artifacts", "evidence",
+        "verdicts",
+    }  # fmt: skip
+    assert not [p for p in found if p.endswith(".tmp") or "__pycache__" in p or "stage.json" in p]
+    resolved = yaml.safe_load((folder / "config.resolved.yaml").read_text(encoding="utf-8"))
+    assert resolved["project"]["measure"]["rounds"] == 3
+    assert resolved["project"]["distillation"]["temperature"] == 2.0  # a default, written out
+    assert [target["name"] for target in resolved["targets"]] == ["lambda-x86", "desk", "twin", "gpu"]
+
+
+def test_document_names_what_lies_on_disk(finished_run):
+    document = finished_run.document
+    assert set(document) == {"run", "teacher", "students", "artifacts", "targets", "exit_code"}
+    for target, variants in document["artifacts"].items():
+        for name, digest in variants.items():
+            artifact = open_artifact(finished_run.run_folder / "artifacts" / target / name)
+            assert (artifact.digest, artifact.student) == (digest, "static-256")
+    assert set(document["artifacts"]) == {"lambda-x86", "desk", "twin"}
+    status = {target["name"]: target["status"] for target in document["targets"]}
+    assert status["gpu"] == "not measured" and document["exit_code"] == 0
+    assert all(status[name].startswith("promoted") for name in ("lambda-x86", "desk", "twin"))
+
+
+def test_evidence_names_the_artifact_and_holds_raw_samples(finished_run):
+    folder = finished_run.run_folder / "evidence"
+    for target, variants in finished_run.document["artifacts"].items():
+        for name, digest in variants.items():
+            evidence = json.loads((folder / target / f"{name}.json").read_text(encoding="utf-8"))
+            assert evidence["artifact_digest"] == digest
+            assert evidence["evaluation"]["artifact_digest"] == digest
+    digest = finished_run.document["artifacts"]["lambda-x86"][INT8]
+    samples = sorted((folder / "bench" / "1-threads" / "latency").glob(f"{INT8}-{digest[:8]}-[0-9].npy"))
+    assert len(samples) == 3  # a fresh process a round
+    assert all(len(np.load(file, allow_pickle=False)) > 10 for file in samples)
+
+
+def test_verdict_is_what_is_promoted_and_the_ledger_holds(finished_run, run_edgekd):
+    done = run_edgekd("ledger", "verify", "project.yaml", "--json", cwd=finished_run.folder)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"entries": 3, "holds": True}
+    entries = read_ledger(finished_run.registry / "ledger.jsonl")
+    assert [(e.event, e.target) for e in entries] == [
+        ("promote", target) for target in ("lambda-x86", "desk", "twin")
+    ]
+    for entry in entries:
+        verdict = verdict_of(finished_run.run_folder, entry.target)
+        digest, place = current(finished_run.registry, "small", entry.target)
+        assert entry.artifact_digest == verdict["promoted_digest"] == digest == open_artifact(place).digest
+        for name, expected in entry.evidence.items():
+            if not name.startswith("verdicts/"):
+                assert digest_file(finished_run.run_folder / name) == expected
+
+
+ANSWER = """
+import json, sys
+from importlib.machinery import PathFinder
+
+class Without(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        hidden = name.partition(".")[0] in ("torch", "transformers", "edgekd")
+        return None if hidden else super().find_spec(name, path, target)
+
+sys.meta_path[:] = [Without if f is PathFinder else f for f in sys.meta_path if "edgekd" not in str(f)]
+for name in ("torch", "transformers", "edgekd"):
+    try:
+        __import__(name)
+        sys.exit(f"{name} can be imported")
+    except ModuleNotFoundError:
+        pass
+sys.path.insert(0, sys.argv[1])
+from serving import load
+model = load(sys.argv[1])
+print(json.dumps([list(model(text))[:2] for text in sys.argv[2:]]))
+"""
+
+
+def test_promoted_artifact_answers_by_itself(finished_run, run_edgekd, tmp_path):
+    """In a process that can import neither torch nor transformers nor edgekd."""
+    texts = ["where is my parcel 12", "give me a refund 9", "recommend a series 4"]
+    place = finished_run.registry / "small" / "lambda-x86" / "current"
+    command = [sys.executable, "-I", "-W", "error", "-c", textwrap.dedent(ANSWER), str(place), *texts]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    answers = json.loads(done.stdout)
+    assert [label for label, _ in answers] == ["order", "return", "advice"]
+    said = run_edgekd("predict", place, *texts, "--json")
+    assert [[a["label"], a["probability"]] for a in json.loads(said.stdout)] == answers
+
+
+def test_log_has_the_fields_of_its_events(finished_run):
+    lines = (finished_run.run_folder / "logs" / "static-256" / "train.jsonl").read_text("utf-8").splitlines()
+    events = [json.loads(line) for line in lines]
+    steps = [event for event in events if event["event"] == "kd_train_step"]
+    summaries = [event for event in events if event["event"] == "kd_epoch_summary"]
+    assert [event["epoch"] for event in summaries] == [1, 2, 3] and steps
+    for event in steps:  # feature_mse and attention_mse have no meaning for a static student: absent
+        assert set(event) == {
+            "version", "time", "event", "task", "epoch", "global_step", "batch_size", "hard_ce", "kd_kl_t2",
+            "total_loss", "grad_norm", "lr", "throughput_samples_per_sec",
+        }  # fmt: skip
+        assert (event["task"], event["version"]) == ("intent", 1)
+        assert event["grad_norm"] > 0 and event["kd_kl_t2"] > 0 and event["throughput_samples_per_sec"] > 0
+    needed = {"task", "student", "teacher", "epoch", "train_loss", "val_loss", "teacher_preference_match"}
+    for event in summaries:
+        assert needed <= set(event)
+        assert event["student"] == "static-256" and None not in event.values()
+    assert "kd_train_step" in (finished_run.run_folder / "logs" / "teacher" / "train.jsonl").read_text("utf-8")
+
+
+def test_second_run_does_nothing_again(finished_run, run_edgekd, cpu_of_children):
+    began = cpu_of_children()
+    again = run_edgekd("run", "project.yaml", "--json", cwd=finished_run.folder)
+    assert again.returncode == 0, again.stderr
+    assert stages(again.stderr, "done") == []
+    assert set(stages(again.stderr, "cached")) == STAGES
+    assert cpu_of_children() - began < 10
+    document = json.loads(again.stdout)  # nothing else is on stdout
+    for target in (*document["targets"], *finished_run.document["targets"]):
+        target.pop("reason")  # now tells of the incumbent, which is the same variant
+    assert document == finished_run.document
+    entries = read_ledger(finished_run.registry / "ledger.jsonl")
+    assert len(entries) == 3  # nothing was promoted twice
+
+
+def test_lines_for_people_name_every_target_last(finished_run, run_edgekd):
+    said = run_edgekd("report", "project.yaml", cwd=finished_run.folder)
+    assert said.returncode == 0
+    names = [line.partition(":")[0] for line in said.stdout.splitlines()]
+    assert names == ["lambda-x86", "desk", "twin", "gpu"]
+    for line in said.stdout.splitlines()[:3]:
+        for word in ("p50", "p95", "memory", "size", "worst drop", "promoted"):
+            assert word in line
+    assert "gpu:" in said.stdout.splitlines()[3] and "not measured" in said.stdout.splitlines()[3]
+
+
+def test_a_margin_changes_the_verdict_alone(project, run_edgekd):
+    """A margin that nothing can be shown to keep: no stage is done again, nothing new is promoted."""
+    settings = ("--set", "slices.0.margin=0.001", "--set", "slices.0.where=device = 'none'")
+    done = run_edgekd("run", "project.yaml", "--json", *settings, cwd=project)
+    assert stages(done.stderr, "done") == []
+    assert done.returncode == 1, done.stderr
+    document = json.loads(done.stdout)
+    assert {t["name"]: t["status"] for t in document["targets"]}["lambda-x86"] == "not promoted"
+    assert [e.event for e in read_ledger(project / ".edgekd" / "registry" / "ledger.jsonl")] == [
+        *["promote"] * 3, *["no promotion"] * 3,
+    ]  # fmt: skip
+    assert (project / ".edgekd" / "registry" / "small" / "lambda-x86" / "current").exists()
+    done = run_edgekd("gate", "project.yaml", "--json", "--set", "slices.1.margin=19", cwd=project)
+    assert done.returncode == 0 and stages(done.stderr, "done") == []
+
+
+def test_epochs_of_the_student_train_the_student_alone(project, run_edgekd):
+    setting = "students.0.training.epochs=1"
+    done = run_edgekd("distill", "project.yaml", "--set", setting, "--json", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert stages(done.stderr, "cached") == ["data", "teacher", "label"]
+    assert stages(done.stderr, "done") == ["distil/static-256"]
+    other = run_edgekd("distill", "project.yaml", "--json", cwd=project)
+    assert stages(other.stderr, "done") == []
+    one, two = (json.loads(text)["students"]["static-256"] for text in (done.stdout, other.stdout))
+    assert one != two
+
+
+def test_incumbent_stays_on_a_tie_and_a_better_one_is_rolled_back(project, run_edgekd):
+    """Both targets may now choose int8 too: smaller beyond doubt, truer not beyond noise."""
+    registry = project / ".edgekd" / "registry"
+    before = {name: current(registry, "small", name)[0] for name in ("desk", "twin")}
+    for name in ("desk", "twin"):
+        path = project / "targets" / f"{name}.yaml"
+        text = path.read_text(encoding="utf-8")
+        path.write_text(
+            text.replace("recipe: fp32}]", "recipe: fp32}, {runtime: onnxruntime, recipe: int8-dynamic}]"),
+            encoding="utf-8",
+        )
+    done = run_edgekd("run", "project.yaml", "--json", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert stages(done.stderr, "done") == []  # the artifacts are those of lambda-x86
+    targets = {target["name"]: target for target in json.loads(done.stdout)["targets"]}
+    assert (targets["twin"]["variant"], targets["twin"]["tie_with"]) == (FP32, [INT8])
+    assert "the incumbent stays" in targets["twin"]["reason"]
+    assert current(registry, "small", "twin")[0] == before["twin"]
+    assert targets["desk"]["variant"] == INT8
+    assert current(registry, "small", "desk")[0] != before["desk"]
+
+    back = run_edgekd("rollback", "project.yaml", "desk", "--json", cwd=project)
+    assert back.returncode == 0, back.stderr
+    document = {"target": "desk", "variant": FP32, "artifact": before["desk"]}
+    assert json.loads(back.stdout) == document
+    digest, place = current(registry, "small", "desk")
+    assert digest == before["desk"] == open_artifact(place).digest
+    assert run_edgekd("predict", place, "where is my parcel").returncode == 0
+    again = run_edgekd("rollback", "project.yaml", "desk", cwd=project)
+    assert again.returncode == 2 and "no earlier version" in again.stderr
+    verified = run_edgekd("ledger", "verify", "project.yaml", cwd=project)
+    assert verified.returncode == 0 and verified.stdout.startswith("5 entries")
+    assert [e.event for e in read_ledger(registry / "ledger.jsonl")][3:] == ["promote", "rollback"]
+
+
+def test_damaged_stage_is_built_again(project, run_edgekd):
+    """A file of a finished stage that changed on disk is not believed."""
+    (labels,) = (project / ".edgekd" / "store" / "label").glob("*/train/logits.npy")
+    data = bytearray(labels.read_bytes())
+    data[-1] ^= 1
+    labels.write_bytes(data)
+    done = run_edgekd("distill", "project.yaml", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert stages(done.stderr, "done") == ["label"]
+    assert stages(done.stderr, "cached") == ["data", "teacher", "distil/static-256"]
+
+
+def test_runs_are_listed(finished_run, run_edgekd):
+    listed = run_edgekd("show", "runs", "project.yaml", "--json", cwd=finished_run.folder)
+    assert os.path.realpath(finished_run.run_folder) in map(os.path.realpath, json.loads(listed.stdout))
