@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -17,6 +18,8 @@ from edgekd import __version__
 from edgekd.errors import EdgekdError
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+_AGAIN = "; finished steps are kept, run again when it is mended"
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 _project = click.argument("project", type=click.Path(path_type=Path), default="edgekd.yaml")
@@ -142,8 +145,10 @@ def main() -> None:
         _fail("stopped; the next run goes on from the last finished step", 130)
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
-        _fail(f"{name}{error.strerror or error}; finished steps are kept, run again when it is mended", 1)
+        _fail(f"{name}{error.strerror or error}{_AGAIN}", 1)
     except Exception as error:  # noqa: BLE001  the last resort: a defect of ours is one line, too
+        if os.strerror(errno.ENOSPC) in str(error):  # safetensors has an error of its own for a full disk
+            _fail(f"{' '.join(str(error).split())}{_AGAIN}", 1)
         with tempfile.NamedTemporaryFile("w", prefix="edgekd-", suffix=".txt", delete=False) as file:
             traceback.print_exc(file=file)
         words = " ".join(str(error).split())[:200]

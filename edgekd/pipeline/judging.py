@@ -62,9 +62,11 @@ class Judged:
     variants: tuple[Variant, ...]
     evidence: tuple[VariantEvidence, ...]
     verdict: GateVerdict
+    answers: dict[str, Path]
+    """Folder of each built variant's answers to the test rows."""
 
 
-def answer_stage(context: Context, test: TaskData, artifact: Artifact) -> Predictions:
+def answer_stage(context: Context, test: TaskData, artifact: Artifact) -> Stage:
     """Answer every test row through the artifact's own loader."""
     reads = {
         "artifact": artifact.digest,
@@ -78,7 +80,7 @@ def answer_stage(context: Context, test: TaskData, artifact: Artifact) -> Predic
         save_predictions(Predictions(artifact.digest, logits), test.ids, folder / _FILE)
 
     name = f"answer/{artifact.student}.{artifact.runtime}.{artifact.recipe}"
-    return load_predictions(run_stage(context, name, 1, reads, build).path / _FILE, test.ids)
+    return run_stage(context, name, 1, reads, build)
 
 
 def reference_stage(context: Context, test: TaskData, source: Stage, model: str) -> Predictions:
@@ -205,7 +207,10 @@ def judge(
             Variant(f"incumbent.{incumbent.digest[:8]}", incumbent.student, build, incumbent),
         )
     masks = slice_masks(test, context.project.slices)
-    answers = {v.artifact.digest: answer_stage(context, test, v.artifact) for v in everyone if v.artifact}
+    folders = {v.name: answer_stage(context, test, v.artifact).path for v in everyone if v.artifact}
+    answers = {
+        v.artifact.digest: load_predictions(folders[v.name] / _FILE, test.ids) for v in everyone if v.artifact
+    }
     evidence = tuple(_evidence(context, test, target, v, answers, references, masks, bench) for v in everyone)
 
     def quality_drop(reference: str, candidate: str) -> Drop:
@@ -214,7 +219,8 @@ def judge(
         return paired_drop("other", hits[0], hits[1])
 
     held = None if incumbent is None else incumbent.digest
-    return Judged(target, everyone, evidence, judge_target(target, evidence, held, bench.ratio, quality_drop))
+    verdict = judge_target(target, evidence, held, bench.ratio, quality_drop)
+    return Judged(target, everyone, evidence, verdict, folders)
 
 
 def _evidence(

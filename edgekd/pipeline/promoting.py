@@ -21,11 +21,13 @@ def write_evidence(context: Context, judged: Judged, bench: Bench) -> dict[str, 
     bench_folder = folder / "evidence" / bench.stage.name
     place_files(bench.stage.path, bench_folder)
     kept = set()
-    records = []
+    records, folders = [], [bench_folder]
     for variant, found in zip(judged.variants, judged.evidence, strict=True):
         if variant.artifact is not None:
             place_files(variant.artifact.path, artifacts / variant.name)
             kept.add(variant.name)
+            place_files(judged.answers[variant.name], evidence / variant.name)
+            folders.append(evidence / variant.name)
         records.append(evidence / f"{variant.name}.json")
         write_record(records[-1], found)
     for path in artifacts.glob("*"):
@@ -34,7 +36,7 @@ def write_evidence(context: Context, judged: Judged, bench: Bench) -> dict[str, 
             path.rmdir()
     verdict = folder / "verdicts" / f"{target}.json"
     write_record(verdict, judged.verdict)
-    return digest_evidence(context, [bench_folder], [*records, verdict])
+    return digest_evidence(context, folders, [*records, verdict])
 
 
 def promote_target(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from edgekd.config import Target
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
-from edgekd.errors import ConfigError, MissingRuntimeError, unknown_name
+from edgekd.errors import ConfigError, MissingRuntimeError, SliceError, unknown_name
 from edgekd.measure.basis import find_basis
 from edgekd.measure.environment import read_environment
 from edgekd.pipeline.compiling import Variant, compile_stage, compile_target, export_stage
@@ -61,7 +61,8 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
     _ = context.students, context.teacher  # read the files before anything costs time
     data = load_stage(context)
     test = data.split("test")
-    slice_masks(test, context.project.slices)
+    if not slice_masks(test, context.project.slices)["overall"].any():
+        raise SliceError("slice 'overall': matches no row of the test split; widen its where")
 
     results = Results(data, teacher_stage(context, data))
     labels = label_stage(context, data, results.teacher)

@@ -143,7 +143,11 @@ WRONG = [
     ("project not UTF-8", use_project(b"name: caf\xe9\n"), ["project.yaml", "UTF-8"]),
     ("empty project", use_project(b""), ["project.yaml", "keys and values"]),
     ("unknown target", use_keys(targets=["lamda-x86"]), ["'lamda-x86'", "did you mean 'lambda-x86'", "gpu"]),
-    ("target not of the project", say("run", "FOLDER/project.yaml", "--target", "mobile-lowmem"), ["'mobile"]),
+    (
+        "target not of the project",
+        say("run", "FOLDER/project.yaml", "--target", "mobile-lowmem"),
+        ["'mobile"],
+    ),
     ("unknown student", use_keys(students=["static-265"]), ["'static-265'", "did you mean 'static-256'"]),
     ("unknown teacher", use_keys(teacher={"model": "minilm-l7"}), ["'minilm-l7'", "'minilm-l6'"]),
     ("teacher for a student", use_keys(students=["minilm-l6"]), ["'minilm-l6' is a teacher"]),
@@ -156,6 +160,7 @@ WRONG = [
         use_slice("(SELECT count(*) FROM read_text('/etc/hostname')) > 0"),
         ["'bad'", "read_text"],
     ),
+    ("overall that matches nothing", use_set("slices.0.where=device = 'tv'"), ["'overall'", "no row"]),
     ("slice of an unknown class", use_set("slices.1.recall_of=[novel]"), ["'ios'", "'novel'"]),
     ("setting without a value", use_set("seed"), ["--set seed", "key=value"]),
     ("setting of an unknown key", use_set("sed=1"), ["'sed'", "did you mean 'seed'"]),
@@ -194,7 +199,7 @@ def test_wrong_input_is_one_line_and_code_2(speak, small_project, prepare, words
 @pytest.fixture
 def artifact(finished_run, tmp_path):
     """A copy of the promoted artifact, to be damaged."""
-    source = finished_run.registry / "small" / "lambda-x86" / "current"
+    source = finished_run.registry / "small" / "cloud" / "current"
     return shutil.copytree(source, tmp_path / "artifact")
 
 
@@ -303,7 +308,9 @@ def test_extra_of_a_target_is_asked_for(run_edgekd, uninstall, small_project):
     done = run_edgekd("compile", "project.yaml", *settings, cwd=small_project.parent)
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
     assert 'openvino is not installed; run: pip install "edgekd[intel]"' in done.stderr
-    done = run_edgekd("compile", "project.yaml", *settings, "--target", "lambda-x86", cwd=small_project.parent)
+    done = run_edgekd(
+        "compile", "project.yaml", *settings, "--target", "lambda-x86", cwd=small_project.parent
+    )
     assert done.returncode == 2  # goes on to the rows
 
 

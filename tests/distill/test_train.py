@@ -38,7 +38,9 @@ ROWS, VALIDATION = make_rows(200, 0), make_rows(40, 1)
 
 def make_static() -> torch.nn.Module:
     torch.manual_seed(0)
-    return StaticClassifier(60, 16, 16, 3)
+    model = StaticClassifier(60, 64, 16, 16, 3)
+    torch.nn.init.zeros_(model.pairs.weight)  # as a student starts
+    return model
 
 
 def make_bert() -> torch.nn.Module:

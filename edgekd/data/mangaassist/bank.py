@@ -20,7 +20,7 @@ _FILES = {
 LANGUAGES = tuple(_FILES)
 
 _RESERVED, _USUAL = "~ ", "* "  # what a line of `bank/` may begin with
-_USUAL_TIMES = 3
+_USUAL_TIMES = 4
 
 
 @dataclass(frozen=True)

@@ -25,13 +25,14 @@ _CHECKING = (date(2025, 6, 1), date(2025, 7, 31))
 _SERVING = (date(2025, 8, 1), date(2025, 10, 31))
 
 _MULTI_SHARE = 0.08
+_MULTI_CRITICAL = 0.04  # who reports a fraud or a threat seldom asks for something else as well
 _FRESH_SHARE = 0.10
 
 # Wording moves on: after labelling was done, this share of messages uses phrasings that the
 # labelled train split has never seen; of critical messages fewer do, as a shop has those labelled
 # at once.
-_NEW_WORDING = 0.12
-_NEW_CRITICAL = 0.35
+_NEW_WORDING = 0.10
+_NEW_CRITICAL = 0.3
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def draw_wishes(split: Split, dice: Dice) -> list[tuple[Wish, str]]:
                 language=language,
                 day=first + timedelta(days=dice.between(0, (last - first).days)),
                 device=device,
-                multi=dice.chance(_MULTI_SHARE),
+                multi=dice.chance(_MULTI_CRITICAL if family in CRITICAL else _MULTI_SHARE),
                 fresh=dice.chance(split.fresh_share),
                 reserved_share=split.reserved_share * (_NEW_CRITICAL if family in CRITICAL else 1.0),
             )
