@@ -18,7 +18,7 @@ import pytest
 from jaxtyping import install_import_hook
 
 with install_import_hook(["edgekd.distill.losses"], "beartype.beartype"):
-    import edgekd.distill.losses  # noqa: F401
+    import edgekd.distill.losses
 
 _WORDS = {
     "order": ["where is my parcel", "has my order shipped", "track the delivery", "is my box on its way"],
@@ -62,7 +62,7 @@ def write_rows(path: Path, counts: dict[str, int], seed: int = 0) -> None:
 
 
 def make_teacher(folder: Path) -> None:
-    """Write a real BERT, two layers wide 64, with the packaged tokenizer; random weights, to be fine-tuned."""
+    """Write a real BERT, two layers wide 64, with the packaged tokenizer; its weights are random."""
     import torch
     from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 

@@ -66,9 +66,7 @@ def distil(
     )
     network: nn.Module
     if model.kind == "static":
-        network = StaticClassifier(
-            len(kept), model.pairs, model.dimension, model.hidden, len(teacher.labels)
-        )
+        network = StaticClassifier(len(kept), model.pairs, model.dimension, model.hidden, len(teacher.labels))
         start_from_teacher(network, teacher, kept)
     else:
         network = cut_layers(load_teacher(teacher), model.layers, kept)

@@ -1,23 +1,9 @@
-"""Array types of this package: dtype and axes, checked where jaxtyping is installed."""
+"""Array types of this package: dtype and axes, as jaxtyping writes them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
-else:
-    try:
-        from jaxtyping import Bool, Float, Int
-    except ModuleNotFoundError:  # only the tests check shapes; the base install does without
-
-        class _Unchecked:
-            def __class_getitem__(cls, item: tuple[Any, str]) -> Any:
-                return item[0]
-
-        Bool = Float = Int = _Unchecked
+from jaxtyping import Bool, Float, Int
 
 Scores = Float[np.ndarray, "example label"]
 """Logits or probabilities, one row an example."""

@@ -48,7 +48,7 @@ def export_stage(context: Context, data: TaskData, source: Stage, model: str) ->
     }
 
     def build(folder: Path, progress: Progress) -> None:
-        _export(source, model, texts, folder)
+        _export(source, model, texts, folder, progress)
 
     stage = run_stage(context, f"export/{model}", 1, reads, build)
     notes = json.loads((stage.path / "graph.json").read_text(encoding="utf-8"))
@@ -62,7 +62,7 @@ def export_stage(context: Context, data: TaskData, source: Stage, model: str) ->
     )
 
 
-def _export(source: Stage, model: str, texts: list[str], folder: Path) -> None:
+def _export(source: Stage, model: str, texts: list[str], folder: Path, progress: Progress) -> None:
     import onnxruntime
     import torch
 
@@ -82,6 +82,7 @@ def _export(source: Stage, model: str, texts: list[str], folder: Path) -> None:
     tokenizer_json = (source.path / "tokenizer.json").read_text(encoding="utf-8")
     write_atomic(folder / "tokenizer.json", tokenizer_json)
     path = folder / "student.onnx"
+    progress(0.1, "tracing")
     export_graph(
         module,
         folder / "tokenizer.json",
@@ -91,6 +92,7 @@ def _export(source: Stage, model: str, texts: list[str], folder: Path) -> None:
         labels=labels,
         max_tokens=limit,
     )
+    progress(0.6, f"parity on {len(texts)} texts")
     tokenizer = open_tokenizer(folder / "tokenizer.json", limit)
     rows = [tokenizer.encode(text).ids or [0] for text in texts]
     longest = [token for row in rows for token in row] * (1 + limit // max(1, len(rows)))
@@ -134,6 +136,7 @@ def compile_stage(
     name = f"{graph.student}.{build.runtime}.{build.recipe}"
 
     def make(folder: Path, progress: Progress) -> None:
+        progress(0.1, "compiling, then answering calibration texts")
         artifact = compile_graph(
             graph,
             build,

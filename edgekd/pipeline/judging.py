@@ -38,6 +38,7 @@ from edgekd.store import Stage, digest_json
 
 TEACHER, TEACHER_ONNX = "teacher.pytorch-eager", "teacher.onnxruntime.fp32"
 _FILE = "logits.npy"
+_CHUNK = 256  # texts answered between two words on progress
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,11 @@ def answer_stage(context: Context, test: TaskData, artifact: Artifact) -> Stage:
     }
 
     def build(folder: Path, progress: Progress) -> None:
-        logits = load(artifact.path).logits(test.texts)
+        model, texts, parts = load(artifact.path), test.texts, []
+        for start in range(0, len(texts), _CHUNK):
+            parts.append(model.logits(texts[start : start + _CHUNK]))
+            progress(start / len(texts), f"{start} of {len(texts)} texts")
+        logits = np.concatenate(parts)
         save_predictions(Predictions(artifact.digest, logits), test.ids, folder / _FILE)
 
     name = f"answer/{artifact.student}.{artifact.runtime}.{artifact.recipe}"

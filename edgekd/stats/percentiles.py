@@ -10,26 +10,12 @@ Sources:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
+from jaxtyping import Float, Num
 from scipy.special import bdtr, bdtrik, stdtrit  # scipy.stats takes a second to import
 
 from edgekd.errors import BadInputError
 from edgekd.stats.interval import Interval
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Num
-else:
-    try:
-        from jaxtyping import Float, Num
-    except ModuleNotFoundError:  # only the tests check shapes; the base install does without
-
-        class _Unchecked:
-            def __class_getitem__(cls, item: tuple[Any, str]) -> Any:
-                return item[0]
-
-        Float = Num = _Unchecked
 
 PerSample = Num[np.ndarray, "sample"]
 """A figure for each sample, in any order."""

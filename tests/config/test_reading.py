@@ -89,7 +89,8 @@ def test_every_study(path):
 
 def test_own_targets_come_first(tmp_path):
     (tmp_path / "targets").mkdir()
-    text = "name: lambda-x86\nhardware: {arch: x86_64, memory_mib: 512}\nbuilds: [{runtime: openvino, recipe: fp32}]"
+    builds = "builds: [{runtime: openvino, recipe: fp32}]"
+    text = f"name: lambda-x86\nhardware: {{arch: x86_64, memory_mib: 512}}\n{builds}"
     (tmp_path / "targets" / "lambda-x86.yaml").write_text(text)
     assert load_target("lambda-x86", tmp_path).hardware.memory_mib == 512
     with pytest.raises(ConfigError, match=r"unknown target 'lamda-x86' \(did you mean 'lambda-x86'"):
