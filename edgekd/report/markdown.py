@@ -18,9 +18,10 @@ from edgekd.report.printing import (
     range_ms,
     range_percent,
     range_points,
+    range_ratio,
     verdict,
 )
-from edgekd.report.view import RunReport, TargetReport, VariantRow
+from edgekd.report.view import RunReport, TargetReport, TeacherNote, VariantRow
 from edgekd.stats.interval import Interval
 
 _MARK = {"pass": "✅ pass", "fail": "❌ fail", "inconclusive": "⚠️ inconclusive"}
@@ -36,7 +37,7 @@ def render_markdown(report: RunReport) -> str:
         "Brackets hold intervals; a bound is one-sided.",
     ]
     for target in report.targets:
-        parts += _target(target)
+        parts += _target(target, report.teacher)
     parts += [
         "## How this was measured",
         _bullets(
@@ -88,13 +89,15 @@ def _summary(targets: Sequence[TargetReport]) -> str:
     return _table(heads.split("|"), rows, right=range(3, 9))
 
 
-def _target(target: TargetReport) -> list[str]:
+def _target(target: TargetReport, teacher: TeacherNote) -> list[str]:
     words = verdict(target)
     if target.promoted and target.reason:
         words = f"{words}: {target.reason}"
     parts = [f"## {_escape(target.name)}", _escape(words)]
     if target.basis_reason and target.basis_reason != target.reason:
         parts.append(f"Measured: {target.basis}. {_escape(target.basis_reason)}")
+    if target.variants:
+        parts += ["### Variants", _variants(target, teacher)]
     held = [
         [
             _escape(row.name),
@@ -114,6 +117,34 @@ def _target(target: TargetReport) -> list[str]:
     if target.winner and target.slices:
         parts += [f"### Slices of {_escape(target.winner.name)}", _slices(target, target.winner)]
     return parts
+
+
+def _variants(target: TargetReport, teacher: TeacherNote) -> str:
+    rows = [
+        [
+            _escape(row.name),
+            _MARK.get(row.status, row.status),
+            _share(row.quality),
+            _overall(row),
+            _duration(row.p95_ms),
+            _speed_up(row.speedup_vs_teacher),
+            _speed_up(row.speedup_vs_teacher_onnx),
+            print_ms(row.cold_start_ms),
+            print_bytes(row.peak_rss_bytes),
+            print_bytes(row.artifact_bytes),
+            f"1/{teacher.weights_bytes / row.artifact_bytes:.1f}" if row.artifact_bytes else ABSENT,
+        ]
+        for row in target.ranked
+    ]
+    heads = (
+        "Variant|Gate|Accuracy, overall|Drop vs teacher (bound)|p95|p95 vs teacher, PyTorch eager|"
+        "p95 vs teacher, ONNX Runtime fp32|Cold start|Memory|Size|of the teacher's weights"
+    )
+    return _table(heads.split("|"), rows, right=range(2, 11))
+
+
+def _speed_up(ratio: Interval | None) -> str:
+    return f"{print_ratio(ratio)} [{range_ratio(ratio)}]" if ratio else ABSENT
 
 
 def _slices(target: TargetReport, row: VariantRow) -> str:

@@ -15,7 +15,7 @@ from edgekd.gate.promotion import current
 
 pytestmark = pytest.mark.slow
 KILLS = 10
-SEED = 0
+SEED = 3  # falls into both trainings and the measurement, among others
 
 
 def finished_stages(workspace: Path) -> dict[str, tuple[int, int]]:
