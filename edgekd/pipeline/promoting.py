@@ -36,7 +36,7 @@ def write_evidence(context: Context, judged: Judged, bench: Bench) -> dict[str, 
             path.rmdir()
     verdict = folder / "verdicts" / f"{target}.json"
     write_record(verdict, judged.verdict)
-    return digest_evidence(context, folders, [*records, verdict])
+    return digest_evidence(context, folders, records)
 
 
 def promote_target(
@@ -45,6 +45,9 @@ def promote_target(
     """Promote the chosen variant, or write down that there is none."""
     project, target = context.project.name, judged.target.name
     provenance = Provenance(evidence, data.digest, context.project.seed, bench.result.environment.fingerprint)
+    # By its digest, for good: the run's own verdict is written anew when the incumbent has changed.
+    verdicts = context.registry / project / target / "verdicts"
+    write_record(verdicts / f"{judged.verdict.digest[:12]}.json", judged.verdict)
     digest = judged.verdict.promoted_digest
     if digest is None:
         settle(context.registry, project, target)

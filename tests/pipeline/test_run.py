@@ -14,7 +14,7 @@ import yaml
 from edgekd.compile import open_artifact
 from edgekd.gate.ledger import read_ledger
 from edgekd.gate.promotion import current
-from edgekd.store import digest_file
+from edgekd.store import digest_file, digest_json
 
 pytestmark = pytest.mark.slow
 STAGES = {
@@ -115,8 +115,12 @@ def test_verdict_is_what_is_promoted_and_the_ledger_holds(finished_run, run_edge
         digest, place = current(finished_run.registry, "small", entry.target)
         assert entry.artifact_digest == verdict["promoted_digest"] == digest == open_artifact(place).digest
         for name, expected in entry.evidence.items():
-            if not name.startswith("verdicts/"):
-                assert digest_file(finished_run.run_folder / name) == expected
+            assert digest_file(finished_run.run_folder / name) == expected
+        kept = (
+            finished_run.registry / "small" / entry.target / "verdicts" / f"{entry.verdict_digest[:12]}.json"
+        )
+        document = json.loads(kept.read_text(encoding="utf-8"))
+        assert digest_json(document) == entry.verdict_digest
 
 
 ANSWER = """
