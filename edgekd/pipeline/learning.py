@@ -12,6 +12,7 @@ from edgekd.pipeline.staging import run_stage
 from edgekd.progress import Progress
 from edgekd.store import Stage, digest_json
 
+_DISTIL_VERSION = {"transformer": 2, "static": 3}
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
 
 
@@ -130,7 +131,7 @@ def distil_stage(
             on_progress=progress,
         )
 
-    return run_stage(context, f"distil/{model.name}", 2, reads, build)
+    return run_stage(context, f"distil/{model.name}", _DISTIL_VERSION[model.kind], reads, build)
 
 
 def _digest(data: TaskData, *splits: str) -> str:
