@@ -12,7 +12,7 @@ from edgekd.pipeline.staging import run_stage
 from edgekd.progress import Progress
 from edgekd.store import Stage, digest_json
 
-_DISTIL_VERSION = {"transformer": 2, "static": 3}
+_DISTIL_VERSION = {"transformer": 2, "static": 4}
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
 
 
