@@ -30,11 +30,3 @@ def _search(kind: str, folder: Path | None) -> Iterator[Path]:
     yield (folder or Path.cwd()) / kind
     yield _PACKAGE.parent / kind  # a checkout
     yield _PACKAGE / "_data" / kind  # a wheel
-
-
-def locate_data(path: str) -> Path:
-    """Find a file that ships with the package, such as the demo project."""
-    for root in (_PACKAGE.parent, _PACKAGE / "_data"):
-        if (root / path).exists():
-            return root / path
-    raise ConfigError(f"{path}: is not in this installation; reinstall edgekd")

@@ -100,6 +100,7 @@ def reference_stage(context: Context, test: TaskData, source: Stage, model: str)
     def build(folder: Path, progress: Progress) -> None:
         import torch
 
+        from edgekd.distill.lean import make_lean
         from edgekd.distill.reference import reference_logits
         from edgekd.distill.student import load_module, open_student
         from edgekd.distill.teacher import load_teacher, open_teacher
@@ -112,12 +113,13 @@ def reference_stage(context: Context, test: TaskData, source: Stage, model: str)
         else:
             student = open_student(source.path, source.digest)
             module, limit = load_module(student), student.max_tokens
+        module = make_lean(module, torch.arange(1, 17).reshape(2, 8))
         tokens = tokenize(open_tokenizer(source.path / "tokenizer.json", limit), test.texts)
         threads = context.project.threads
         logits = reference_logits(module, tokens, threads=threads, on_progress=progress)
         save_predictions(Predictions(source.digest, logits), test.ids, folder / _FILE)
 
-    return load_predictions(run_stage(context, f"reference/{model}", 1, reads, build).path / _FILE, test.ids)
+    return load_predictions(run_stage(context, f"reference/{model}", 2, reads, build).path / _FILE, test.ids)
 
 
 def baseline_stage(context: Context, data: TaskData) -> npt.NDArray[np.int64]:
