@@ -14,11 +14,13 @@ from edgekd.measure.samples import read_samples
 from edgekd.measure.subject import Subject
 
 PARENT = """
+import signal
 import sys
 from pathlib import Path
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.session import measure_subjects
 from edgekd.measure.subject import Subject
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 echo = Subject("echo", "subjects:echo", (sys.argv[2],))
 subjects = [echo, Subject("other", "subjects:" + sys.argv[3], tuple(sys.argv[4:]))]
 measure_subjects(subjects, ["a", "b"], Path(sys.argv[1]), MeasurePlan(rounds=2, seconds=30, warmup_seconds=0))
