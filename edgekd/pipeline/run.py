@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from edgekd.compile import Artifact
 from edgekd.config import Target
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
@@ -41,6 +42,7 @@ class Results:
     teacher: Stage
     students: dict[str, Stage] = field(default_factory=dict)
     variants: dict[str, tuple[Variant, ...]] = field(default_factory=dict)
+    incumbents: dict[str, Artifact | None] = field(default_factory=dict)
     benches: dict[int, Bench] = field(default_factory=dict)
     judged: dict[str, Judged] = field(default_factory=dict)
     report: RunReport | None = None
@@ -82,7 +84,7 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
             references[name] = reference_stage(context, test, student, name)
         for target in measurable:
             variants, bench = results.variants[target.name], results.benches[target.threads]
-            incumbent = find_incumbent(context, data, target)
+            incumbent = results.incumbents[target.name]
             results.judged[target.name] = judge(context, test, target, variants, incumbent, references, bench)
         baseline = baseline_stage(context, data)
         results.report = build_report(
@@ -122,8 +124,9 @@ def _bench(context: Context, results: Results, measurable: list[Target]) -> None
         reference = compile_stage(context, results.data, graph, build, hardware, origin).artifact
         assert reference is not None, "the exported teacher's parity was proven"
         artifacts = [v.artifact for t in group for v in results.variants[t.name] if v.artifact]
-        held = [find_incumbent(context, results.data, target) for target in group]
-        artifacts += [artifact for artifact in held if artifact is not None]
+        for target in group:  # looked up once: another run may promote while this one measures
+            held = results.incumbents[target.name] = find_incumbent(context, results.data, target)
+            artifacts += [] if held is None else [held]
         results.benches[threads] = bench_stage(
             context, results.data, results.teacher, reference, artifacts, threads
         )
