@@ -132,7 +132,7 @@ def main() -> None:
     """Run the command line; every error is one line on stderr, and a JSON document with --json."""
     # Threads of one training step wait for one another. Left to spin for good, one busy neighbour made
     # training 30 times slower on two cores; put to sleep at once (OMP_WAIT_POLICY=passive) they are 1.7 times
-    # slower on a quiet machine. This is a quarter of a millisecond. Read when torch loads; changes no result.
+    # slower on a quiet machine. So they turn a while, then sleep. Read when torch loads; changes no result.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     try:
         cli.main(standalone_mode=False)

@@ -24,6 +24,7 @@ from typing import Any, BinaryIO, Literal
 
 from edgekd.errors import BadInputError, LedgerError
 from edgekd.evaluate.record import Record
+from edgekd.gate.versions import flush
 from edgekd.store import digest_json, locked
 
 Event = Literal["promote", "rollback", "no promotion"]
@@ -98,7 +99,7 @@ def append_entry(
             file.write(_line(entry))
             _flush(file)
         if len(entries) == 0:
-            _flush_folder(path.parent)
+            flush(path.parent)
     return entry
 
 
@@ -208,11 +209,3 @@ def _line(entry: LedgerEntry) -> bytes:
 def _flush(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from edgekd.compile import open_artifact
@@ -32,8 +33,7 @@ def write_evidence(context: Context, judged: Judged, bench: Bench) -> dict[str, 
         write_record(records[-1], found)
     for path in artifacts.glob("*"):
         if path.name not in kept:
-            place_files(folder / "none", path)
-            path.rmdir()
+            shutil.rmtree(path)
     verdict = folder / "verdicts" / f"{target}.json"
     write_record(verdict, judged.verdict)
     return digest_evidence(context, folders, records)
