@@ -69,11 +69,6 @@ def _scheduling_flags(result: BenchResult) -> Iterator[str]:
 
 
 def _process_flags(result: BenchResult, subject: SubjectBench) -> Iterator[str]:
-    if len({process.answers_sha256 for process in subject.processes}) > 1:
-        yield (
-            f"{subject.name}: answers changed between processes: seed it, or take out what differs; "
-            "its latency may be of different work"
-        )
     shortest = min(process.timed_ns for process in subject.processes) / 1e9
     if shortest < 0.9 * result.plan.seconds:
         yield (

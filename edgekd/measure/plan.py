@@ -21,6 +21,8 @@ class MeasurePlan:
         confidence: of all intervals, two-sided.
         seed: of the order of inputs.
         timeout_seconds: how long a process may take to load, to warm up, or to finish a block.
+        precision: add rounds until the p95 ratio is known within this share of itself; None adds none.
+        budget_seconds: no round is added that would probably end later than this.
     """
 
     rounds: int = 6
@@ -31,15 +33,19 @@ class MeasurePlan:
     confidence: float = 0.95
     seed: int = 0
     timeout_seconds: float = 120.0
+    precision: float | None = None
+    budget_seconds: float = 60.0
 
     def __post_init__(self) -> None:
         if self.rounds < 2:
             raise BadInputError(
                 f"rounds must be at least 2 for an interval over processes, got {self.rounds}"
             )
-        for name in ("seconds", "block_ms", "timeout_seconds"):
+        for name in ("seconds", "block_ms", "timeout_seconds", "budget_seconds"):
             if not getattr(self, name) > 0:
                 raise BadInputError(f"{name} must be > 0, got {getattr(self, name)}")
+        if self.precision is not None and not self.precision > 0:
+            raise BadInputError(f"precision must be > 0, got {self.precision}")
         if not self.warmup_seconds >= 0:
             raise BadInputError(f"warmup_seconds must be >= 0, got {self.warmup_seconds}")
         if self.threads < 1:

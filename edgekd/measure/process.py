@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import edgekd
 from edgekd.errors import MeasurementError
@@ -32,6 +32,21 @@ _THREAD_VARIABLES = (
 HUGE_PAGES = "glibc.malloc.hugetlb=1"
 
 
+class Given(NamedTuple):
+    """Files that a process reads: the first text, and all of them with their order."""
+
+    first: Path
+    inputs: Path
+
+
+class Made(NamedTuple):
+    """Files that a process writes."""
+
+    samples: Path
+    warmup: Path
+    answers: Path
+
+
 class Child:
     """A fresh process for one subject: `start`, `run_block` as often as wanted, `finish`; always `kill`."""
 
@@ -40,15 +55,13 @@ class Child:
         self.timed_ns = 0
         self.blocks = 0
         self.is_full = False
-        self.answers: list[str] = []
+        self.typical_ns = 0
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = b""
         self._command = self._reply = self._lifeline = -1
 
-    def start(
-        self, plan: MeasurePlan, cores: Iterable[int], first: Path, inputs: Path, samples: Path, warmup: Path
-    ) -> None:
+    def start(self, plan: MeasurePlan, cores: Iterable[int], given: Given, made: Made) -> None:
         """Spawn the process on `cores`; wait until it has loaded, answered, warmed up and gone to sleep."""
         command, self._command = os.pipe()
         self._reply, reply = os.pipe()
@@ -67,7 +80,7 @@ class Child:
                 self._process = subprocess.Popen(
                     [
                         *arguments,
-                        *map(str, (spawned_ns, *times, first, inputs, samples, warmup)),
+                        *map(str, (spawned_ns, *times, *given, *made)),
                         self.subject.factory,
                         *self.subject.args,
                     ],
@@ -82,12 +95,12 @@ class Child:
             for end in (command, reply, lifeline):
                 os.close(end)
         self._receive("loaded", "loading and answering the first input", plan.timeout_seconds)
-        self.answers = self._receive("ready", "warming up", plan.timeout_seconds)["answers"]
+        self.typical_ns = int(self._receive("ready", "warming up", plan.timeout_seconds)["typical_ns"])
 
-    def run_block(self, budget_ns: int, timeout_seconds: float) -> None:
-        """Let the process run for `budget_ns`, at least one call, while this one sleeps."""
+    def run_block(self, budget_ns: int, timeout_seconds: float, calls: int = 0) -> None:
+        """Let the process run for `budget_ns` or for `calls` calls, at least one, while this one sleeps."""
         with suppress(BrokenPipeError):  # the death is met, and told, by the read that follows
-            os.write(self._command, b"%d %d\n" % (budget_ns, self.blocks))
+            os.write(self._command, b"%d %d %d\n" % (budget_ns, self.blocks, calls))
         reply = self._receive("block", "answering", budget_ns / 1e9 + timeout_seconds)
         self.timed_ns += reply["ns"]
         self.is_full = bool(reply["full"])

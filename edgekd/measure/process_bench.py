@@ -59,25 +59,25 @@ class ProcessBench:
     Attributes:
         samples: its timed calls, a file relative to the result's folder.
         warmup: its warm-up calls, likewise.
-        count: timed calls, lead-ins left out.
+        answers: what it answered, likewise.
         timed_ns: time in blocks, lead-ins left out.
-        answers_sha256: digest of the `repr` of its answers to the first inputs.
         overhead_ns: what a sample of a callable that does nothing shows; it is in every sample.
         loop_ns: whole cost of taking one sample.
+        cache_ratio: median time of texts never seen over that of texts seen before; None with too few.
     """
 
     round: int
     samples: str
     warmup: str
-    count: int
+    answers: str
     timed_ns: int
     blocks: int
     cold_start: ColdStart
     memory: Memory
     scheduling: Scheduling
-    answers_sha256: str
     overhead_ns: int
     loop_ns: int
+    cache_ratio: float | None
 
 
 @dataclass(frozen=True)

@@ -136,11 +136,6 @@ class BenchResult:
         """Return the largest peak of resident memory of any process, its interpreter included."""
         return max(process.memory.peak_rss_bytes for process in self.subject(name).processes)
 
-    def answers_sha256(self, name: str) -> str | None:
-        """Return the digest of the first answers, or None where processes of the subject disagreed."""
-        digests = {process.answers_sha256 for process in self.subject(name).processes}
-        return digests.pop() if len(digests) == 1 else None
-
     def with_flags(self, flags: tuple[str, ...]) -> BenchResult:
         """Return the same result with other flags."""
         return dataclasses.replace(self, flags=flags)

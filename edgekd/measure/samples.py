@@ -47,14 +47,6 @@ def read_samples(path: Path) -> Samples:
     return Samples(records["ns"].copy(), records["input"].copy(), records["block"].copy())
 
 
-def trim_samples(path: Path) -> None:
-    """Give back the room that a finished process did not fill."""
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        np.save(file, _read_records(path), allow_pickle=False)
-    temporary.replace(path)
-
-
 def weighted_quantile(samples: Samples, q: float) -> float:
     """Return percentile `q` in ns, each input weighing the same however often it was answered.
 

@@ -10,38 +10,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from edgekd.errors import BadInputError, MeasurementError
+from edgekd.measure.audit import audit_answers, check_expected
 from edgekd.measure.bench_file import FILE_NAME, save_bench
-from edgekd.measure.counters import read_core_ticks
-from edgekd.measure.environment import Environment, quiet_cores, read_environment
+from edgekd.measure.device import Device, ThisMachine
+from edgekd.measure.environment import Environment
 from edgekd.measure.noise import find_flags
 from edgekd.measure.plan import MeasurePlan
-from edgekd.measure.process import Child
-from edgekd.measure.process_bench import (
-    ColdStart,
-    Conditions,
-    Memory,
-    ProcessBench,
-    Scheduling,
-    SubjectBench,
-)
+from edgekd.measure.process_bench import Conditions, ProcessBench, SubjectBench
 from edgekd.measure.result import BenchResult
-from edgekd.measure.samples import read_samples, trim_samples
+from edgekd.measure.round import Bench, Turns
 from edgekd.measure.subject import Subject
 
 # All processes of a round are alive together, each with its model in memory.
 MAX_SUBJECTS = 16
-FINISH_SECONDS = 30.0
-_FIRST_INPUT, _INPUTS = ".first-input.txt", ".inputs.json"
 
 
 def measure_subjects(
@@ -50,23 +38,30 @@ def measure_subjects(
     folder: Path,
     plan: MeasurePlan,
     on_progress: Callable[[float, str], None] | None = None,
+    *,
+    device: Device | None = None,
+    expected: Mapping[str, Sequence[str]] | None = None,
 ) -> BenchResult:
     """Time subjects on the same inputs, and keep every sample.
 
     Takes about rounds x subjects x (seconds + loading, 64 checked answers and warm-up). An earlier
     measurement in `folder` is replaced. `bench.json` is written after every round, so a run that is cut off
-    keeps the finished ones; it then says so in its flags.
+    keeps the finished ones; it then says so in its flags. With `plan.precision` rounds are added until the
+    p95 ratio to the first subject (alone: its own p95) is known as tightly as asked, or the budget ends.
 
     Args:
         subjects: what is measured; their processes start in rotated order.
         inputs: texts; each process starts with the first one, then walks a permutation that differs by
             round and is the same for every subject.
-        folder: gets `bench.json`, `latency/` (samples) and `stderr/` (what a process wrote, if it did).
+        folder: gets `bench.json`, `latency/` (samples and answers) and `stderr/`.
         plan: how much is measured.
         on_progress: is told the share that is done and what comes next.
+        device: where the rounds run; this machine unless told.
+        expected: the scored answer (`repr`) to each input, for the subjects that have them.
 
     Raises:
-        MeasurementError: if a process crashes, hangs, raises or answers None. No process is left behind.
+        MeasurementError: if a process crashes, hangs, raises or answers None, or a timed answer is not the
+            expected one. No process is left behind.
 
     Example:
         >>> plan = MeasurePlan(rounds=2, seconds=0.02)
@@ -74,173 +69,110 @@ def measure_subjects(
         >>> result = measure_subjects(subjects, ["a text"], tmp_path, plan)  # doctest: +SKIP
         >>> result.percentile("upper", 0.5)  # doctest: +SKIP
     """
-    stems = _check(subjects, inputs)
-    _clear(folder)
-    bench = _Bench(folder, plan, list(inputs), quiet_cores(plan.threads), read_environment(plan.threads))
-    done: list[list[ProcessBench]] = [[] for _ in subjects]
-    conditions: list[Conditions] = []
-    result: BenchResult | None = None
-    try:
-        for number in range(plan.rounds):
-            if on_progress:
-                on_progress(number / plan.rounds, f"round {number + 1} of {plan.rounds}")
-            processes, seen = _measure_round(bench, subjects, stems, number)
-            for so_far, process in zip(done, processes, strict=True):
-                so_far.append(process)
-            conditions.append(seen)
-            result = _result(bench, subjects, done, conditions)
-            save_bench(result)
-    finally:
-        for name in (_FIRST_INPUT, _INPUTS):
-            (folder / name).unlink(missing_ok=True)
-    assert result is not None
+    session = open_session(subjects, inputs, folder, plan, device=device)
+    began = time.monotonic()
+    while True:
+        done = session.rounds
+        if on_progress:
+            on_progress(min(done, plan.rounds) / max(plan.rounds, done + 1), f"round {done + 1} of {plan.rounds}")
+        result = session.run_round(expected)
+        spent = time.monotonic() - began
+        if done + 1 < plan.rounds:
+            continue
+        if plan.precision is None or spent * (done + 2) / (done + 1) > plan.budget_seconds:
+            break
+        if _spread(result) <= plan.precision:
+            break
     if on_progress:
         on_progress(1.0, "measured")
     return result
 
 
-@dataclass(frozen=True)
-class _Bench:
-    """What stays the same over the rounds."""
+class Session:
+    """A measurement that goes on: `run_round` adds one round to the result and saves it."""
 
-    folder: Path
-    plan: MeasurePlan
-    inputs: list[str]
-    cores: tuple[int, ...]
-    environment: Environment
+    def __init__(self, bench: Bench, device: Device, environment: Environment) -> None:
+        self._bench = bench
+        self._device = device
+        self._environment = environment
+        self._done: list[list[ProcessBench]] = [[] for _ in bench.subjects]
+        self._conditions: list[Conditions] = []
 
+    @property
+    def rounds(self) -> int:
+        """How many rounds are finished."""
+        return len(self._conditions)
 
-def start_order(count: int, number: int) -> list[int]:
-    """Return in which order a round's processes start: rotated every other round, reversed in between."""
-    order = [(position + number // 2) % count for position in range(count)]
-    return order[::-1] if number % 2 else order
+    def run_round(
+        self,
+        expected: Mapping[str, Sequence[str]] | None = None,
+        *,
+        timeout_seconds: float | None = None,
+    ) -> BenchResult:
+        """Run one round more, check its answers, save and return the result so far."""
+        bench = self._bench if timeout_seconds is None else self._bench.with_timeout(timeout_seconds)
+        processes, conditions = self._device.run_round(bench, self.rounds)
+        for subject, process in zip(bench.subjects, processes, strict=True):
+            if expected and subject.name in expected:
+                check_expected(subject.name, bench.folder / process.answers, expected[subject.name])
+        for so_far, process in zip(self._done, processes, strict=True):
+            so_far.append(process)
+        self._conditions.append(conditions)
+        result = self._result()
+        save_bench(result)
+        return result
 
-
-def block_orders(count: int) -> Iterator[list[int]]:
-    """Yield palindromes over `count` subjects, rotated from one to the next, without end."""
-    turn = 0
-    while True:
-        order = [(position + turn) % count for position in range(count)]
-        yield order + order[::-1]
-        turn += 1
-
-
-def _measure_round(
-    bench: _Bench, subjects: Sequence[Subject], stems: Sequence[str], number: int
-) -> tuple[list[ProcessBench], Conditions]:
-    folder, plan = bench.folder, bench.plan
-    (folder / _FIRST_INPUT).write_text(bench.inputs[0], encoding="utf-8", errors="surrogatepass", newline="")
-    order = np.random.default_rng((plan.seed, number)).permutation(len(bench.inputs)).tolist()
-    (folder / _INPUTS).write_text(json.dumps({"texts": bench.inputs, "order": order}), encoding="utf-8")
-    files = [(f"latency/{stem}-{number}.npy", f"latency/{stem}-{number}-warmup.npy") for stem in stems]
-    children = [
-        Child(subject, folder / "stderr" / f"{stem}-{number}.log")
-        for subject, stem in zip(subjects, stems, strict=True)
-    ]
-    with _all_killed(children):
-        for position in start_order(len(children), number):
-            samples, warmup = (folder / name for name in files[position])
-            children[position].start(
-                plan, bench.cores, folder / _FIRST_INPUT, folder / _INPUTS, samples, warmup
-            )
-        before = read_core_ticks()
-        _take_turns(children, plan)
-        after = read_core_ticks()
-        reports = [child.finish(FINISH_SECONDS) for child in children]
-    processes = []
-    for child, (samples_name, warmup_name), report in zip(children, files, reports, strict=True):
-        trim_samples(folder / samples_name)
-        processes.append(_process_bench(number, child, folder, samples_name, warmup_name, report))
-    cpu_ns = sum(process.scheduling.cpu_ns for process in processes)
-    return processes, _conditions(number, bench.cores, before, after, cpu_ns)
-
-
-def _take_turns(children: Sequence[Child], plan: MeasurePlan) -> None:
-    """Let the processes run block by block until each has had its seconds."""
-    block_ns, wanted_ns = int(plan.block_ms * 1e6), int(plan.seconds * 1e9)
-    for order in block_orders(len(children)):
-        for child in (children[position] for position in order):
-            left_ns = wanted_ns - child.timed_ns
-            if left_ns <= 0 or child.is_full:
-                continue
-            # The last block takes the rest: a sliver of a block would be mostly cold.
-            budget_ns = left_ns if left_ns < 3 * block_ns // 2 else block_ns
-            child.run_block(budget_ns, plan.timeout_seconds)
-        if all(child.timed_ns >= wanted_ns or child.is_full for child in children):
-            return
+    def _result(self) -> BenchResult:
+        bench = self._bench
+        everyone = [process for processes in self._done for process in processes]
+        result = BenchResult(
+            environment=self._environment,
+            plan=bench.plan,
+            overhead_ns=float(np.median([process.overhead_ns for process in everyone])),
+            loop_ns=float(np.median([process.loop_ns for process in everyone])),
+            inputs_sha256=hashlib.sha256(json.dumps(bench.inputs).encode()).hexdigest(),
+            inputs=len(bench.inputs),
+            subjects=tuple(
+                SubjectBench(subject.name, subject.factory, subject.args, tuple(processes))
+                for subject, processes in zip(bench.subjects, self._done, strict=True)
+            ),
+            conditions=tuple(self._conditions),
+            flags=(),
+            folder=bench.folder,
+        )
+        varied = () if len(set(bench.inputs)) > 1 else ("one text only: give texts that vary in length",)
+        return result.with_flags((*find_flags(result), *audit_answers(result), *varied))
 
 
-def _process_bench(
-    number: int, child: Child, folder: Path, samples: str, warmup: str, report: dict[str, Any]
-) -> ProcessBench:
-    return ProcessBench(
-        round=number,
-        samples=samples,
-        warmup=warmup,
-        count=len(read_samples(folder / samples)),
-        timed_ns=child.timed_ns,
-        blocks=child.blocks,
-        cold_start=ColdStart(**report["cold_start"]),
-        memory=Memory(**report["memory"]),
-        scheduling=Scheduling(**report["scheduling"]),
-        answers_sha256=_digest(child.answers),
-        overhead_ns=report["overhead_ns"],
-        loop_ns=report["loop_ns"],
-    )
-
-
-def _conditions(
-    number: int,
-    cores: Sequence[int],
-    before: dict[int, tuple[int, int, int]],
-    after: dict[int, tuple[int, int, int]],
-    cpu_ns: int,
-) -> Conditions:
-    spent = np.array([np.subtract(after[core], before[core]) for core in cores]).sum(
-        axis=0
-    )  # busy, idle, stolen
-    total, second = max(1, int(spent.sum())), os.sysconf("SC_CLK_TCK")
-    others = max(0.0, int(spent[0]) - cpu_ns * second / 1e9)
-    return Conditions(
-        round=number,
-        seconds=total / second / len(cores),
-        load_average=os.getloadavg()[0],
-        steal_share=int(spent[2]) / total,
-        others_share=others / total,
-    )
-
-
-def _result(
-    bench: _Bench,
+def open_session(
     subjects: Sequence[Subject],
-    done: Sequence[Sequence[ProcessBench]],
-    conditions: Sequence[Conditions],
-) -> BenchResult:
-    everyone = [process for processes in done for process in processes]
-    result = BenchResult(
-        environment=bench.environment,
-        plan=bench.plan,
-        overhead_ns=float(np.median([process.overhead_ns for process in everyone])),
-        loop_ns=float(np.median([process.loop_ns for process in everyone])),
-        inputs_sha256=_digest(bench.inputs),
-        inputs=len(bench.inputs),
-        subjects=tuple(
-            SubjectBench(subject.name, subject.factory, subject.args, tuple(processes))
-            for subject, processes in zip(subjects, done, strict=True)
-        ),
-        conditions=tuple(conditions),
-        flags=(),
-        folder=bench.folder,
+    inputs: Sequence[str],
+    folder: Path,
+    plan: MeasurePlan,
+    *,
+    turns: Turns = "by time",
+    device: Device | None = None,
+) -> Session:
+    """Make the folder ready and choose the cores; what an earlier measurement left there goes."""
+    _check(subjects, inputs)
+    _clear(folder)
+    device = device or ThisMachine()
+    cores = device.quiet_cores(plan.threads)
+    bench = Bench(folder, plan, tuple(subjects), tuple(inputs), cores, turns)
+    return Session(bench, device, device.read_environment(plan.threads))
+
+
+def _spread(result: BenchResult) -> float:
+    """Return the widest relative half-width among what is to be known tightly; infinite where unknown."""
+    first, *others = (subject.name for subject in result.subjects)
+    found = [result.ratio(name, first, 0.95) for name in others] or [result.percentile(first, 0.95)]
+    return max(
+        (entry.high - entry.low) / 2 / entry.estimate if entry is not None else np.inf for entry in found
     )
-    return result.with_flags(find_flags(result))
 
 
-def _digest(texts: Sequence[str]) -> str:
-    return hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
-
-
-def _check(subjects: Sequence[Subject], inputs: Sequence[str]) -> list[str]:
-    """Return the subjects' file names, or say why this cannot be measured."""
+def _check(subjects: Sequence[Subject], inputs: Sequence[str]) -> None:
+    """Say why this cannot be measured, if it cannot."""
     if not subjects or not inputs:
         raise BadInputError(f"nothing to measure: {len(subjects)} subjects on {len(inputs)} inputs")
     if len(subjects) > MAX_SUBJECTS:
@@ -248,33 +180,22 @@ def _check(subjects: Sequence[Subject], inputs: Sequence[str]) -> list[str]:
             f"{len(subjects)} subjects, at most {MAX_SUBJECTS} may be in memory together: measure in parts, "
             "with the same reference in each"
         )
-    stems = [subject.file_stem for subject in subjects]
+    stems = [subject.file_stem.lower() for subject in subjects]
     for position, stem in enumerate(stems):
-        if stem.lower() in (earlier.lower() for earlier in stems[:position]):
-            first = subjects[[s.lower() for s in stems].index(stem.lower())].name
+        first = stems.index(stem)
+        if first < position:
             raise BadInputError(
-                f"subjects {first!r} and {subjects[position].name!r} need names that differ more"
+                f"subjects {subjects[first].name!r} and {subjects[position].name!r} need names that differ more"
             )
-    return stems
 
 
 def _clear(folder: Path) -> None:
     """Make the folder ready; what an earlier measurement left there goes."""
     try:
         (folder / FILE_NAME).unlink(missing_ok=True)
-        for name, pattern in (("latency", "*.npy"), ("latency", "*.npy.tmp"), ("stderr", "*.log")):
+        for name, patterns in (("latency", ("*.npy", "*.npy.tmp", "*.json")), ("stderr", ("*.log",))):
             (folder / name).mkdir(parents=True, exist_ok=True)
-            for file in (folder / name).glob(pattern):
+            for file in (file for pattern in patterns for file in (folder / name).glob(pattern)):
                 file.unlink()
     except OSError as error:
         raise MeasurementError(f"{folder}: cannot hold a measurement ({error})") from error
-
-
-@contextmanager
-def _all_killed(children: Sequence[Child]) -> Iterator[None]:
-    """Leave no process behind, whatever happens, an interrupt included."""
-    try:
-        yield
-    finally:
-        for child in children:
-            child.kill()

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from mmap import mmap
     from typing import Any
 
-# Answers whose digest says whether processes agree; untimed.
-CHECKED_ANSWERS = 64
+# Answers given untimed, that the timed ones are held against.
+CHECKED_ANSWERS, MIN_CHECKED_ANSWERS, CHECKED_BUDGET_NS = 64, 16, 60_000_000
+# Pairs of a text seen before and one never seen, timed after all else to find a cache of results.
+CACHE_PAIRS, CACHE_BUDGET_NS, MIN_CACHE_PAIRS = 64, 60_000_000, 8
 # A sample is two words: nanoseconds, then input index and block number. `samples.py` reads them with NumPy.
 RECORD_BYTES = 16
 HEADER_BYTES = 128
@@ -50,6 +52,7 @@ class Recorder:
         self._words = words
         self._cursor = 0
         self._filled = 0
+        self.answers: list[object] = [None] * len(texts)
 
     @property
     def count(self) -> int:
@@ -66,14 +69,21 @@ class Recorder:
         self._cursor = (self._cursor or len(self._order)) - 1
         self.run(0, block | LEAD_IN)
 
-    def run(self, budget_ns: int, block: int) -> int:
-        """Answer input after input until `budget_ns` have passed, at least once; return what passed."""
+    def run(self, budget_ns: int, block: int, calls: int = 0) -> int:
+        """Answer input after input, at least one; return the nanoseconds that passed.
+
+        Ends after `calls` calls, or where that is 0 after the first call that ends `budget_ns` or more after
+        the start. Each input's last answer is kept in `answers`.
+        """
         answer, texts, order, words = self._answer, self._texts, self._order, self._words
-        cursor, filled, limit, inputs = self._cursor, self._filled, len(self._words) - 1, len(self._order)
+        cursor, filled, inputs, answers = self._cursor, self._filled, len(self._order), self.answers
+        limit = len(words) - 1
+        if calls:
+            limit = min(limit, filled + 2 * calls)
         tag = block << 32
         clock = time.perf_counter_ns
         began = clock()
-        deadline = began + budget_ns
+        deadline = began + (1 << 62 if calls else budget_ns)
         end = began
         while filled < limit:
             index = order[cursor]
@@ -83,6 +93,7 @@ class Recorder:
             end = clock()
             words[filled] = end - start
             words[filled + 1] = tag | index
+            answers[index] = result
             filled += 2
             cursor += 1
             if cursor == inputs:
@@ -101,7 +112,7 @@ def main(argv: list[str]) -> None:
     command, reply, lifeline = (int(part) for part in argv[:3])
     die_with_parent(lifeline)
     spawned_ns, warmup_ns, timed_ns = (int(part) for part in argv[3:6])
-    first_path, inputs_path, samples_path, warmup_path, factory, *arguments = argv[6:]
+    first_path, inputs_path, samples_path, warmup_path, answers_path, factory, *arguments = argv[6:]
     baseline = read_status()
 
     with open(first_path, encoding="utf-8", errors="surrogatepass", newline="") as file:  # noqa: PTH123
@@ -143,16 +154,19 @@ def main(argv: list[str]) -> None:
     gc.disable()
     before, delay_before = read_status(), read_run_delay_ns()
     cpu_before = time.process_time_ns()
-    send({"stage": "ready", "answers": answers})
-    del answers
+    send({"stage": "ready", "typical_ns": typical_ns})
     _serve_blocks(recorder, command, reply)
 
     cpu_ns = time.process_time_ns() - cpu_before
     after, delay_after = read_status(), read_run_delay_ns()
-    mapped = len(samples)
+    mapped, count, timed = len(samples), recorder.count, recorder.answers
     del recorder
     samples.close()
     steady, (pss, uss) = read_status(), read_shares()
+    shorten_samples(samples_path, count)
+    said = [None if result is None else repr(result) for result in timed]
+    with open(answers_path, "w", encoding="utf-8") as file:  # noqa: PTH123
+        json.dump({"untimed": answers, "timed": said}, file)
     peaks = [loaded["peak_rss_bytes"], warmed_peak, after["peak_rss_bytes"] - (mapped if can_reset else 0)]
     send(
         {
@@ -176,6 +190,7 @@ def main(argv: list[str]) -> None:
             },
             "overhead_ns": overhead_ns,
             "loop_ns": loop_ns,
+            "cache_ratio": probe_cache(answer, texts),
         }
     )
 
@@ -242,27 +257,68 @@ def npy_header(count: int) -> bytes:
     return start + text.ljust(HEADER_BYTES - 11).encode() + b"\n"
 
 
+def shorten_samples(path: str, count: int) -> None:
+    """Give back the room that was not filled; a crash in between leaves a longer file, or one too short."""
+    file = os.open(path, os.O_RDWR)
+    try:
+        os.pwrite(file, npy_header(count), 0)
+        os.ftruncate(file, HEADER_BYTES + count * RECORD_BYTES)
+    finally:
+        os.close(file)
+
+
+def probe_cache(answer: Callable[[str], object], texts: list[str]) -> float | None:
+    """Compare texts never seen with texts seen before: median time of the first over that of the second.
+
+    A text never seen is a seen one with its words in reverse, so that the model's work stays the same. Far
+    above 1 means that answers are remembered. None where too few texts have several words.
+    """
+    clock = time.perf_counter_ns
+    known, seen, unseen = set(texts), [], []
+    began = clock()
+    for text in texts:
+        turned = " ".join(reversed(text.split()))
+        if turned in known:
+            continue
+        known.add(turned)
+        pair = [(text, seen), (turned, unseen)]
+        for given, times in pair if len(seen) % 2 else pair[::-1]:
+            start = clock()
+            answer(given)
+            times.append(clock() - start)
+        enough = len(seen) >= MIN_CACHE_PAIRS and clock() - began > CACHE_BUDGET_NS
+        if enough or len(seen) == CACHE_PAIRS:
+            break
+    if len(seen) < MIN_CACHE_PAIRS:
+        return None
+    middle = len(seen) // 2
+    return sorted(unseen)[middle] / max(1, sorted(seen)[middle])
+
+
 def _serve_blocks(recorder: Recorder, command: int, reply: int) -> None:
-    """Run a block for every line `<budget_ns> <block number>`, until `stop`; asleep in between."""
+    """Run a block for every line `<budget_ns> <block> <calls or 0>`, until `stop`; asleep in between."""
     longest_ns = 0
     with open(command, encoding="ascii", closefd=False) as lines:
         for line in lines:
             if line == "stop\n":
                 return
-            budget_ns, block = (int(part) for part in line.split())
+            budget_ns, block, calls = (int(part) for part in line.split())
             # A call as long as its block refills the caches by itself: a lead-in would double its cost.
-            if longest_ns < budget_ns:
+            if calls > 1 or longest_ns < budget_ns:
                 recorder.lead_in(block)
             longest_ns, before = 0, recorder.count
-            passed_ns = recorder.run(budget_ns, block)
+            passed_ns = recorder.run(budget_ns, block, calls)
             longest_ns = passed_ns // max(1, recorder.count - before)
             os.write(reply, b'{"stage": "block", "ns": %d, "full": %d}\n' % (passed_ns, recorder.is_full))
     os._exit(1)  # the parent has gone
 
 
 def _answer_some(answer: Callable[[str], object], texts: list[str]) -> list[str]:
-    answers = []
+    answers: list[str] = []
+    began = time.perf_counter_ns()
     for index, text in enumerate(texts[:CHECKED_ANSWERS]):
+        if index >= MIN_CHECKED_ANSWERS and time.perf_counter_ns() - began > CHECKED_BUDGET_NS:
+            break
         result = answer(text)
         if result is None:
             raise TypeError(f"the callable answered None to input {index}")
