@@ -1,8 +1,8 @@
 """How often a verdict is wrong (A/A) and how often a slow-down is found (A/B).
 
     edgekd run bench/studies/clinc150.yaml       # makes the artifacts
-    python bench/verdicts.py                     # 704 comparisons, 1.5 hours; stop it and run it again to go on
-    python bench/verdicts.py --table             # writes docs/results/verdicts.md
+    python bench/verdicts.py                     # 704 comparisons, 1.5 hours; stop it and run it to go on
+    python bench/verdicts_table.py               # writes docs/results/verdicts.md
 
 Every comparison is `compare_subjects` as `edgekd bench --baseline` calls it: fresh processes, at most 20 s.
 """

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent / "edgekd"
-GROUND = ["errors", "units", "progress", "store", "resources", "plugins", "config"]
+GROUND = ["shipped", "errors", "units", "progress", "store", "resources", "plugins", "config"]
 TIERS = [
     *GROUND, "stats", "serving", "data", "curate", "measure", "evaluate", "distill", "export",
-    "compile", "bundle", "sizing", "gate", "impact", "report", "pipeline", "cli",
+    "compile", "bundle", "sizing", "gate", "impact", "report", "ci", "pytest_plugin", "pipeline", "cli",
 ]  # fmt: skip
 FILES = sorted(path for path in ROOT.rglob("*.py") if "_data" not in path.parts)
 

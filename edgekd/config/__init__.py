@@ -13,7 +13,7 @@ from edgekd.config.project import (
     Teacher,
 )
 from edgekd.config.reading import load_model, load_project, load_target
-from edgekd.config.target import Build, Hardware, Limits, Target
+from edgekd.config.target import Build, Hardware, Limits, Price, Target
 
 __all__ = [
     "Build",
@@ -26,6 +26,7 @@ __all__ = [
     "Limits",
     "Measure",
     "Model",
+    "Price",
     "Project",
     "Slice",
     "StaticModel",

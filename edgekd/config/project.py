@@ -119,7 +119,11 @@ class Measure(Frozen):
     seconds: float = Field(0.6, gt=0)
     """Timed seconds a variant and round."""
     inputs: int = Field(512, ge=16)
-    """Test texts that are timed."""
+    """Validation texts that are timed."""
+    precision: float | None = Field(None, gt=0, lt=1)
+    """Add rounds until each p95, as a ratio to the teacher's, is known within this share."""
+    budget_seconds: float = Field(300, gt=0)
+    """No round is added that would end later than this."""
 
 
 class Project(Frozen):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edgekd.config.base import Frozen
 
@@ -50,6 +50,23 @@ class Limits(Frozen):
     """Size of what the platform deploys."""
 
 
+class Price(Frozen):
+    """What the platform asks: by the reserved gigabyte and second with a fee a request, or by the hour."""
+
+    gb_second_usd: float | None = Field(None, gt=0)
+    """For a gigabyte (GiB, as billed) of reserved memory and a second."""
+    request_usd: float = Field(0, ge=0)
+    """For each request."""
+    hour_usd: float | None = Field(None, gt=0)
+    """For the machine and an hour."""
+
+    @model_validator(mode="after")
+    def _check_one(self) -> Price:
+        if (self.gb_second_usd is None) == (self.hour_usd is None):
+            raise ValueError("give gb_second_usd or hour_usd, one of the two")
+        return self
+
+
 class Target(Frozen):
     """One hardware target."""
 
@@ -67,5 +84,7 @@ class Target(Frozen):
     """What the platform deploys: lambda-zip, mobile, openvino-server."""
     limits: Limits = Limits()
     """What may not be exceeded."""
+    price: Price | None = None
+    """What the platform asks for it."""
     objective: Literal["p95_ms", "artifact_bytes", "quality"] = "p95_ms"
     """What chooses among the variants that pass every gate."""

@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?|-?\d+e[-+]?\d+")
 
 
 class Answers(NamedTuple):
-    """What one process answered, as `repr`: before it was timed (the first inputs), and last in timed calls."""
+    """What one process answered, as `repr`: untimed (the first inputs), and last in timed calls."""
 
     untimed: tuple[str, ...]
     timed: tuple[str | None, ...]
@@ -64,11 +64,13 @@ def audit_answers(result: BenchResult) -> Iterator[str]:
                 f"{subject.name}: timed answers are not those given before, or in another process: seed it, "
                 "or take out what differs; its latency may be of different work"
             )
-        ratios = sorted(process.cache_ratio for process in subject.processes if process.cache_ratio is not None)
+        ratios = sorted(
+            process.cache_ratio for process in subject.processes if process.cache_ratio is not None
+        )
         if ratios and ratios[len(ratios) // 2] > MAX_CACHE_RATIO:
             yield (
-                f"{subject.name}: a text never seen takes {ratios[len(ratios) // 2]:.1f} times as long as one "
-                "seen before: it remembers answers; switch that off, or the figures are of a cache"
+                f"{subject.name}: a text never seen takes {ratios[len(ratios) // 2]:.1f} times as long as "
+                "one seen before: it remembers answers; switch that off, or the figures are of a cache"
             )
 
 

@@ -26,7 +26,7 @@ MAX_ROUNDS = 30
 
 @dataclass(frozen=True)
 class Change:
-    """A percentile of the candidate over the baseline's; above 1 is slower. No interval with too few rounds."""
+    """A percentile of the candidate over the baseline's; above 1 is slower. No interval: too few rounds."""
 
     verdict: Verdict
     ratio: Interval | None
@@ -88,7 +88,9 @@ def compare_subjects(
     while True:
         left = deadline_seconds - (time.monotonic() - began)
         if left < 1.1 * longest or session.rounds >= MAX_ROUNDS:
-            reason = f"the deadline of {deadline_seconds:g} s" if left < longest * 1.1 else f"{MAX_ROUNDS} rounds"
+            reason = (
+                f"the deadline of {deadline_seconds:g} s" if left < longest * 1.1 else f"{MAX_ROUNDS} rounds"
+            )
             break
         if on_progress:
             on_progress(1 - left / deadline_seconds, f"round {session.rounds + 1}")
@@ -134,10 +136,9 @@ def paired_log_ratios(result: BenchResult, candidate: str, baseline: str) -> Per
     return np.array(medians)
 
 
-def tail_log_ratios(
-    result: BenchResult, candidate: str, baseline: str, q: float = 0.95
-) -> PerProcess | None:
+def tail_log_ratios(result: BenchResult, candidate: str, baseline: str, q: float = 0.95) -> PerProcess | None:
     """Return each round's log ratio of the two percentiles `q`; None with too few calls in all."""
     if min(sum(map(len, result.samples(name))) for name in (candidate, baseline)) < min_samples(q):
         return None
-    return np.log(result.process_percentiles(candidate, q) / result.process_percentiles(baseline, q))
+    ratios: PerProcess = result.process_percentiles(candidate, q) / result.process_percentiles(baseline, q)
+    return np.log(ratios)

@@ -18,10 +18,10 @@ from edgekd.measure.samples import Samples, read_samples, weighted_quantile
 from edgekd.stats.interval import Interval
 from edgekd.stats.percentiles import (
     PerProcess,
-    log_t_half_width,
     log_t_interval,
     min_samples,
     order_statistic_interval,
+    pooled_percentile,
 )
 
 
@@ -69,33 +69,13 @@ class BenchResult:
         return np.array([np.quantile(samples.ns, q) for samples in self.samples(name)])
 
     def percentile(self, name: str, q: float) -> Interval | None:
-        """Estimate percentile `q` (a fraction) in ns.
-
-        The estimate is the percentile of all samples pooled, never a mean of percentiles. The half-width is
-        Student's t over the logarithms of the processes' own percentiles, because what differs between
-        processes does not average out within one (Kalibera and Jones, ISMM 2013); the interval is then
-        widened to hold the order-statistic interval of the pooled samples (Conover, section 3.2), which
-        guards against few processes that agree by chance.
+        """Estimate percentile `q` (a fraction) in ns; see `stats.percentiles.pooled_percentile`.
 
         Returns:
             None with fewer samples than MLPerf LoadGen's rule asks for (p95: 130, p99: 662, p99.9: 6,636), or
             fewer than two processes.
         """
-        samples = self.samples(name)
-        pooled = np.concatenate([part.ns for part in samples])
-        if len(samples) < 2 or len(pooled) < min_samples(q):
-            return None
-        confidence = self.plan.confidence
-        half = log_t_half_width(np.log(self.process_percentiles(name, q)), confidence)
-        within = order_statistic_interval(pooled, q, confidence)
-        if not np.isfinite([within.low, within.high]).all():
-            return None
-        return Interval(
-            estimate=within.estimate,
-            low=min(within.low, within.estimate * float(np.exp(-half))),
-            high=max(within.high, within.estimate * float(np.exp(half))),
-            confidence=confidence,
-        )
+        return pooled_percentile([part.ns for part in self.samples(name)], q, self.plan.confidence)
 
     def ratio(self, name: str, reference: str, q: float = 0.5) -> Interval | None:
         """Estimate how many times the reference's percentile `q` a subject's is; above 1 is slower.

@@ -24,7 +24,7 @@ FINISH_SECONDS = 30.0
 _FIRST_INPUT, _INPUTS = ".first-input.txt", ".inputs.json"
 
 Turns = Literal["by time", "by calls"]
-"""How long a turn is: the same time for each subject, or the same calls, so that blocks pair up text by text."""
+"""How long a turn is: the same time for each subject, or the same calls: then blocks pair up text by text."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,9 @@ def measure_round(bench: Bench, number: int) -> tuple[tuple[ProcessBench, ...], 
     folder = bench.folder
     given = Given(folder / _FIRST_INPUT, folder / _INPUTS)
     files = [
-        Made(*(Path(f"latency/{subject.file_stem}-{number}{end}") for end in (".npy", "-warmup.npy", ".json")))
+        Made(
+            *(Path(f"latency/{subject.file_stem}-{number}{end}") for end in (".npy", "-warmup.npy", ".json"))
+        )
         for subject in bench.subjects
     ]
     children = [

@@ -74,7 +74,9 @@ def measure_subjects(
     while True:
         done = session.rounds
         if on_progress:
-            on_progress(min(done, plan.rounds) / max(plan.rounds, done + 1), f"round {done + 1} of {plan.rounds}")
+            on_progress(
+                min(done, plan.rounds) / max(plan.rounds, done + 1), f"round {done + 1} of {plan.rounds}"
+            )
         result = session.run_round(expected)
         spent = time.monotonic() - began
         if done + 1 < plan.rounds:
@@ -185,7 +187,8 @@ def _check(subjects: Sequence[Subject], inputs: Sequence[str]) -> None:
         first = stems.index(stem)
         if first < position:
             raise BadInputError(
-                f"subjects {subjects[first].name!r} and {subjects[position].name!r} need names that differ more"
+                f"subjects {subjects[first].name!r} and {subjects[position].name!r} "
+                "need names that differ more"
             )
 
 

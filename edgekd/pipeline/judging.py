@@ -152,12 +152,18 @@ def bench_stage(
     }
     texts = _spread(data.split("validation"), context.project.measure.inputs)
     setting = context.project.measure
-    plan = MeasurePlan(rounds=setting.rounds, seconds=setting.seconds, threads=threads)
+    plan = MeasurePlan(
+        rounds=setting.rounds,
+        seconds=setting.seconds,
+        threads=threads,
+        precision=setting.precision,
+        budget_seconds=setting.budget_seconds,
+    )
     reads = {
         "teacher": [teacher.digest, teacher_onnx.digest],
         "artifacts": sorted(unique),
         "texts": digest_json(texts),
-        "plan": [plan.rounds, plan.seconds, plan.threads],
+        "plan": [plan.rounds, plan.seconds, plan.threads, plan.precision, plan.budget_seconds],
         "environment": read_environment(threads).fingerprint,
     }
     of = "edgekd.serving.subject:open_subject"
@@ -168,10 +174,17 @@ def bench_stage(
     ]
 
     def build(folder: Path, progress: Progress) -> None:
-        measure_subjects(subjects, texts, folder, plan, progress)
+        scored = {names[d]: _answers(a, texts, threads) for d, a in unique.items()}
+        measure_subjects(subjects, texts, folder, plan, progress, expected=scored)
 
-    stage = run_stage(context, f"bench/{threads}-threads", 1, reads, build)
+    stage = run_stage(context, f"bench/{threads}-threads", 2, reads, build)
     return Bench(load_bench(stage.path), stage, {**names, teacher_onnx.digest: TEACHER_ONNX})
+
+
+def _answers(artifact: Artifact, texts: Sequence[str], threads: int) -> list[str]:
+    """Answer texts as they are scored: what the timed calls must answer, too."""
+    model = load(artifact.path, threads=threads)
+    return [repr(model(text)) for text in texts]
 
 
 def _spread(rows: TaskData, count: int) -> list[str]:

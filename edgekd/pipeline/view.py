@@ -18,6 +18,7 @@ from edgekd.evaluate.result import Drop, SliceResult
 from edgekd.gate.checks import check_slice
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import VariantVerdict
+from edgekd.impact.price import cost_per_1000_usd
 from edgekd.measure.basis import find_basis
 from edgekd.measure.environment import read_environment
 from edgekd.pipeline.context import Context
@@ -103,7 +104,7 @@ def _target(target: Target, judged: Judged | None, benches: Mapping[int, Bench])
     if verdict.promoted is not None:
         status = "promoted" if verdict.basis == "native" else "promoted (proxy latency)"
     rows = [
-        _variant(evidence, found, bench)
+        _variant(evidence, found, bench, target)
         for evidence, found in zip(judged.evidence, verdict.variants, strict=True)
     ]
     return view.TargetReport(
@@ -122,7 +123,9 @@ def _target(target: Target, judged: Judged | None, benches: Mapping[int, Bench])
     )
 
 
-def _variant(evidence: VariantEvidence, verdict: VariantVerdict, bench: Bench) -> view.VariantRow:
+def _variant(
+    evidence: VariantEvidence, verdict: VariantVerdict, bench: Bench, target: Target
+) -> view.VariantRow:
     checks = tuple(
         view.CheckRow(check.name, check.status, check.found, check.limit, check.reason)
         for check in verdict.checks
@@ -151,6 +154,7 @@ def _variant(evidence: VariantEvidence, verdict: VariantVerdict, bench: Bench) -
         cold_start_ms=evidence.cold_start_ms.estimate if evidence.cold_start_ms else None,
         peak_rss_bytes=evidence.peak_rss_bytes,
         artifact_bytes=evidence.artifact_bytes,
+        cost_per_1000_usd=_cost(bench, name, target),
         quality=overall.value,
         overall_drop=view.DropBound(drop.estimate, drop.high, drop.confidence) if drop else None,
         worst_slice=worst[0].name if worst else "",
@@ -159,6 +163,13 @@ def _variant(evidence: VariantEvidence, verdict: VariantVerdict, bench: Bench) -
         speedup_vs_teacher_onnx=_inverse(bench.result.ratio(name, TEACHER_ONNX, 0.95)),
         checks=checks,
     )
+
+
+def _cost(bench: Bench, name: str, target: Target) -> float | None:
+    if target.price is None:
+        return None
+    calls = np.concatenate([samples.ns for samples in bench.result.samples(name)]) / 1e6
+    return cost_per_1000_usd(calls, target.price, target.hardware)
 
 
 def _inverse(ratio: Interval | None) -> Interval | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _FILTERS = {
     "ms": printing.print_ms,
     "bytes": printing.print_bytes,
+    "usd": printing.print_usd,
     "percent": printing.print_percent,
     "points": printing.print_points,
     "ratio": printing.print_ratio,

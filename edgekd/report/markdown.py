@@ -15,6 +15,7 @@ from edgekd.report.printing import (
     print_percent,
     print_points,
     print_ratio,
+    print_usd,
     range_ms,
     range_percent,
     range_points,
@@ -133,14 +134,15 @@ def _variants(target: TargetReport, teacher: TeacherNote) -> str:
             print_bytes(row.peak_rss_bytes),
             print_bytes(row.artifact_bytes),
             f"1/{teacher.weights_bytes / row.artifact_bytes:.1f}" if row.artifact_bytes else ABSENT,
+            print_usd(row.cost_per_1000_usd),
         ]
         for row in target.ranked
     ]
     heads = (
         "Variant|Gate|Accuracy, overall|Drop vs teacher (bound)|p95|p95 vs teacher, PyTorch eager|"
-        "p95 vs teacher, ONNX Runtime fp32|Cold start|Memory|Size|of the teacher's weights"
+        "p95 vs teacher, ONNX Runtime fp32|Cold start|Memory|Size|of the teacher's weights|Cost per 1,000"
     )
-    return _table(heads.split("|"), rows, right=range(2, 11))
+    return _table(heads.split("|"), rows, right=range(2, 12))
 
 
 def _speed_up(ratio: Interval | None) -> str:

@@ -25,6 +25,15 @@ def print_ms(value: Interval | float | None) -> str:
     return ABSENT if number is None else format_ms(number)
 
 
+def print_usd(amount: float | None) -> str:
+    """Print a small amount of money with three significant digits.
+
+    >>> print_usd(0.000229)
+    '$0.000229'
+    """
+    return ABSENT if amount is None else f"${amount:.3g}"
+
+
 def print_bytes(size: int | None) -> str:
     """Print a size in the unit that suits it."""
     return ABSENT if size is None else format_bytes(size)

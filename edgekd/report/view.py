@@ -80,6 +80,8 @@ class VariantRow:
     cold_start_ms: float | None = None
     peak_rss_bytes: int | None = None
     artifact_bytes: int | None = None
+    cost_per_1000_usd: float | None = None
+    """Where the target has a price; a proxy's times are a proxy's costs."""
     quality: Interval | None = None
     """Accuracy over the whole test split."""
     overall_drop: DropBound | None = None

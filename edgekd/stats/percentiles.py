@@ -10,6 +10,8 @@ Sources:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float, Num
 from scipy.special import bdtr, bdtrik, stdtrit  # scipy.stats takes a second to import
@@ -76,6 +78,33 @@ def order_statistic_interval(samples: PerSample, q: float, confidence: float) ->
     )
 
 
+def pooled_percentile(processes: Sequence[PerSample], q: float, confidence: float) -> Interval | None:
+    """Estimate percentile `q` of what several processes would show; positive values only.
+
+    The estimate is the percentile of all samples pooled, never a mean of percentiles. The half-width is
+    Student's t over the logarithms of the processes' own percentiles, because what differs between processes
+    does not average out within one (Kalibera and Jones, ISMM 2013); the interval is then widened to hold the
+    order-statistic interval of the pooled samples (Conover, section 3.2), which guards against few processes
+    that agree by chance. What it covers on recorded traces: docs/results/coverage.md.
+
+    Returns:
+        None with fewer samples than `min_samples` asks for, or fewer than two processes.
+    """
+    count = sum(map(len, processes))
+    if len(processes) < 2 or count < min_samples(q):
+        return None
+    half = log_t_half_width(np.log([np.quantile(values, q) for values in processes]), confidence)
+    within = order_statistic_interval(np.concatenate(processes), q, confidence)
+    if not np.isfinite([within.low, within.high]).all():
+        return None
+    return Interval(
+        estimate=within.estimate,
+        low=min(within.low, within.estimate * float(np.exp(-half))),
+        high=max(within.high, within.estimate * float(np.exp(half))),
+        confidence=confidence,
+    )
+
+
 def log_t_interval(values: PerProcess, confidence: float) -> Interval:
     """Bound the geometric mean of positive values by Student's t on their logarithms.
 
@@ -96,6 +125,30 @@ def log_t_interval(values: PerProcess, confidence: float) -> Interval:
     logs = np.log(values)
     centre, half = float(np.mean(logs)), log_t_half_width(logs, confidence)
     estimate = float(np.exp(centre)) if half else float(values[0])
+    return Interval(estimate, estimate * float(np.exp(-half)), estimate * float(np.exp(half)), confidence)
+
+
+def log_welch_interval(logs: PerProcess, others: PerProcess, confidence: float) -> Interval:
+    """Bound the ratio of two geometric means, from logarithms of two unpaired sets of two or more each.
+
+    Source: Welch, B. L. (1947), The generalization of "Student's" problem when several different population
+    variances are involved, Biometrika 34, 28-35.
+
+    >>> same = np.log([2.0, 2.0])
+    >>> log_welch_interval(same, same, 0.95).estimate
+    1.0
+    """
+    _check_fraction("confidence", confidence)
+    if min(len(logs), len(others)) < 2:
+        raise BadInputError(f"two sets of 2 or more are needed, got {len(logs)} and {len(others)}")
+    parts = [float(np.var(values, ddof=1)) / len(values) for values in (logs, others)]
+    centre, variance = float(np.mean(logs) - np.mean(others)), sum(parts)
+    estimate = float(np.exp(centre))
+    if not variance:
+        return Interval(estimate, estimate, estimate, confidence)
+    spread = [part**2 / (len(values) - 1) for part, values in zip(parts, (logs, others), strict=True)]
+    freedom = variance**2 / sum(spread)
+    half = float(stdtrit(freedom, 0.5 + confidence / 2.0)) * float(np.sqrt(variance))
     return Interval(estimate, estimate * float(np.exp(-half)), estimate * float(np.exp(half)), confidence)
 
 

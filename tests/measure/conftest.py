@@ -37,20 +37,20 @@ ENVIRONMENT = Environment(
 )
 
 
-def make_process(number, samples, count, **changes):
+def make_process(number, samples, **changes):
     process = ProcessBench(
         round=number,
         samples=samples,
         warmup="",
-        count=count,
+        answers="",
         timed_ns=1_000_000_000,
         blocks=1,
         cold_start=ColdStart(30_000_000 + number * 1_000_000, 20_000_000, 5_000_000, 3_000_000, 2_000_000),
         memory=Memory(10, 20, None, None, 20, None, None, 30 + number),
         scheduling=Scheduling(cpu_ns=1, run_delay_ns=0, voluntary_switches=1, involuntary_switches=0),
-        answers_sha256="same",
         overhead_ns=70,
         loop_ns=300,
+        cache_ratio=None,
     )
     return dataclasses.replace(process, **changes)
 
@@ -74,7 +74,7 @@ def make_result(tmp_path):
                 records["ns"], records["input"] = ns, inputs
                 path = f"{name}-{number}.npy"
                 np.save(folder / path, records)
-                benches.append(make_process(number, path, len(ns), **(changes or {}).get((name, number), {})))
+                benches.append(make_process(number, path, **(changes or {}).get((name, number), {})))
             subjects.append(SubjectBench(name, "m:f", (), tuple(benches)))
         seen = conditions or {}
         return BenchResult(

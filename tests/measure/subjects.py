@@ -138,3 +138,41 @@ def fails_in_process(number, counter):
     if Path(counter).stat().st_size == int(number):
         raise ValueError("this process fails")
     return lambda text: text
+
+
+def changes_later(count):
+    """Answer otherwise from the `count`-th call on."""
+    left = int(count)
+
+    def answer(text):
+        nonlocal left
+        left -= 1
+        return text if left > 0 else text.upper()
+
+    return answer
+
+
+def remembers(microseconds):
+    """Spin for each text once, then answer from memory."""
+    known, work = {}, spin(microseconds)
+
+    def answer(text):
+        if text not in known:
+            known[text] = work(text)
+        return known[text]
+
+    return answer
+
+
+def slower(microseconds, share):
+    """Spin for a time, longer by a share."""
+    return spin(float(microseconds) * (1 + float(share)))
+
+
+def hangs_from_process(number, counter):
+    """Hang in the `number`-th process that builds this, and all after it."""
+    with Path(counter).open("a") as file:
+        file.write("x")
+    while Path(counter).stat().st_size >= int(number):
+        time.sleep(1)
+    return spin(500)

@@ -17,6 +17,8 @@ from edgekd.measure.subject import Subject
         ("confidence", 95),
         ("seed", -1),
         ("timeout_seconds", 0),
+        ("precision", 0),
+        ("budget_seconds", 0),
     ],
 )
 def test_a_plan_names_what_is_wrong(key, value):

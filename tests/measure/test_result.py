@@ -91,13 +91,8 @@ def test_cold_start_is_a_median_with_an_interval(make_result):
     assert three.low < 30.0 < 32.0 < three.high
 
 
-def test_peak_and_answers(make_result):
-    result = make_result(
-        {"a": [[100]] * 3, "b": [[100]] * 3}, changes={("b", 1): {"answers_sha256": "other"}}
-    )
-    assert result.peak_rss_bytes("a") == 32
-    assert result.answers_sha256("a") == "same"
-    assert result.answers_sha256("b") is None
+def test_the_peak_is_that_of_the_largest_process(make_result):
+    assert make_result({"a": [[100]] * 3}).peak_rss_bytes("a") == 32
 
 
 def test_unknown_subject_and_lost_samples_are_named(make_result):

@@ -2,8 +2,16 @@ import numpy as np
 import pytest
 
 from edgekd.errors import BadInputError
-from edgekd.measure.samples import RECORD, Samples, read_samples, trim_samples, weighted_quantile
-from edgekd.measure.worker import HEADER_BYTES, LEAD_IN, RECORD_BYTES, Recorder, map_samples, npy_header
+from edgekd.measure.samples import RECORD, Samples, read_samples, weighted_quantile
+from edgekd.measure.worker import (
+    HEADER_BYTES,
+    LEAD_IN,
+    RECORD_BYTES,
+    Recorder,
+    map_samples,
+    npy_header,
+    shorten_samples,
+)
 
 
 def test_what_the_worker_maps_is_what_numpy_reads(tmp_path):
@@ -23,7 +31,8 @@ def test_what_the_worker_maps_is_what_numpy_reads(tmp_path):
     assert len(raw) == 8
     assert raw["block"][0] == LEAD_IN
     assert raw["input"][0] == 1  # the last of the walk comes before its first
-    trim_samples(path)
+    assert recorder.answers == ["A", "B", "C"]
+    shorten_samples(str(path), recorder.count)
     assert len(np.load(path)) == 5
     assert read_samples(path).inputs.tolist() == [2, 0, 1, 2]
 
@@ -31,6 +40,14 @@ def test_what_the_worker_maps_is_what_numpy_reads(tmp_path):
 def test_header_and_record_agree_with_numpy():
     assert RECORD.itemsize == RECORD_BYTES
     assert len(npy_header(1 << 40)) == HEADER_BYTES
+
+
+def test_a_turn_by_calls_ends_after_them():
+    recorder = Recorder(str.upper, ["a", "b"], [0, 1], memoryview(bytearray(50 * RECORD_BYTES)).cast("Q"))
+    recorder.run(0, 0, 7)
+    assert recorder.count == 7
+    recorder.run(0, 1, 5)
+    assert recorder.count == 12
 
 
 def test_recorder_stops_when_full(tmp_path):

@@ -5,7 +5,12 @@ import pytest
 
 from edgekd.errors import BadInputError
 from edgekd.stats.interval import Interval
-from edgekd.stats.percentiles import log_t_interval, min_samples, order_statistic_interval
+from edgekd.stats.percentiles import (
+    log_t_interval,
+    log_welch_interval,
+    min_samples,
+    order_statistic_interval,
+)
 
 
 @pytest.mark.parametrize(
@@ -104,3 +109,15 @@ def test_equal_values_have_no_width():
 def test_bad_input_is_named(call, message):
     with pytest.raises(BadInputError, match=message):
         call()
+
+
+def test_welch_agrees_with_scipy():
+    from scipy.stats import ttest_ind
+
+    rng = np.random.default_rng(0)
+    logs, others = rng.normal(0.1, 0.01, 7), rng.normal(0.0, 0.05, 5)
+    found = log_welch_interval(logs, others, 0.95)
+    expected = ttest_ind(logs, others, equal_var=False).confidence_interval(0.95)
+    assert np.log([found.low, found.high]) == pytest.approx([expected.low, expected.high])
+    with pytest.raises(BadInputError, match="2 or more"):
+        log_welch_interval(logs[:1], others, 0.95)

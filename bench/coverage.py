@@ -1,0 +1,117 @@
+"""Do the stated 95 % intervals of p50 and p95 hold the truth? On recorded, autocorrelated latencies.
+
+    edgekd run bench/studies/clinc150.yaml       # makes the artifacts
+    python bench/coverage.py --record            # traces: 60 fresh processes an artifact and neighbour
+    python bench/coverage.py                     # 1,000 resampled measurements of each: docs/results/coverage.md
+
+A measurement is resampled in two steps: six processes of the sixty, then within each blocks of consecutive
+calls, 50 ms long, until 0.6 s are full; so what differs between processes, and what a slow phase does to
+the calls in it, stay as they were. The truth is the percentile of everything recorded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from verdicts import HERE, artifact_of, neighbour, texts_of
+
+from edgekd.measure.plan import MeasurePlan
+from edgekd.measure.session import measure_subjects
+from edgekd.measure.subject import Subject
+from edgekd.stats.percentiles import pooled_percentile
+
+TRACES = HERE / ".edgekd" / "traces"
+TABLE = HERE.parent / "docs" / "results" / "coverage.md"
+SIZES, NEIGHBOURS, QUANTILES = ("0.1 ms", "0.6 ms", "2.5 ms"), ("quiet", "busy"), (0.5, 0.95)
+PROCESSES, SECONDS, BATCH = 60, 0.8, 10
+DRAWN_PROCESSES, DRAWN_NS, BLOCK_NS, MEASUREMENTS = 6, 600_000_000, 50_000_000, 1000
+
+
+def record_traces() -> None:
+    """Record what is missing, ten processes at a time; stop it and run it again to go on."""
+    os.environ["PYTHONPATH"] = str(HERE)
+    TRACES.mkdir(parents=True, exist_ok=True)
+    plan = MeasurePlan(rounds=BATCH, seconds=SECONDS)
+    for batch in range(PROCESSES // BATCH):
+        for size in SIZES:
+            for kind in NEIGHBOURS:
+                subject = Subject("traced", "slowed:open_slowed", (str(artifact_of(size)), "0"))
+                paths = [TRACES / f"{size} {kind} {BATCH * batch + number}.npy" for number in range(BATCH)]
+                if all(path.exists() for path in paths):
+                    continue
+                with tempfile.TemporaryDirectory() as folder, neighbour(kind, batch):
+                    result = measure_subjects([subject], texts_of(size), Path(folder), plan)
+                    for path, samples in zip(paths, result.samples("traced"), strict=True):
+                        np.save(path, samples.ns, allow_pickle=False)
+                print(f"{size} {kind}: {batch + 1} of {PROCESSES // BATCH}", flush=True)
+
+
+def resample(trace: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw blocks of consecutive calls (they may wrap around) until the time is full."""
+    ends, parts, passed = np.cumsum(trace), [], 0
+    while passed < DRAWN_NS:
+        start = int(rng.integers(len(trace)))
+        before = ends[start - 1] if start else 0
+        stop = int(np.searchsorted(ends, before + BLOCK_NS)) + 1
+        part = trace[start:stop]
+        parts.append(part)
+        passed += int(part.sum())
+    return np.concatenate(parts)
+
+
+def autocorrelation(trace: np.ndarray) -> float:
+    """Return the correlation of a call's log latency with that of the call before."""
+    logs = np.log(trace.astype(float))
+    return float(np.corrcoef(logs[1:], logs[:-1])[0, 1])
+
+
+def judge_coverage(size: str, kind: str) -> list[str]:
+    """Return the table's rows of one artifact beside one kind of neighbour."""
+    traces = [np.load(path, allow_pickle=False) for path in sorted(TRACES.glob(f"{size} {kind} *.npy"))]
+    rng = np.random.default_rng(0)
+    truth = {q: float(np.quantile(np.concatenate(traces), q)) for q in QUANTILES}
+    held, widths = dict.fromkeys(QUANTILES, 0), {q: [] for q in QUANTILES}
+    for _ in range(MEASUREMENTS):
+        drawn = [resample(traces[i], rng) for i in rng.integers(len(traces), size=DRAWN_PROCESSES)]
+        for q in QUANTILES:
+            found = pooled_percentile(drawn, q, 0.95)
+            assert found is not None
+            held[q] += found.low <= truth[q] <= found.high
+            widths[q].append((found.high - found.low) / found.estimate)
+    correlation = np.mean([autocorrelation(trace) for trace in traces])
+    return [
+        f"| {size} | {kind} | {len(traces)} | {correlation:.2f} | p{100 * q:g} | {truth[q] / 1e3:.1f} us "
+        f"| {held[q] / MEASUREMENTS:.1%} | {np.median(widths[q]):.1%} |"
+        for q in QUANTILES
+    ]
+
+
+def write_table() -> None:
+    """Resample and write the table."""
+    lines = [
+        "# Coverage of the stated 95 % intervals", "",
+        *(line for line in (__doc__ or "").splitlines()[-4:-1]), "",
+        f"{MEASUREMENTS:,} resampled measurements a row, of {DRAWN_PROCESSES} processes and 0.6 s each.", "",
+        "| call | neighbour | processes recorded | autocorrelation (lag 1) | percentile | truth | holds it "
+        "| median width |",
+        "| --- | --- | ---: | ---: | --- | ---: | ---: | ---: |",
+    ]  # fmt: skip
+    for size in SIZES:
+        for kind in NEIGHBOURS:
+            lines += judge_coverage(size, kind)
+    lines += ["", "```sh", "python bench/coverage.py --record && python bench/coverage.py", "```"]
+    TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--record", action="store_true")
+    if parser.parse_args().record:
+        record_traces()
+    else:
+        write_table()

@@ -1,0 +1,129 @@
+"""Measure one artifact, or compare two, apart from any project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgekd.compile import Artifact, open_artifact
+from edgekd.config import Data
+from edgekd.data.files import read_table
+from edgekd.data.load import load_data
+from edgekd.errors import BadInputError, DataError
+from edgekd.measure.compare import COMPARE_PLAN, Comparison, compare_subjects
+from edgekd.measure.device import Device
+from edgekd.measure.plan import MeasurePlan
+from edgekd.measure.result import BenchResult
+from edgekd.measure.session import measure_subjects
+from edgekd.measure.subject import Subject
+from edgekd.measure.verdict import P50_RULE, P95_RULE, Rule
+from edgekd.progress import Progress
+
+MOST_TEXTS = 300
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What is answered, and where it is from."""
+
+    texts: tuple[str, ...]
+    source: str
+
+
+def read_texts(path: Path | None) -> Texts:
+    """Read texts to answer: one a line (.txt), or the column `text` of rows; without a file, built-in ones.
+
+    At most 300, spread over the file.
+
+    Raises:
+        DataError: if there is no such file, or no text in it.
+    """
+    if path is None:
+        options = {"unlabelled": 0, "test": 300, "critical": 20}
+        rows = load_data(Data(source="mangaassist", options=options), Path())
+        return Texts(_spread(rows.split("validation").texts), "built-in MangaAssist messages")
+    if path.suffix == ".txt":
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{path}: cannot be read as UTF-8 text ({error}); give one text a line") from None
+        texts = [line for line in lines if line.strip()]
+    else:
+        table = read_table(path, ("text",))
+        if "text" not in table.column_names:
+            raise DataError(f"{path}: expected a column 'text', found {', '.join(table.column_names)}")
+        texts = [str(text) for text in table.column("text").to_pylist() if text]
+    if not texts:
+        raise DataError(f"{path}: holds no text; give one text a line, or rows with a column 'text'")
+    return Texts(_spread(texts), str(path))
+
+
+def bench_artifact(
+    artifact: Artifact,
+    texts: Texts,
+    folder: Path,
+    plan: MeasurePlan,
+    progress: Progress,
+    device: Device | None = None,
+) -> BenchResult:
+    """Measure one artifact in fresh processes; samples are kept in `folder`."""
+    subject = subject_of(artifact, plan.threads)
+    return measure_subjects([subject], texts.texts, folder, plan, progress, device=device)
+
+
+def compare_artifacts(
+    candidate: Artifact,
+    baseline: Artifact,
+    texts: Texts,
+    folder: Path,
+    *,
+    effect: float,
+    threads: int,
+    progress: Progress,
+    device: Device | None = None,
+) -> Comparison:
+    """Compare two artifacts, each with its own loader; at most 20 seconds.
+
+    `effect` is the smallest change of p50 that is to be found, as a share; a third of it is no change yet.
+
+    Raises:
+        BadInputError: if the two do not answer with the same labels.
+    """
+    if candidate.manifest["labels"] != baseline.manifest["labels"]:
+        raise BadInputError(
+            f"{baseline.path}: knows other labels than {candidate.path}; compare artifacts of one task"
+        )
+    one, other = subject_of(candidate, threads), subject_of(baseline, threads)
+    if one.name == other.name:
+        one, other = (
+            replace(one, name=f"{one.name} (candidate)"),
+            replace(other, name=f"{other.name} (baseline)"),
+        )
+    return compare_subjects(
+        one,
+        other,
+        texts.texts,
+        folder,
+        plan=replace(COMPARE_PLAN, threads=threads),
+        p50_rule=Rule(effect, effect * P50_RULE.guard / P50_RULE.effect),
+        p95_rule=P95_RULE,
+        device=device,
+        on_progress=progress,
+    )
+
+
+def subject_of(artifact: Artifact, threads: int) -> Subject:
+    """Name an artifact by what it is and the start of its digest."""
+    name = f"{artifact.student}.{artifact.runtime}.{artifact.recipe}@{artifact.digest[:8]}"
+    return Subject(name, "edgekd.shipped:open_shipped", (str(artifact.path.resolve()), str(threads)))
+
+
+def open_for_bench(path: Path) -> Artifact:
+    """Open and verify an artifact's folder, following links to it."""
+    return open_artifact(path.resolve())
+
+
+def _spread(texts: Sequence[str]) -> tuple[str, ...]:
+    step = max(1, len(texts) // MOST_TEXTS)
+    return tuple(texts[::step][:MOST_TEXTS])

@@ -1,0 +1,24 @@
+"""Open an artifact with the loader that travels in it, as it runs where it is deployed.
+
+What `edgekd bench ARTIFACT` measures: a slower loader is a slower artifact. It runs the artifact's own code,
+so measure only artifacts that you would deploy. Imports nothing of edgekd: its cold start is measured.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+TYPE_CHECKING = False  # as type checkers read it; importing typing would cost the artifact's cold start
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def open_shipped(folder: str, threads: str) -> Callable[[str], object]:
+    """Open and verify the artifact in `folder` with a number of threads; it answers one text a call."""
+    sys.path.insert(0, folder)
+    serving = importlib.import_module("serving")
+    if not str(serving.__file__).startswith(folder):
+        raise ImportError(f"expected the loader of {folder}, found {serving.__file__}; remove that module")
+    model: Callable[[str], object] = serving.load(folder, threads=int(threads))
+    return model
