@@ -2,25 +2,28 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check browser clean
+.PHONY: demo test check tools clean
 
 demo: $(INSTALLED)
 	$(BIN)/edgekd run bench/studies/mangaassist.yaml
 
-test: $(INSTALLED) browser
+test: $(INSTALLED) tools
 	$(BIN)/python -m pytest
 
-check: $(INSTALLED) browser
+check: $(INSTALLED) tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
-# The report's browser test needs Chromium and its driver; it is skipped, and says so, where they cannot be had.
-browser:
-	@command -v chromedriver >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; } \
-	  || echo "no Chromium here: the browser test will be skipped"
+# What some tests need beside Python: a browser (the report), valgrind (counting), an SSH server (remote devices).
+# Where they cannot be had, those tests are skipped and say so.
+tools:
+	@{ command -v chromedriver && command -v valgrind && ls /usr/sbin/sshd; } >/dev/null 2>&1 || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+	  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	    chromium chromium-driver valgrind openssh-server openssh-client >/dev/null; } \
+	  || echo "no browser, valgrind or sshd here: the tests that need them will be skipped"
 
 $(INSTALLED): pyproject.toml
 	python3 -m venv $(VENV)

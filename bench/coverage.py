@@ -1,10 +1,10 @@
 """Do the stated 95 % intervals of p50 and p95 hold the truth? On recorded, autocorrelated latencies.
 
     edgekd run bench/studies/clinc150.yaml       # makes the artifacts
-    python bench/coverage.py --record            # traces: 60 fresh processes an artifact and neighbour
+    python bench/coverage.py --record            # traces: 40 fresh processes an artifact and neighbour
     python bench/coverage.py                     # 1,000 resampled measurements of each: docs/results/coverage.md
 
-A measurement is resampled in two steps: six processes of the sixty, then within each blocks of consecutive
+A measurement is resampled in two steps: six processes of the forty, then within each blocks of consecutive
 calls, 50 ms long, until 0.6 s are full; so what differs between processes, and what a slow phase does to
 the calls in it, stay as they were. The truth is the percentile of everything recorded.
 """
@@ -27,7 +27,7 @@ from edgekd.stats.percentiles import pooled_percentile
 TRACES = HERE / ".edgekd" / "traces"
 TABLE = HERE.parent / "docs" / "results" / "coverage.md"
 SIZES, NEIGHBOURS, QUANTILES = ("0.1 ms", "0.6 ms", "2.5 ms"), ("quiet", "busy"), (0.5, 0.95)
-PROCESSES, SECONDS, BATCH = 60, 0.8, 10
+PROCESSES, SECONDS, BATCH = 40, 0.7, 10
 DRAWN_PROCESSES, DRAWN_NS, BLOCK_NS, MEASUREMENTS = 6, 600_000_000, 50_000_000, 1000
 
 

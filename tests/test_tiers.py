@@ -58,4 +58,4 @@ def test_serving_depends_on_nothing_of_edgekd(path):
 def test_measure_knows_no_model_dataset_or_metric():
     for path in (ROOT / "measure").rglob("*.py"):
         tops = {name.split(".")[1] for name in imported(path) if name.startswith("edgekd.")}
-        assert tops <= {"errors", "stats", "measure", "config"}, path
+        assert tops <= {"errors", "units", "stats", "measure", "config"}, path

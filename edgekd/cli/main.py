@@ -53,11 +53,55 @@ _stage("run", "report", "Do everything, from the teacher to promoted variants an
 _stage("label", "label", "Train the teacher and label every text that students learn from.")
 _stage("distill", "distill", "Go on until every student is distilled.")
 _stage("compile", "compile", "Go on until every variant of every target is compiled.")
-_stage("bench", "bench", "Go on until every variant is measured.")
 _stage("evaluate", "evaluate", "Go on until every variant is judged on every slice.")
 _stage("gate", "gate", "Go on until every target has a verdict; promote nothing.")
 _stage("promote", "promote", "Go on until each target's best passing variant is promoted.")
 _stage("report", "report", "Write the report; what it needs and is not there is made first.")
+
+
+@cli.command()
+@click.argument("what", metavar="PROJECT|ARTIFACT", type=click.Path(path_type=Path), default="edgekd.yaml")
+@_set
+@_target
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    help="Compare with this artifact, measured now, or with a measurement that was kept. "
+    "Exit code 1: slower, or too noisy to say.",
+)
+@click.option(
+    "--texts", type=click.Path(path_type=Path), help="Texts to answer: .txt, or rows with a column text."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="edgekd-bench", help="Folder of samples and results."
+)
+@click.option("--on", metavar="ssh://HOST", help="Measure on another machine.")
+@click.option(
+    "--also",
+    type=click.Choice(["offline", "server", "floor"]),
+    multiple=True,
+    help="Throughput; the highest request rate that holds a p95; the least memory.",
+)
+@click.option("--count", is_flag=True, help="Count instructions instead of time: slow, but steady.")
+@click.option(
+    "--effect", type=float, default=0.03, help="Smallest change of p50 that is to be found, as a share."
+)
+@_json
+def bench(
+    what: Path, settings: tuple[str, ...], targets: tuple[str, ...], as_json: bool, **asked: Any
+) -> None:
+    """Measure every variant of a project, or one artifact's folder, alone or against a baseline."""
+    if (what / "manifest.json").exists() or what.is_dir():
+        from edgekd.cli.benching import Asked, bench_or_compare
+
+        if settings or len(targets) > 1:
+            raise click.UsageError("an artifact takes no --set, and one --target at most (limit and price)")
+        _finish(bench_or_compare(Asked(what, **asked, target=next(iter(targets), None))), as_json)
+    from edgekd.cli.verbs import run_until
+
+    if unfit := [name for name in ("baseline", "texts", "on", "also", "count") if asked[name]]:
+        raise click.UsageError(f"--{unfit[0]} is for an artifact's folder; {what} is not one")
+    _finish(run_until(what, settings, targets, "bench"), as_json)
 
 
 @cli.command()

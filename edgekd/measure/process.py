@@ -64,38 +64,41 @@ class Child:
     def start(self, plan: MeasurePlan, cores: Iterable[int], given: Given, made: Made) -> None:
         """Spawn the process on `cores`; wait until it has loaded, answered, warmed up and gone to sleep."""
         command, self._command = os.pipe()
+        reply, lifeline = self.open_pipes()
+        spawned_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        times = [spawned_ns, int(plan.warmup_seconds * 1e9), int(plan.seconds * 1e9)]
+        ends = (command, reply, lifeline)
+        with pinned(cores):
+            self.spawn("edgekd.measure.worker", [*ends, *times, *given, *made], plan.threads, ends)
+        self._receive("loaded", "loading and answering the first input", plan.timeout_seconds)
+        self.typical_ns = int(self._receive("ready", "warming up", plan.timeout_seconds)["typical_ns"])
+
+    def open_pipes(self) -> tuple[int, int]:
+        """Return the process's ends of a pipe for its replies, and of one that ends it with this process."""
         self._reply, reply = os.pipe()
         lifeline, self._lifeline = os.pipe()
-        arguments = [
-            sys.executable,
-            "-P",
-            "-m",
-            "edgekd.measure.worker",
-            *map(str, (command, reply, lifeline)),
-        ]
-        times = [int(plan.warmup_seconds * 1e9), int(plan.seconds * 1e9)]
+        return reply, lifeline
+
+    def spawn(self, module: str, arguments: Iterable[object], threads: int, ends: tuple[int, ...]) -> None:
+        """Start a module, the subject its last arguments; `ends` are ends of pipes, closed here after."""
         try:
-            with self._log.open("wb") as log, _pinned(cores):
-                spawned_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+            with self._log.open("wb") as log:
                 self._process = subprocess.Popen(
                     [
-                        *arguments,
-                        *map(str, (spawned_ns, *times, *given, *made)),
-                        self.subject.factory,
-                        *self.subject.args,
+                        *(self.subject.python or sys.executable, "-P", "-m", module),
+                        *map(str, arguments),
+                        *(self.subject.factory, *self.subject.args),
                     ],
-                    env=child_environment(plan.threads),
+                    env=child_environment(threads),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    pass_fds=(command, reply, lifeline),
+                    pass_fds=ends,
                     process_group=0,
                 )
         finally:
-            for end in (command, reply, lifeline):
+            for end in ends:
                 os.close(end)
-        self._receive("loaded", "loading and answering the first input", plan.timeout_seconds)
-        self.typical_ns = int(self._receive("ready", "warming up", plan.timeout_seconds)["typical_ns"])
 
     def run_block(self, budget_ns: int, timeout_seconds: float, calls: int = 0) -> None:
         """Let the process run for `budget_ns` or for `calls` calls, at least one, while this one sleeps."""
@@ -198,7 +201,7 @@ def child_environment(threads: int) -> dict[str, str]:
 
 
 @contextmanager
-def _pinned(cores: Iterable[int]) -> Iterator[None]:
+def pinned(cores: Iterable[int]) -> Iterator[None]:
     """Pin this thread, so that a process started meanwhile is pinned from its first instruction."""
     own = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 class ColdStart:
     """From spawning to the first answer; after the first round files come from the page cache.
 
+    The clock stands still while the process's memory is read between two stages.
+
     Attributes:
         total_ns: from just before the process was spawned to its first answer.
         process_ns: until the interpreter ran its first line of ours.
@@ -26,10 +28,18 @@ class ColdStart:
 
 @dataclass(frozen=True)
 class Memory:
-    """The kernel's counts of one process, in bytes; None where it keeps none.
+    """The kernel's counts of one process at the end of each stage, in bytes; None where it keeps none.
 
-    `baseline` is before the subject, `loaded` after the first answer, `steady` after the timed calls,
-    `peak` the most at any time. The map that samples are written to is left out.
+    `baseline` is before the subject, `imported` after importing the factory's module, `built` after the
+    factory, `loaded` after the first answer, `steady` after the timed calls. RSS is what is resident, PSS
+    shares a page among those who map it, USS is what only this process maps. The map that samples are
+    written to is left out.
+
+    Attributes:
+        peak_rss_bytes: the most that was resident at any time.
+        peak_stage: the stage on the way to which that was.
+        group_peak_bytes: the peak of the memory cgroup, if this process had one of its own: with the page
+            cache that it filled and the kernel's memory, without pages that others had charged before.
     """
 
     baseline_rss_bytes: int
@@ -40,6 +50,16 @@ class Memory:
     steady_pss_bytes: int | None
     steady_uss_bytes: int | None
     peak_rss_bytes: int
+    baseline_pss_bytes: int | None = None
+    baseline_uss_bytes: int | None = None
+    imported_rss_bytes: int | None = None
+    imported_pss_bytes: int | None = None
+    imported_uss_bytes: int | None = None
+    built_rss_bytes: int | None = None
+    built_pss_bytes: int | None = None
+    built_uss_bytes: int | None = None
+    peak_stage: str = ""
+    group_peak_bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,7 @@ def open_session(
 ) -> Session:
     """Make the folder ready and choose the cores; what an earlier measurement left there goes."""
     _check(subjects, inputs)
-    _clear(folder)
+    clear_folder(folder, FILE_NAME)
     device = device or ThisMachine()
     cores = device.quiet_cores(plan.threads)
     bench = Bench(folder, plan, tuple(subjects), tuple(inputs), cores, turns)
@@ -192,10 +192,10 @@ def _check(subjects: Sequence[Subject], inputs: Sequence[str]) -> None:
             )
 
 
-def _clear(folder: Path) -> None:
-    """Make the folder ready; what an earlier measurement left there goes."""
+def clear_folder(folder: Path, file_name: str) -> None:
+    """Make a folder ready; what an earlier measurement left there, its `file_name` too, goes."""
     try:
-        (folder / FILE_NAME).unlink(missing_ok=True)
+        (folder / file_name).unlink(missing_ok=True)
         for name, patterns in (("latency", ("*.npy", "*.npy.tmp", "*.json")), ("stderr", ("*.log",))):
             (folder / name).mkdir(parents=True, exist_ok=True)
             for file in (file for pattern in patterns for file in (folder / name).glob(pattern)):

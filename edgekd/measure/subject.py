@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ class Subject:
             callable that takes one text and returns an answer that is not None. An argument is a path or a
             name; nothing else crosses over from this process.
         args: the factory's arguments.
+        python: the interpreter of its process, for a subject of another environment; empty is this one. The
+            worker needs nothing there but the standard library.
 
     >>> Subject("upper", "operator:methodcaller", ("upper",)).name
     'upper'
@@ -28,6 +31,7 @@ class Subject:
     name: str
     factory: str
     args: tuple[str, ...] = ()
+    python: str = ""
 
     def __post_init__(self) -> None:
         if not self.name.strip():
@@ -38,6 +42,10 @@ class Subject:
             )
         if any("\0" in argument for argument in self.args):
             raise BadInputError(f"subject {self.name}: an argument holds a NUL character")
+        if self.python and not os.access(self.python, os.X_OK):
+            raise BadInputError(
+                f"subject {self.name}: {self.python!r} is no interpreter that runs; make its environment"
+            )
 
     @property
     def file_stem(self) -> str:

@@ -11,12 +11,7 @@ import os
 import sys
 import time
 
-from edgekd.measure.counters import (
-    read_run_delay_ns,
-    read_shares,
-    read_status,
-    reset_peak,
-)
+from edgekd.measure.counters import MemoryStages, read_run_delay_ns, read_status, reset_peak
 
 TYPE_CHECKING = False  # as type checkers read it; importing typing would cost the subject's cold start
 if TYPE_CHECKING:
@@ -113,15 +108,15 @@ def main(argv: list[str]) -> None:
     die_with_parent(lifeline)
     spawned_ns, warmup_ns, timed_ns = (int(part) for part in argv[3:6])
     first_path, inputs_path, samples_path, warmup_path, answers_path, factory, *arguments = argv[6:]
-    baseline = read_status()
+    stages = MemoryStages()
+    stages.read("baseline")
 
     with open(first_path, encoding="utf-8", errors="surrogatepass", newline="") as file:  # noqa: PTH123
         first = file.read()
-    answer, cold_start = load_subject(factory, arguments, first)
+    answer, cold_start = load_subject(factory, arguments, first, stages.read)
     cold_start["process_ns"] = begun_ns - spawned_ns
-    cold_start["total_ns"] = time.clock_gettime_ns(time.CLOCK_MONOTONIC) - spawned_ns
-    loaded, (loaded_pss, loaded_uss) = read_status(), read_shares()
-    can_reset = reset_peak()
+    cold_start["total_ns"] = time.clock_gettime_ns(time.CLOCK_MONOTONIC) - spawned_ns - stages.paused_ns
+    stages.read("loaded")
 
     import json
 
@@ -140,7 +135,7 @@ def main(argv: list[str]) -> None:
     typical_ns = sorted(scratch[: 2 * warmup.count : 2].tolist())[warmup.count // 2]
     overhead_ns, loop_ns = _measure_overhead(texts, order)
     del scratch
-    warmed_peak = read_status()["peak_rss_bytes"]
+    stages.add_peak("steady", read_status()["peak_rss_bytes"])
 
     count = min(MAX_SAMPLES, max(MIN_SAMPLES, 3 * timed_ns // max(1, typical_ns)))
     samples = map_samples(samples_path, count)
@@ -161,27 +156,20 @@ def main(argv: list[str]) -> None:
     after, delay_after = read_status(), read_run_delay_ns()
     mapped, count, timed = len(samples), recorder.count, recorder.answers
     del recorder
+    # The map of samples is in this peak from its start, and was no part of those before.
+    stages.add_peak("steady", after["peak_rss_bytes"] - (mapped if stages.can_reset else 0))
     samples.close()
-    steady, (pss, uss) = read_status(), read_shares()
+    reset_peak()
+    stages.read("steady")
     shorten_samples(samples_path, count)
     said = [None if result is None else repr(result) for result in timed]
     with open(answers_path, "w", encoding="utf-8") as file:  # noqa: PTH123
         json.dump({"untimed": answers, "timed": said}, file)
-    peaks = [loaded["peak_rss_bytes"], warmed_peak, after["peak_rss_bytes"] - (mapped if can_reset else 0)]
     send(
         {
             "stage": "done",
             "cold_start": cold_start,
-            "memory": {
-                "baseline_rss_bytes": baseline["rss_bytes"],
-                "loaded_rss_bytes": loaded["rss_bytes"],
-                "loaded_pss_bytes": loaded_pss,
-                "loaded_uss_bytes": loaded_uss,
-                "steady_rss_bytes": steady["rss_bytes"],
-                "steady_pss_bytes": pss,
-                "steady_uss_bytes": uss,
-                "peak_rss_bytes": max(peaks),
-            },
+            "memory": stages.report(),
             "scheduling": {
                 "cpu_ns": cpu_ns,
                 "run_delay_ns": None if None in (delay_before, delay_after) else delay_after - delay_before,  # type: ignore[operator]
@@ -196,25 +184,32 @@ def main(argv: list[str]) -> None:
 
 
 def load_subject(
-    factory: str, arguments: list[str], first: str
+    factory: str,
+    arguments: list[str],
+    first: str,
+    at_stage: Callable[[str], None] = lambda stage: None,
 ) -> tuple[Callable[[str], object], dict[str, int]]:
-    """Import and call the factory, answer one text, and time each of the three."""
+    """Import and call the factory, answer one text, and time each of the three.
+
+    `at_stage` is called in between, with "imported" and "built", while the clock stands still.
+    """
     module, _, function = factory.partition(":")
-    began = time.perf_counter_ns()
+    clock = time.perf_counter_ns
+    began = clock()
     __import__(module)
     build = getattr(sys.modules[module], function)
-    imported = time.perf_counter_ns()
+    import_ns = clock() - began
+    at_stage("imported")
+    began = clock()
     answer = build(*arguments)
-    built = time.perf_counter_ns()
+    factory_ns = clock() - began
+    at_stage("built")
+    began = clock()
     result = answer(first)
-    answered = time.perf_counter_ns()
+    first_answer_ns = clock() - began
     if result is None:
         raise TypeError("the callable answered None to the first input")
-    return answer, {
-        "import_ns": imported - began,
-        "factory_ns": built - imported,
-        "first_answer_ns": answered - built,
-    }
+    return answer, {"import_ns": import_ns, "factory_ns": factory_ns, "first_answer_ns": first_answer_ns}
 
 
 def die_with_parent(lifeline: int) -> None:

@@ -11,14 +11,16 @@ from edgekd.config import Data
 from edgekd.data.files import read_table
 from edgekd.data.load import load_data
 from edgekd.errors import BadInputError, DataError
-from edgekd.measure.compare import COMPARE_PLAN, Comparison, compare_subjects
+from edgekd.measure.compare import Comparison, compare_subjects
 from edgekd.measure.device import Device
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.result import BenchResult
+from edgekd.measure.scenarios.buckets import Buckets, split_by_length
 from edgekd.measure.session import measure_subjects
 from edgekd.measure.subject import Subject
 from edgekd.measure.verdict import P50_RULE, P95_RULE, Rule
 from edgekd.progress import Progress
+from edgekd.serving.tokenize import open_tokenizer
 
 MOST_TEXTS = 300
 
@@ -79,7 +81,6 @@ def compare_artifacts(
     folder: Path,
     *,
     effect: float,
-    threads: int,
     progress: Progress,
     device: Device | None = None,
 ) -> Comparison:
@@ -94,7 +95,7 @@ def compare_artifacts(
         raise BadInputError(
             f"{baseline.path}: knows other labels than {candidate.path}; compare artifacts of one task"
         )
-    one, other = subject_of(candidate, threads), subject_of(baseline, threads)
+    one, other = subject_of(candidate, 1), subject_of(baseline, 1)
     if one.name == other.name:
         one, other = (
             replace(one, name=f"{one.name} (candidate)"),
@@ -105,7 +106,6 @@ def compare_artifacts(
         other,
         texts.texts,
         folder,
-        plan=replace(COMPARE_PLAN, threads=threads),
         p50_rule=Rule(effect, effect * P50_RULE.guard / P50_RULE.effect),
         p95_rule=P95_RULE,
         device=device,
@@ -117,6 +117,12 @@ def subject_of(artifact: Artifact, threads: int) -> Subject:
     """Name an artifact by what it is and the start of its digest."""
     name = f"{artifact.student}.{artifact.runtime}.{artifact.recipe}@{artifact.digest[:8]}"
     return Subject(name, "edgekd.shipped:open_shipped", (str(artifact.path.resolve()), str(threads)))
+
+
+def token_buckets(artifact: Artifact, texts: Texts) -> Buckets:
+    """Split the texts by how many tokens the artifact makes of them."""
+    tokenize = open_tokenizer(artifact.path / "tokenizer.json", artifact.manifest["max_tokens"])
+    return split_by_length(texts.texts, [len(tokenize(text)) for text in texts.texts], "tokens")
 
 
 def open_for_bench(path: Path) -> Artifact:

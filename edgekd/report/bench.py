@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from edgekd.config import Target
+from edgekd.impact.price import cost_per_1000_usd
+from edgekd.measure.compare import Comparison
 from edgekd.measure.result import BenchResult
-from edgekd.report.printing import ABSENT, print_bytes
+from edgekd.measure.scenarios.buckets import Buckets, bucket_latencies
+from edgekd.measure.stored import STORED_RULE, StoredChange
+from edgekd.report.printing import ABSENT, print_bytes, print_usd
 from edgekd.stats.interval import Interval
 from edgekd.units import format_ms
 
@@ -20,14 +26,15 @@ _STAGES = (
 )
 
 
-def bench_lines(result: BenchResult, name: str) -> list[str]:
-    """Say latency, cold start by stage and memory of one subject, then what is doubtful."""
+def bench_lines(result: BenchResult, name: str, buckets: Buckets | None) -> list[str]:
+    """Say latency, by length too, cold start by stage and memory of one subject."""
     shares = "  ".join(f"p{100 * q:g} {print_ns(result.percentile(name, q))}" for q in QUANTILES)
     cold = result.cold_start_ms(name)
     stages = ", ".join(f"{words} {_median_ms(result, name, key):.0f}" for key, words in _STAGES)
     processes = result.subject(name).processes
     return [
         f"{name}: {shares}",
+        *_bucket_lines(result, name, buckets),
         f"  first inference {_median_ms(result, name, 'first_answer_ns'):.2f} ms; cold start "
         f"{f'{cold.estimate:.0f} ms' if cold else ABSENT} ({stages} ms)",
         f"  memory: peak {print_bytes(result.peak_rss_bytes(name))}, steady RSS "
@@ -36,16 +43,93 @@ def bench_lines(result: BenchResult, name: str) -> list[str]:
         f"  {len(processes)} fresh processes, {result.inputs} texts, {result.plan.threads} thread(s); "
         f"{100 * result.plan.confidence:g} % intervals over processes; a sample costs {result.loop_ns:.0f} "
         f"ns, {result.overhead_ns:.0f} ns of it within the sample",
-        *(f"  ! {flag}" for flag in result.flags),
     ]
 
 
-def bench_document(result: BenchResult, name: str) -> dict[str, Any]:
+def _bucket_lines(result: BenchResult, name: str, buckets: Buckets | None) -> list[str]:
+    if buckets is None:
+        return []
+    found = bucket_latencies(result, name, buckets)[1:]
+    return [
+        f"  {entry.bucket.shortest}-{entry.bucket.longest} {buckets.unit} ({entry.bucket.inputs} texts): "
+        f"p50 {print_ns(entry.p50)}  p95 {print_ns(entry.p95)}"
+        for entry in found
+        if entry.bucket is not None
+    ]
+
+
+def size_and_cost_lines(
+    result: BenchResult, name: str, size_bytes: int, target: Target | None
+) -> list[str]:
+    """Say the artifact's size, and what 1,000 answers cost where a target with a price is given."""
+    cost = cost_usd(result, name, target)
+    price = "" if cost is None or target is None else f"; 1,000 answers on {target.name}: {print_usd(cost)}"
+    return [f"  size {print_bytes(size_bytes)}{price}"]
+
+
+def cost_usd(result: BenchResult, name: str, target: Target | None) -> float | None:
+    """Price 1,000 answers by all timed calls; None without a price."""
+    if target is None or target.price is None:
+        return None
+    calls = np.concatenate([samples.ns for samples in result.samples(name)]) / 1e6
+    return cost_per_1000_usd(calls, target.price, target.hardware)
+
+
+def comparison_document(found: Comparison) -> dict[str, Any]:
+    """Return a comparison for machines."""
+    return {
+        "verdict": found.verdict,
+        "candidate": found.candidate,
+        "baseline": found.baseline,
+        **{
+            name: {"verdict": change.verdict, "ratio": _interval(change.ratio), "effect": change.rule.effect}
+            for name, change in (("p50", found.p50), ("p95", found.p95))
+        },
+        "rounds": found.rounds,
+        "seconds": found.seconds,
+        "reason": found.reason,
+        "flags": list(found.result.flags),
+    }
+
+
+def stored_line(changes: Sequence[StoredChange], now: BenchResult, then: BenchResult) -> str:
+    """Say how a measurement compares with one that was kept."""
+    shown = ", ".join(
+        f"p{100 * change.q:g} {'not known' if change.ratio is None else _percent(change.ratio)}"
+        for change in changes
+    )
+    names = f"{now.subjects[0].name} now against {then.subjects[0].name} then"
+    guard = f"not paired, less than {STORED_RULE.guard:.0%} is no change"
+    return f"{changes[0].verdict}: {shown}; {guard}: {names}"
+
+
+def stored_document(change: StoredChange) -> dict[str, Any]:
+    """Return a change against a kept measurement for machines."""
+    return {"percentile": change.q, "verdict": change.verdict, "ratio": _interval(change.ratio)}
+
+
+def _percent(ratio: Interval) -> str:
+    estimate, low, high = (f"{100 * (end - 1):+.1f}" for end in (ratio.estimate, ratio.low, ratio.high))
+    return f"{estimate} % [{low} to {high}]"
+
+
+def bench_document(result: BenchResult, name: str, buckets: Buckets | None) -> dict[str, Any]:
     """Return the same for machines; durations in ms, sizes in bytes, null for what was not measured."""
+    by_length = [] if buckets is None else bucket_latencies(result, name, buckets)[1:]
     found = {f"p{100 * q:g}_ms": _as_ms(result.percentile(name, q)) for q in QUANTILES}
     return {
         "subject": name,
         **found,
+        "by_length": [
+            {
+                "shortest": entry.bucket.shortest,
+                "longest": entry.bucket.longest,
+                "p50_ms": _as_ms(entry.p50),
+                "p95_ms": _as_ms(entry.p95),
+            }
+            for entry in by_length
+            if entry.bucket is not None
+        ],
         "cold_start_ms": _interval(result.cold_start_ms(name)),
         "cold_start_stages_ms": {
             key.removesuffix("_ns"): _median_ms(result, name, key) for key, _ in _STAGES

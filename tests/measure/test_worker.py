@@ -1,5 +1,6 @@
 """What the measured process costs and how it ends with its parent."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -8,8 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+import staged
 
-from edgekd.measure.process import Child
+from edgekd.measure.audit import read_answers
+from edgekd.measure.process import Child, Given, Made
 from edgekd.measure.samples import read_samples
 from edgekd.measure.subject import Subject
 
@@ -28,17 +31,26 @@ measure_subjects(subjects, ["a", "b"], Path(sys.argv[1]), MeasurePlan(rounds=2, 
 
 
 def start(tmp_path, subject, small_plan, inputs='{"texts": ["a"], "order": [0]}'):
-    (tmp_path / "first").write_text("a")
-    (tmp_path / "inputs").write_text(inputs)
+    given = Given(tmp_path / "first", tmp_path / "inputs")
+    given.first.write_text("a")
+    given.inputs.write_text(inputs)
     child = Child(subject, tmp_path / "log")
     try:
-        child.start(
-            small_plan, os.sched_getaffinity(0), *(tmp_path / n for n in ("first", "inputs", "s", "w"))
-        )
+        made = Made(*(tmp_path / name for name in ("samples", "warmup", "answers")))
+        child.start(small_plan, os.sched_getaffinity(0), given, made)
     except BaseException:
         child.kill()
         raise
     return child
+
+
+def measure(tmp_path, subject, small_plan):
+    child = start(tmp_path, subject, small_plan)
+    try:
+        child.run_block(5_000_000, 10)
+        return child.finish(10)
+    finally:
+        child.kill()
 
 
 def is_alive(pid):
@@ -85,11 +97,11 @@ def test_every_process_gets_the_same_settings(tmp_path, small_plan, monkeypatch)
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.setenv("PYTHONDEVMODE", "1")
     names = ("OMP_NUM_THREADS", "GLIBC_TUNABLES", "PYTHONHASHSEED", "PYTHONDEVMODE")
-    child = start(tmp_path, Subject("e", "subjects:environment_of", names), small_plan)
-    child.kill()
-    assert "{'OMP_NUM_THREADS': '1'" in child.answers[0]
-    assert "'GLIBC_TUNABLES': 'glibc.malloc.hugetlb=1', 'PYTHONHASHSEED': '0'" in child.answers[0]
-    assert "'PYTHONDEVMODE': None" in child.answers[0]
+    measure(tmp_path, Subject("e", "subjects:environment_of", names), small_plan)
+    answer = read_answers(tmp_path / "answers").untimed[0]
+    assert "{'OMP_NUM_THREADS': '1'" in answer
+    assert "'GLIBC_TUNABLES': 'glibc.malloc.hugetlb=1', 'PYTHONHASHSEED': '0'" in answer
+    assert "'PYTHONDEVMODE': None" in answer
 
 
 def test_a_child_runs_blocks_and_reports(tmp_path, small_plan):
@@ -99,7 +111,7 @@ def test_a_child_runs_blocks_and_reports(tmp_path, small_plan):
     report = child.finish(10)
     assert child.blocks == 3
     assert child.timed_ns >= 15_000_000
-    samples = read_samples(tmp_path / "s")
+    samples = read_samples(tmp_path / "samples")
     assert set(samples.blocks.tolist()) == {0, 1, 2}
     assert 200_000 <= samples.ns.min() < 250_000
     assert report["overhead_ns"] < 1000
@@ -109,32 +121,39 @@ def test_a_child_runs_blocks_and_reports(tmp_path, small_plan):
     assert not (tmp_path / "log").exists()
 
 
-def test_known_memory_is_found(tmp_path, small_plan):
-    reports = {}
-    for name, subject in {
-        "none": Subject("none", "subjects:echo"),
-        "held": Subject("held", "subjects:holds", ("64",)),
-        "peak": Subject("peak", "subjects:peaks", ("64",)),
-    }.items():
-        child = start(tmp_path, subject, small_plan)
-        child.run_block(5_000_000, 10)
-        reports[name] = child.finish(10)["memory"]
+@pytest.mark.parametrize("kind", ["rss", "pss", "uss"])
+def test_known_memory_is_found_at_each_stage(tmp_path, small_plan, kind):
+    empty = measure(tmp_path, Subject("none", "subjects:echo"), small_plan)["memory"]
+    grown = measure(tmp_path, Subject("grows", "staged:grows"), small_plan)["memory"]
+    stages = ("baseline", "imported", "built", "loaded", "steady")
+    steps = {}
+    for before, stage in itertools.pairwise(stages):
+        steps[stage] = grown[f"{stage}_{kind}_bytes"] - grown[f"{before}_{kind}_bytes"]
+    steps["steady"] -= empty[f"steady_{kind}_bytes"] - empty[f"loaded_{kind}_bytes"]
+    for stage, step in steps.items():
+        assert step / staged.SIZE == pytest.approx(1, abs=0.02), stage
+    assert grown[f"baseline_{kind}_bytes"] == pytest.approx(empty[f"baseline_{kind}_bytes"], rel=0.1)
+
+
+def test_the_peak_is_found_with_its_stage(tmp_path, small_plan):
+    empty, peak, held = (
+        measure(tmp_path, Subject("s", f"subjects:{factory}", args), small_plan)["memory"]
+        for factory, args in (("echo", ()), ("peaks", ("64",)), ("holds", ("64",)))
+    )
     size = 64 << 20
+    assert (peak["peak_rss_bytes"] - empty["built_rss_bytes"]) / size == pytest.approx(1, abs=0.02)
+    assert peak["peak_stage"] == "built"
+    assert (peak["steady_rss_bytes"] - empty["steady_rss_bytes"]) / size == pytest.approx(0, abs=0.02)
+    assert (held["peak_rss_bytes"] - empty["peak_rss_bytes"]) / size == pytest.approx(1, abs=0.02)
+    assert held["peak_stage"] == "steady"
 
-    def above(name, key):
-        return (reports[name][key] - reports["none"][key]) / size
 
-    for key in (
-        "loaded_rss_bytes",
-        "steady_rss_bytes",
-        "steady_pss_bytes",
-        "steady_uss_bytes",
-        "peak_rss_bytes",
-    ):
-        assert above("held", key) == pytest.approx(1, abs=0.02), key
-    peak = reports["peak"]["peak_rss_bytes"] - reports["none"]["loaded_rss_bytes"]
-    assert peak / size == pytest.approx(1, abs=0.02)
-    assert above("peak", "steady_rss_bytes") == pytest.approx(0, abs=0.02)
+def test_reading_memory_stops_the_clock(tmp_path, small_plan):
+    """Half a gibibyte in small pages takes the kernel milliseconds to walk; no stage may show them."""
+    cold_start = measure(tmp_path, Subject("s", "staged:in_small_pages", ("512",)), small_plan)["cold_start"]
+    assert cold_start["first_answer_ns"] < 1_000_000
+    parts = sum(cold_start[f"{stage}_ns"] for stage in ("process", "import", "factory", "first_answer"))
+    assert 0 <= cold_start["total_ns"] - parts < 3_000_000
 
 
 @pytest.mark.parametrize(

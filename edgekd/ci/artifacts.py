@@ -1,0 +1,66 @@
+"""Find artifacts in folders, and name them as subjects of a measurement."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+from edgekd.errors import ArtifactError
+from edgekd.measure.subject import Subject
+
+_MANIFEST, _LOADER = "manifest.json", "serving/__init__.py"
+# An artifact itself, a folder of artifacts, a run's `artifacts/<target>/<variant>`.
+_PLACES = (_MANIFEST, f"*/{_MANIFEST}", f"*/*/{_MANIFEST}")
+
+
+def find_artifacts(folder: Path) -> tuple[Path, ...]:
+    """List the artifacts at most two folders below `folder`, by path; equal ones once, the first."""
+    found = sorted(path.parent for place in _PLACES for path in folder.glob(place))
+    by_digest: dict[str, Path] = {}
+    for artifact in found:
+        by_digest.setdefault(_digest(artifact), artifact)
+    return tuple(by_digest.values())
+
+
+def find_baseline(artifact: Path, artifacts: Path | None, baselines: Path) -> Path | None:
+    """Return the artifact of `baselines` at the same path as `artifact` in `artifacts`, or of its name."""
+    artifact = artifact.absolute()
+    names = [Path(artifact.name)]
+    if artifacts is not None and artifact.is_relative_to(artifacts.absolute()):
+        names.insert(0, artifact.relative_to(artifacts.absolute()))
+    for name in names:
+        if (baselines / name / _MANIFEST).is_file():
+            return baselines / name
+    return None
+
+
+def artifact_subject(folder: Path, threads: int) -> Subject:
+    """Name an artifact by its folder and the start of its digest; the loader inside it is what runs.
+
+    Raises:
+        ArtifactError: if the folder is no artifact.
+    """
+    folder = folder.absolute()
+    if not (folder / _LOADER).is_file():
+        raise ArtifactError(f"{folder}: {_LOADER} not found; name the folder of an artifact")
+    name = f"{folder.name}@{_digest(folder)[:8]}"
+    return Subject(name, "edgekd.shipped:open_shipped", (str(folder), str(threads)))
+
+
+def artifact_pair(candidate: Path, baseline: Path, threads: int) -> tuple[Subject, Subject]:
+    """Name two artifacts; the same one twice is told apart, so that A/A can be measured."""
+    ours, theirs = artifact_subject(candidate, threads), artifact_subject(baseline, threads)
+    if ours.name == theirs.name:
+        theirs = dataclasses.replace(theirs, name=f"{theirs.name} (baseline)")
+    return ours, theirs
+
+
+def _digest(folder: Path) -> str:
+    """Return the artifact's digest: that of its manifest, which holds those of all other files."""
+    try:
+        return hashlib.sha256((folder / _MANIFEST).read_bytes()).hexdigest()
+    except OSError as error:
+        raise ArtifactError(
+            f"{folder / _MANIFEST}: cannot be read ({error.strerror}); name an artifact"
+        ) from error

@@ -1,0 +1,1 @@
+"""Rounds on another machine: code and artifact travel there, samples come back."""

@@ -1,0 +1,1 @@
+"""How load arrives: by length, all at once, or at random times."""

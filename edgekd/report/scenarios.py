@@ -1,0 +1,63 @@
+"""Throughput, the highest request rate, the least memory, instruction counts: lines, and for machines."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from edgekd.measure.counting.count import CountChange, InstructionCount
+from edgekd.measure.memory.floor import MemoryFloor
+from edgekd.measure.scenarios.max_qps import MaxQps
+from edgekd.measure.scenarios.offline import OfflineResult
+from edgekd.report.printing import print_bytes
+
+# Where no target says what p95 may be.
+LIMIT_MS = 20.0
+
+
+def offline(found: OfflineResult, name: str) -> tuple[list[str], Any]:
+    """Say the throughput when all texts are there at once."""
+    rate = found.throughput(name)
+    line = f"  offline: {rate.estimate:,.0f} texts a second [{rate.low:,.0f}-{rate.high:,.0f}]"
+    return [line], {"texts_per_second": rate.estimate, "low": rate.low, "high": rate.high}
+
+
+def server(found: MaxQps) -> tuple[list[str], Any]:
+    """Say the highest rate that holds the limit on p95, and each rate that was tried."""
+    lines = [f"  server: {found.verdict}"]
+    for probe in found.probes:
+        p95 = "overloaded" if probe.p95_ms is None else f"p95 {probe.p95_ms.estimate:.2f} ms"
+        lines.append(f"    {probe.qps:,.0f} QPS: {p95}, {'holds' if probe.holds else 'does not hold'}")
+    return lines, {
+        "limit_p95_ms": found.limit_ms,
+        "holds_qps": found.holds_qps,
+        "fails_qps": found.fails_qps,
+        "capacity_qps": found.capacity_qps,
+    }
+
+
+def floor(found: MemoryFloor) -> tuple[list[str], Any]:
+    """Say the least memory under which it answers, and how that was confirmed."""
+    if found.floor_bytes is None or found.confirmation is None:
+        unknown = {"floor_bytes": None, "reason": found.reason}
+        return [f"  memory floor: not measured: {found.reason}"], unknown
+    seen = found.confirmation
+    doubt = f"; ! {found.reason}" if found.reason else ""
+    line = (
+        f"  memory floor: {print_bytes(found.floor_bytes)} under {found.kind} ({found.counts}); "
+        f"{seen.answered} of {seen.processes} fresh processes answered there, {seen.answered_below} at 0.9 of "
+        f"it{doubt}"
+    )
+    return [line], {"floor_bytes": found.floor_bytes, "kind": found.kind, "confirmed": seen.holds}
+
+
+def count(found: InstructionCount, change: CountChange | None = None) -> tuple[tuple[str, ...], Any]:
+    """Say the instructions of a call, against a baseline where there is one."""
+    lines = [f"{found.subject}: {found.per_call:,} instructions a call (median of {len(found.calls)})"]
+    if change is not None:
+        lines.insert(
+            0, f"{change.verdict}: {100 * (change.ratio - 1):+.2f} % instructions; {change.effect:.1%} counts"
+        )
+    document = dataclasses.asdict(found) | {"per_call": found.per_call, "total": found.total}
+    document["change"] = None if change is None else dataclasses.asdict(change)
+    return (*lines, *(f"  {note}" for note in found.notes)), document

@@ -1,0 +1,230 @@
+"""The plug-in in real pytest runs, over real artifacts; slow-downs of half leave no verdict to chance."""
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from planted import copy_artifact, plant_slowdown
+
+from edgekd.measure.bench_file import load_bench
+
+# Every second process that starts, of whichever artifact, takes three times as long: rounds contradict each
+# other, so that no number of them agrees.
+_CONTRARY = """
+
+def _slow_every_second() -> None:
+    import time
+    from pathlib import Path
+
+    with (Path(__file__).parents[3] / "starts").open("ab") as starts:
+        starts.write(b".")
+        factor = 1 + 2 * (starts.tell() % 2)
+    answer, clock = Model.__call__, time.perf_counter_ns
+
+    def slowed(self, text):
+        start = clock()
+        result = answer(self, text)
+        end = start + (clock() - start) * factor
+        while clock() < end:
+            pass
+        return result
+
+    Model.__call__ = slowed
+
+
+_slow_every_second()
+"""
+
+TESTS = """
+import json
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+TEXTS = json.loads((HERE / "texts.json").read_text())
+
+
+def test_slower(edgekd_benchmark):
+    edgekd_benchmark(HERE / "slowed" / "static", TEXTS, HERE / "baseline" / "static")
+
+
+def test_option(edgekd_benchmark):
+    edgekd_benchmark(HERE / "slowed" / "static", TEXTS)
+
+
+def test_faster(edgekd_benchmark):
+    edgekd_benchmark(HERE / "baseline" / "static", TEXTS, baseline=HERE / "slowed" / "static")
+
+
+def test_alone(edgekd_benchmark):
+    result = edgekd_benchmark(HERE / "slowed" / "new", TEXTS)
+    (HERE / "alone.txt").write_text(str(result.folder))
+
+
+def test_broken(edgekd_benchmark):
+    edgekd_benchmark(HERE / "broken" / "static", TEXTS, HERE / "baseline" / "static")
+
+
+def test_nothing_there(edgekd_benchmark):
+    edgekd_benchmark(HERE / "nothing", TEXTS)
+
+
+def test_twice(edgekd_benchmark, benchmark):
+    benchmark(lambda: 1)
+    edgekd_benchmark(HERE / "slowed" / "new", TEXTS)
+"""
+
+
+@pytest.fixture(scope="module")
+def session(artifact, texts, tmp_path_factory, run_pytest):
+    """One pytest session over real artifacts: its folder and what it printed."""
+    folder = tmp_path_factory.mktemp("session")
+    copy_artifact(artifact, folder / "baseline" / "static")
+    plant_slowdown(artifact, folder / "slowed" / "static", 0.5)
+    copy_artifact(artifact, folder / "slowed" / "new")
+    copy_artifact(artifact, folder / "broken" / "static", "\nraise ImportError('nothing works')\n")
+    (folder / "texts.json").write_text(json.dumps(texts))
+    (folder / "test_inner.py").write_text(TESTS)
+    options = ["--edgekd-baseline", "baseline", "--edgekd-ci", "ci", "--benchmark-json", "out.json"]
+    options += ["--basetemp", folder / "kept", "-rA"]
+    return folder, run_pytest(folder, "test_inner.py", *options)
+
+
+@pytest.fixture(scope="module")
+def benchmarks(session):
+    document = json.loads((session[0] / "out.json").read_text(encoding="utf-8"))
+    return {entry["name"]: entry for entry in document["benchmarks"]}
+
+
+def outcomes(done):
+    lines = [line.split(" - ")[0].split() for line in done.stdout.splitlines() if "::" in line]
+    return {line[1].rpartition("::")[2]: line[0] for line in lines if len(line) == 2}
+
+
+@pytest.mark.slow
+def test_verdict_decides(session):
+    done = session[1]
+    assert outcomes(done) == {
+        "test_slower": "FAILED",
+        "test_option": "FAILED",
+        "test_faster": "PASSED",
+        "test_alone": "PASSED",
+        "test_broken": "FAILED",
+        "test_nothing_there": "FAILED",
+        "test_twice": "FAILED",
+    }, done.stdout + done.stderr
+    assert done.returncode == 1
+
+
+@pytest.mark.slow
+def test_a_failure_is_one_readable_line(session):
+    summary = [line for line in session[1].stdout.splitlines() if line.startswith("FAILED")]
+    assert "test_slower - Failed: slower: p50 +" in summary[0] and " against static@" in summary[0]
+    assert "Traceback" not in session[1].stdout and "site-packages" not in session[1].stdout
+    said = dict(line.partition("::")[2].split(" - ", 1) for line in summary)
+    assert "nothing works" in said["test_broken"]
+    assert "serving/__init__.py not found" in said["test_nothing_there"]
+    assert "measured already" in said["test_twice"]
+
+
+@pytest.mark.slow
+def test_samples_are_those_of_pytest_benchmark(session, benchmarks):
+    folder = (session[0] / "alone.txt").read_text()
+    result = load_bench(session[0] / folder)
+    name = result.subjects[0].name
+    ns = np.concatenate([samples.ns for samples in result.samples(name)])
+    stats = benchmarks["test_alone"]["stats"]
+    assert stats["data"] == (ns / 1e9).tolist()
+    assert stats["rounds"] == len(ns) and stats["iterations"] == 1
+    assert stats["median"] == pytest.approx(statistics.median(ns.tolist()) / 1e9)
+    assert f" {len(ns)} " in session[1].stdout, "the table shows another number of rounds"
+
+
+@pytest.mark.slow
+def test_extra_info(benchmarks):
+    alone, slower = benchmarks["test_alone"]["extra_info"], benchmarks["test_slower"]["extra_info"]
+    assert alone["verdict"] == "no baseline" and "p50_ratio" not in alone
+    assert slower["verdict"] == "slower" and slower["p50_ratio"]["low"] > 1.2
+    assert benchmarks["test_faster"]["extra_info"]["verdict"] == "faster"
+    for info in (alone, slower):
+        assert 0 < info["p50_ms"]["low"] <= info["p50_ms"]["estimate"] <= info["p95_ms"]["estimate"]
+        assert info["peak_rss_bytes"] > 1 << 20 and info["rounds"] >= 5
+        assert len(info["environment_sha256"]) == 64
+    assert {"test_broken", "test_nothing_there"}.isdisjoint(benchmarks)
+
+
+@pytest.mark.slow
+def test_ci_files_hold_the_comparisons(session):
+    root = ET.parse(session[0] / "ci" / "junit.xml").getroot()
+    assert len(root) == 3 and int(root.attrib["failures"]) >= 2
+    assert "slower" in (session[0] / "ci" / "summary.md").read_text(encoding="utf-8")
+    assert len(json.loads((session[0] / "ci" / "benchmark.json").read_text(encoding="utf-8"))) == 9
+
+
+@pytest.mark.slow
+def test_every_measurement_has_its_line(session):
+    lines = session[1].stdout.split("= edgekd =", 1)[1].splitlines()
+    verdicts = [
+        line.partition(":")[0] for line in lines if " rounds" in line and not line.startswith("FAILED")
+    ]
+    assert verdicts[:4] == ["slower", "slower", "faster", "no baseline"]
+
+
+@pytest.mark.slow
+def test_too_noisy_is_no_pass(artifact, texts, tmp_path, run_pytest):
+    for name in ("baseline", "contrary"):
+        copy_artifact(artifact, tmp_path / name / "static", _CONTRARY)
+    test = f"""
+def test_noisy(edgekd_benchmark, edgekd_artifact):
+    edgekd_benchmark(edgekd_artifact, {texts!r})
+"""
+    (tmp_path / "test_inner.py").write_text(test, encoding="utf-8")
+    done = run_pytest(tmp_path, "--edgekd-artifacts", "contrary", "--edgekd-baseline", "baseline")
+    assert done.returncode == 1
+    line = next(line for line in done.stdout.splitlines() if line.startswith("FAILED"))
+    assert "test_noisy[static] - Failed: too noisy: p50 " in line
+    assert "; to decide, " in line
+
+
+PARAMETRIZED = """
+def test_latency(edgekd_benchmark, edgekd_artifact):
+    edgekd_benchmark(edgekd_artifact, ["a"])
+"""
+
+
+def test_without_artifacts_a_test_is_skipped_with_a_reason(tmp_path, run_pytest):
+    (tmp_path / "test_inner.py").write_text(PARAMETRIZED)
+    done = run_pytest(tmp_path, "-rs")
+    assert "1 skipped" in done.stdout and "give --edgekd-artifacts DIR" in done.stdout
+    (tmp_path / "empty").mkdir()
+    done = run_pytest(tmp_path, "-rs", "--edgekd-artifacts", "empty")
+    assert "1 skipped" in done.stdout and "no artifacts in empty" in done.stdout
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path, run_pytest):
+    (tmp_path / "test_inner.py").write_text(PARAMETRIZED)
+    for option in ("--edgekd-artifacts", "--edgekd-baseline"):
+        done = run_pytest(tmp_path, option, "basline")
+        assert done.returncode == pytest.ExitCode.USAGE_ERROR
+        assert f"{option}: basline is no folder" in done.stderr
+
+
+def test_disabled_benchmarks_are_skipped_with_a_reason(artifact, tmp_path, run_pytest):
+    (tmp_path / "test_inner.py").write_text(PARAMETRIZED)
+    shutil.copytree(artifact, tmp_path / "artifacts" / "static")
+    done = run_pytest(tmp_path, "-rs", "--benchmark-disable", "--edgekd-artifacts", "artifacts")
+    assert "1 skipped" in done.stdout and "benchmarks are disabled" in done.stdout
+    done = run_pytest(tmp_path, "-rs", "--benchmark-skip", "--edgekd-artifacts", "artifacts")
+    assert "1 skipped" in done.stdout
+
+
+def test_nothing_heavy_is_loaded_until_a_test_measures():
+    code = "import sys, edgekd.pytest_plugin; print({'numpy', 'scipy', 'edgekd.measure'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
