@@ -119,7 +119,9 @@ def main(artifacts: dict[str, Path]) -> None:
     measured = {name: measure(name, folder, texts) for name, folder in artifacts.items()}
     floors = [floor for floor, _ in measured.values()]
     libraries = ", ".join(" ".join(library) for library in here.libraries)
-    print("# Memory\n\nIn MiB, the Python interpreter included, one thread. By `python bench/memory_floor.py` on")
+    print(
+        "# Memory\n\nIn MiB, the Python interpreter included, one thread. By `python bench/memory_floor.py` on"
+    )
     print(f"{here.cpu}, Linux {here.kernel}, {here.python},\n{libraries}; {here.huge_pages}.\n")
     print("## Floor\n\n" + FLOOR_HEAD)
     print(*map(floor_row, floors), sep="\n")

@@ -107,7 +107,7 @@ def _remarks(parity: list[float]) -> Iterator[str]:
     )
     yield (
         "- Peers keep their defaults but for the thread count, and for OpenVINO's pinning, which would put\n"
-        "  its thread on the first core whatever the process may use. So what is left in floating point runs\n"
+        "  its thread on the first core whatever the process may use. So what is left in floats runs\n"
         "  in bf16 there, OpenVINO's default on this CPU, and in fp32 in ours."
     )
 

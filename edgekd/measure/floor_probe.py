@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Fewer texts are answered again: a median over few calls would be one of cold calls.
 MIN_CALLS = 200
+SETTLE_SECONDS = 1.0
 
 
 def main(argv: list[str]) -> None:
@@ -65,7 +66,21 @@ def _enter(how: str, where: str) -> None:
 
 
 def _answer_all(answer: Callable[[str], object], texts: list[str], slow_ns: int) -> int:
-    """Return the median time in ns; give up once most calls took longer than `slow_ns`, 0 being no bound."""
+    """Answer all texts; return the median time in ns of a pass over them.
+
+    After a pass slower than `slow_ns` (0 is no bound) another one follows, for `SETTLE_SECONDS`: a neighbour
+    on the machine slows a process down for a while, a limit that is too tight for good.
+    """
+    began, best = time.perf_counter(), 0
+    while True:
+        median_ns = _time_pass(answer, texts, slow_ns)
+        best = min(best, median_ns) if best else median_ns
+        if best <= slow_ns or not slow_ns or time.perf_counter() - began > SETTLE_SECONDS:
+            return best
+
+
+def _time_pass(answer: Callable[[str], object], texts: list[str], slow_ns: int) -> int:
+    """Return the median; give up once most calls took longer than `slow_ns`."""
     clock, count = time.perf_counter_ns, max(MIN_CALLS, len(texts))
     times: list[int] = []
     slow = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgekd.errors import BadInputError, MeasurementError
@@ -19,9 +19,9 @@ MAX_SLOWDOWN = 2.0
 PATIENCE, PATIENCE_SECONDS = 5.0, 2.0
 UNLIMITED_PROCESSES = 3
 _PATIENT = Pace(median_ns=0, seconds=120.0)
-# Of this many processes the majority says whether a limit holds, so that no single stroke of luck decides.
-VOTES = 3
-# What is above the limit at which the majority holds, so that all do.
+# A limit holds if so many processes in a row answer: the need differs by some 5 % from process to process.
+VOTES = 5
+# What the floor has above the smallest limit that held, so that ten more hold.
 HEADROOM = 0.03
 CONFIRM_PROCESSES, MAX_CONFIRMATIONS = 10, 5
 BELOW = 0.9
@@ -98,7 +98,7 @@ def find_memory_floor(
     """Bisect the memory limit with fresh processes, then confirm the floor with ten at it and ten below.
 
     A process answers if it builds the subject and answers all texts with a median time of at most
-    `MAX_SLOWDOWN` times the unlimited one. Takes some 40 processes. Under a cgroup a page of a file counts
+    `MAX_SLOWDOWN` times the unlimited one. Takes some 50 processes. Under a cgroup a page of a file counts
     for the process that brings it into memory: the files that the subject's arguments name are put out of
     memory before every process, so that they count; libraries count as far as they were not in memory.
 
@@ -170,7 +170,7 @@ class _Search:
                 break
             low, high = high, _pages(high * _GROW)
         else:
-            return None, f"most processes fail with {format_bytes(low)}, above the peak without a limit: " + (
+            return None, f"processes fail with {format_bytes(low)}, above the peak without a limit: " + (
                 self.tried[-1].detail or self.tried[-1].outcome
             )
         while high - low > max(_PAGE, tolerance * high):
@@ -191,20 +191,14 @@ class _Search:
                     f"({probe.outcome}{': ' if probe.detail else ''}{probe.detail}); make it answer first"
                 )
             self.unlimited.append(probe)
-        medians = sorted(probe.median_ns or 0 for probe in self.unlimited)
+        fastest = min(probe.median_ns or 0 for probe in self.unlimited)
         longest = max(probe.seconds for probe in self.unlimited)
-        self.pace = Pace(
-            int(MAX_SLOWDOWN * medians[len(medians) // 2]), PATIENCE * longest + PATIENCE_SECONDS
-        )
+        self.pace = Pace(int(MAX_SLOWDOWN * fastest), PATIENCE * longest + PATIENCE_SECONDS)
 
     def _is_enough(self, limit_bytes: int) -> bool:
-        """Try a limit until the majority of `VOTES` processes is clear."""
+        """Try a limit until a process fails, or `VOTES` have answered."""
         self._tell(f"a limit of {format_bytes(limit_bytes)}")
-        answered = failed = 0
-        while max(answered, failed) <= VOTES // 2:
-            is_answered = self._try(limit_bytes)
-            answered, failed = answered + is_answered, failed + (not is_answered)
-        return answered > failed
+        return all(self._try(limit_bytes) for _ in range(VOTES))
 
     def _confirm(self, floor: int) -> tuple[Confirmation, str]:
         """Confirm a floor, or one a little higher or lower."""
@@ -220,12 +214,19 @@ class _Search:
             floor = _pages(floor * (1 + HEADROOM if answered < CONFIRM_PROCESSES else BELOW**0.5))
         return found, (
             f"not confirmed: {found.answered} of {found.processes} processes answer at it and "
-            f"{found.answered_below} at {BELOW:g} of it; there is no sharp floor, take more"
+            f"{found.answered_below} at {BELOW:g} of it: the need differs from process to process; take more"
         )
 
     def _try(self, limit_bytes: int) -> bool:
-        self.tried.append(self.prober.probe(limit_bytes, self.pace))
-        return self.tried[-1].outcome == "answered"
+        probe = self.prober.probe(limit_bytes, self.pace)
+        if probe.outcome == "too slow" and probe.median_ns is not None:
+            # The machine itself may have become slower: hold it against a process of now.
+            now = self.prober.probe(None, _PATIENT)
+            if now.median_ns is not None and probe.median_ns <= MAX_SLOWDOWN * now.median_ns:
+                probe = replace(probe, outcome="answered")
+            self.unlimited.append(now)
+        self.tried.append(probe)
+        return probe.outcome == "answered"
 
     def _tell(self, what: str) -> None:
         if self.on_progress:

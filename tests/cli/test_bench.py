@@ -1,0 +1,97 @@
+"""`edgekd bench ARTIFACT`: figures, verdicts, kept baselines, and what it refuses."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
+from planted import plant_slowdown
+
+pytestmark = pytest.mark.slow
+VARIANT = "static-256.onnxruntime.int8-dynamic"
+
+
+@pytest.fixture(scope="module")
+def artifact(finished_run) -> Path:
+    return finished_run.run_folder / "artifacts" / "cloud" / VARIANT
+
+
+@pytest.fixture(scope="module")
+def texts(finished_run) -> Path:
+    return finished_run.folder / "rows.jsonl"
+
+
+@pytest.fixture
+def measured(speak, artifact, texts, tmp_path):
+    out = tmp_path / "kept"
+    said = speak("bench", artifact, "--texts", texts, "--out", out, "--target", "lambda-x86", "--json")
+    assert said.code == 0, said.stderr
+    return said.document, out
+
+
+def test_an_artifact_alone_has_all_its_figures(measured, speak, artifact, texts, tmp_path):
+    document, out = measured
+    assert len(document["artifact"]) == 64
+    assert 0 < document["p50_ms"]["low"] <= document["p50_ms"]["estimate"] <= document["p95_ms"]["high"]
+    assert document["p99_ms"]["estimate"] >= document["p95_ms"]["estimate"]
+    assert sum(document["cold_start_stages_ms"].values()) <= document["cold_start_ms"]["high"]
+    assert document["peak_rss_bytes"] > document["steady_bytes"]["uss"] > 1 << 20
+    assert 0 < document["cost_per_1000_usd"] < 0.01
+    assert len(document["by_length"]) >= 1
+    assert (out / "bench.json").is_file()
+    said = speak("bench", artifact, "--texts", texts, "--out", tmp_path / "again", "--also", "offline")
+    assert "p95" in said.stdout and "tokens" in said.stdout and "texts a second" in said.stdout
+    assert "memory: peak" in said.stdout
+
+
+def test_an_artifact_against_itself_is_no_change_and_a_planted_one_is_slower(speak, artifact, texts, tmp_path):
+    copy = plant_slowdown(artifact.resolve(), tmp_path / "slowed", 0.5)
+    slower = speak("bench", copy, "--baseline", artifact, "--texts", texts, "--out", tmp_path / "out")
+    assert slower.code == 1
+    assert slower.stdout.splitlines()[0].startswith("slower: p50 +")
+    assert {"summary.md", "junit.xml", "benchmark.json"} <= {p.name for p in (tmp_path / "out").iterdir()}
+    same = speak("bench", artifact, "--baseline", artifact, "--texts", texts, "--out", tmp_path / "same", "--json")
+    assert same.document["verdict"] != "slower"
+    assert (same.code == 0) == (same.document["verdict"] == "no change")
+
+
+def test_a_kept_measurement_is_a_baseline_on_a_like_machine_alone(measured, speak, artifact, texts, tmp_path):
+    _, kept = measured
+    said = speak("bench", artifact, "--baseline", kept, "--texts", texts, "--out", tmp_path / "now")
+    assert said.code in (0, 1) and "not paired" in said.stdout
+    path = kept / "bench.json"
+    document = json.loads(path.read_text())
+    document["environment"]["cpu"] = "a slower one"
+    path.write_text(json.dumps(document))
+    refused = speak("bench", artifact, "--baseline", kept, "--texts", texts, "--out", tmp_path / "now")
+    assert refused.code == 2
+    (line,) = refused.errors
+    assert "another environment" in line and "cpu: " in line and "/ a slower one" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["EMPTY"], "not found; an artifact is a folder with a manifest.json"),
+        (["ARTIFACT", "--texts", "gone.txt"], "gone.txt"),
+        (["ARTIFACT", "--texts", "empty.txt"], "holds no text"),
+        (["ARTIFACT", "--texts", "other.csv"], "expected a column 'text', found message"),
+        (["ARTIFACT", "--on", "ssh://host", "--also", "floor"], "--on goes with latency alone"),
+        (["ARTIFACT", "--on", "http://host"], "ssh://"),
+        (["ARTIFACT", "--baseline", "EMPTY"], "EMPTY/manifest.json"),
+        (["ARTIFACT", "--baseline", "ARTIFACT", "--effect", "3"], "effect"),
+        (["ARTIFACT", "--set", "seed=1"], "no --set"),
+        (["gone.yaml"], "gone.yaml"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line(speak, artifact, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    Path("EMPTY").mkdir()
+    Path("empty.txt").write_text("\n \n")
+    Path("other.csv").write_text("message\nhello\n")
+    spoken = speak("bench", *(str(artifact) if word == "ARTIFACT" else word for word in arguments))
+    assert spoken.code == 2
+    (line,) = spoken.errors
+    assert said in line
