@@ -21,7 +21,7 @@ from pathlib import Path
 
 from verdicts import neighbour, read_lines, texts_of
 
-from edgekd.measure.counting import InstructionCount, count_instructions
+from edgekd.measure.counting.count import InstructionCount, count_instructions
 from edgekd.measure.subject import Subject
 
 HERE = Path(__file__).resolve().parent

@@ -2,7 +2,7 @@
 
     edgekd run bench/studies/clinc150.yaml       # makes the artifacts
     python bench/coverage.py --record            # traces: 40 fresh processes an artifact and neighbour
-    python bench/coverage.py                     # 1,000 resampled measurements of each: docs/results/coverage.md
+    python bench/coverage.py                     # 1,000 resampled measurements: docs/results/coverage.md
 
 A measurement is resampled in two steps: six processes of the forty, then within each blocks of consecutive
 calls, 50 ms long, until 0.6 s are full; so what differs between processes, and what a slow phase does to

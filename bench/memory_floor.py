@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 
 from edgekd.measure.environment import read_environment
-from edgekd.measure.memory_floor import BELOW, CONFIRM_PROCESSES, MAX_SLOWDOWN, MemoryFloor, find_memory_floor
+from edgekd.measure.memory.floor import BELOW, CONFIRM_PROCESSES, MAX_SLOWDOWN, MemoryFloor, find_memory_floor
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.process_bench import Memory
 from edgekd.measure.session import measure_subjects
@@ -43,9 +43,10 @@ FLOOR_HEAD = (
 )
 FLOOR_NOTE = f"""
 A fresh process answers if it loads the artifact and answers {COUNT} texts with a median of at most
-{MAX_SLOWDOWN:g} times that without a limit; each floor was confirmed with {CONFIRM_PROCESSES} processes at it and
-{CONFIRM_PROCESSES} at {BELOW:g} of it, in turns. The artifact's own files count. What is under "uncounted", library
-pages that were in memory already, comes on top of the floor where the machine starts with nothing in memory.
+{MAX_SLOWDOWN:g} times that without a limit; each floor was confirmed with {CONFIRM_PROCESSES} processes at
+it and {CONFIRM_PROCESSES} at {BELOW:g} of it, in turns. The artifact's own files count. What is under
+"uncounted", library pages that were in memory already, comes on top of the floor where the machine starts
+with nothing in memory.
 """
 STAGES = ("baseline", "imported", "built", "loaded", "steady")
 
@@ -119,9 +120,7 @@ def main(artifacts: dict[str, Path]) -> None:
     measured = {name: measure(name, folder, texts) for name, folder in artifacts.items()}
     floors = [floor for floor, _ in measured.values()]
     libraries = ", ".join(" ".join(library) for library in here.libraries)
-    print(
-        "# Memory\n\nIn MiB, the Python interpreter included, one thread. By `python bench/memory_floor.py` on"
-    )
+    print("# Memory\n\nIn MiB, the Python interpreter included, one thread. By `bench/memory_floor.py` on")
     print(f"{here.cpu}, Linux {here.kernel}, {here.python},\n{libraries}; {here.huge_pages}.\n")
     print("## Floor\n\n" + FLOOR_HEAD)
     print(*map(floor_row, floors), sep="\n")

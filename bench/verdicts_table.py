@@ -80,9 +80,9 @@ def write_table() -> None:
         f"{len(lines)} of {sum(cell.count for cell in CELLS)} comparisons, each in fresh processes, at most "
         f"20 s, as `edgekd bench --baseline` runs them. Measured call times: {medians}.",
         f"A change of p50 is called where the whole {P50_RULE.confidence:.1%} interval lies beyond "
-        f"{P50_RULE.guard:.0%}, none where it lies within {P50_RULE.effect:.0%}; looked at after every round "
-        f"from the {P50_RULE.min_rounds}th. Busy: another process works in bursts of 0.3 s on average, as often "
-        "as not.",
+        f"{P50_RULE.guard:.0%}, none where it lies within {P50_RULE.effect:.0%}; looked at after each round "
+        f"from the {P50_RULE.min_rounds}th. Busy: another process works in bursts of 0.3 s on average, "
+        "as often as not.",
         "", "## A/A: an artifact against itself", "", head.format("false alarms"),
         *(row(f"{size}, {kind}", select(lines, 0.0, kind, size), ("slower", "faster"))
           for size in sizes for kind in ("quiet", "busy")),

@@ -58,9 +58,7 @@ def _bucket_lines(result: BenchResult, name: str, buckets: Buckets | None) -> li
     ]
 
 
-def size_and_cost_lines(
-    result: BenchResult, name: str, size_bytes: int, target: Target | None
-) -> list[str]:
+def size_and_cost_lines(result: BenchResult, name: str, size_bytes: int, target: Target | None) -> list[str]:
     """Say the artifact's size, and what 1,000 answers cost where a target with a price is given."""
     cost = cost_usd(result, name, target)
     price = "" if cost is None or target is None else f"; 1,000 answers on {target.name}: {print_usd(cost)}"

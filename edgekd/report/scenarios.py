@@ -45,8 +45,8 @@ def floor(found: MemoryFloor) -> tuple[list[str], Any]:
     doubt = f"; ! {found.reason}" if found.reason else ""
     line = (
         f"  memory floor: {print_bytes(found.floor_bytes)} under {found.kind} ({found.counts}); "
-        f"{seen.answered} of {seen.processes} fresh processes answered there, {seen.answered_below} at 0.9 of "
-        f"it{doubt}"
+        f"{seen.answered} of {seen.processes} fresh processes answered there, {seen.answered_below} at 0.9 "
+        f"of it{doubt}"
     )
     return [line], {"floor_bytes": found.floor_bytes, "kind": found.kind, "confirmed": seen.holds}
 

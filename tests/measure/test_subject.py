@@ -32,7 +32,7 @@ def test_an_interpreter_that_is_not_there_is_refused(tmp_path):
 
 @pytest.mark.parametrize("factory", ["echo", "subjects.echo", "subjects:", ":echo", "a b:c"])
 def test_a_factory_reads_module_and_function(factory):
-    with pytest.raises(BadInputError, match="must read 'package.module:function'"):
+    with pytest.raises(BadInputError, match=r"must read 'package\.module:function'"):
         Subject("a", factory)
 
 

@@ -2,8 +2,8 @@
 
 Started as `python -P -m edgekd.measure.scenarios.arrivals_worker` by `server.py`. Requests arrive whether or
 not the one before is answered: the schedule was drawn beforehand, and a latency counts from the scheduled
-arrival. A closed loop sends the next request only after an answer, so that a stall delays, and is seen by, one request
-alone ("coordinated omission": Tene, How NOT to Measure Latency, 2013).
+arrival. A closed loop sends the next request only after an answer, so that a stall delays, and is seen by,
+one request alone ("coordinated omission": Tene, How NOT to Measure Latency, 2013).
 """
 
 from __future__ import annotations

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from edgekd.errors import BadInputError, MeasurementError
-from edgekd.measure.floor_probe import read_texts, write_texts
-from edgekd.measure.limited_process import Pace, Prober
-from edgekd.measure.memory_floor import Confirmation, find_memory_floor
-from edgekd.measure.memory_limit import LADDER, find_limit
+from edgekd.measure.memory.floor import Confirmation, find_memory_floor
+from edgekd.measure.memory.limit import LADDER, find_limit
+from edgekd.measure.memory.limited_process import Pace, Prober
+from edgekd.measure.memory.probe import read_texts, write_texts
 from edgekd.measure.subject import Subject
 
 MIB = 1 << 20
@@ -82,7 +82,7 @@ def test_no_limit_is_not_measured(tmp_path):
 
 def test_a_limit_from_outside_is_no_rung():
     """A process under a hard limit of its own cannot be given a higher one."""
-    code = "from edgekd.measure.memory_limit import find_limit; print(find_limit(('RLIMIT_AS',)))"
+    code = "from edgekd.measure.memory.limit import find_limit; print(find_limit(('RLIMIT_AS',)))"
     found = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

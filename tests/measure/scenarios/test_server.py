@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from edgekd.errors import BadInputError, MeasurementError
-from edgekd.measure.scenarios.buckets import split_by_length
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.samples import RECORD, read_samples
+from edgekd.measure.scenarios.buckets import split_by_length
 from edgekd.measure.scenarios.max_qps import find_max_qps
 from edgekd.measure.scenarios.requests import Requests, draw_arrivals, read_requests
 from edgekd.measure.scenarios.server import measure_server
 from edgekd.measure.subject import Subject
 from edgekd.measure.worker import LEAD_IN
 
-BENCH = Path(__file__).parents[2] / "bench"
+BENCH = Path(__file__).parents[3] / "bench"
 PLAN = MeasurePlan(rounds=2, seconds=0.4, warmup_seconds=0.05, timeout_seconds=20.0)
 TEXTS = [f"text {number}" for number in range(50)]
 MS = Subject("1 ms", "subjects:spin", ("1000",))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from edgekd.errors import BadInputError
-from edgekd.measure.scenarios.buckets import Bucket, bucket_latencies, digest_inputs, split_by_length
 from edgekd.measure.plan import MeasurePlan
+from edgekd.measure.scenarios.buckets import Bucket, bucket_latencies, digest_inputs, split_by_length
 from edgekd.measure.session import measure_subjects
 from edgekd.measure.subject import Subject
 

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from edgekd.errors import MeasurementError
 from edgekd.measure.counters import find_memory_group
-from edgekd.measure.memory_group import V1, V2, MemoryGroup, make_group, sweep_groups
+from edgekd.measure.memory.group import V1, V2, MemoryGroup, make_group, sweep_groups
 
 LimitKind = Literal["cgroup v2", "cgroup v1", "RLIMIT_DATA", "RLIMIT_AS"]
 LADDER: tuple[LimitKind, ...] = ("cgroup v2", "cgroup v1", "RLIMIT_DATA", "RLIMIT_AS")

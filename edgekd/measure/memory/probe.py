@@ -1,6 +1,6 @@
-"""The process that `memory_floor.py` puts under a limit: builds one subject and answers all texts, timed.
+"""The process that `floor.py` puts under a limit: builds one subject and answers all texts, timed.
 
-Started as `python -P -m edgekd.measure.floor_probe` to go under the limit, then executed anew in the same
+Started as `python -P -m edgekd.measure.memory.probe` to go under the limit, then executed anew in the same
 process, so that all its memory is counted. Imports next to nothing, as in `worker.py`.
 """
 
@@ -30,7 +30,7 @@ def main(argv: list[str]) -> None:
         where, cores, *rest = rest
         os.sched_setaffinity(0, [int(core) for core in cores.split(",")])
         _enter(how, where)
-        start = [sys.executable, "-P", "-m", "edgekd.measure.floor_probe"]
+        start = [sys.executable, "-P", "-m", "edgekd.measure.memory.probe"]
         os.execv(sys.executable, [*start, lifeline, reply, "answer", *rest])
     texts_path, slow_ns, factory, *arguments = rest
     texts = read_texts(texts_path)

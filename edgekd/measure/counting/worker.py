@@ -1,6 +1,6 @@
 """The counted process: builds one subject, answers untimed, then has the instructions of its calls counted.
 
-Started as `python -P -m edgekd.measure.count_worker` by `counting.py`, below valgrind or alone. Before the
+Started as `python -P -m edgekd.measure.counting.worker` by `count.py`, below valgrind or alone. Before the
 subject it imports the standard library only.
 
 Valgrind is spoken to in client requests: a sequence of instructions that does nothing on a CPU and that

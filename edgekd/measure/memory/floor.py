@@ -8,8 +8,8 @@ from pathlib import Path
 
 from edgekd.errors import BadInputError, MeasurementError
 from edgekd.measure.environment import quiet_cores
-from edgekd.measure.limited_process import Pace, Probe, Prober
-from edgekd.measure.memory_limit import LADDER, LimitKind, find_limit
+from edgekd.measure.memory.limit import LADDER, LimitKind, find_limit
+from edgekd.measure.memory.limited_process import Pace, Probe, Prober
 from edgekd.measure.subject import Subject
 from edgekd.units import format_bytes
 

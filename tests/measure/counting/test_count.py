@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from edgekd.errors import BadInputError, MeasurementError, MissingRuntimeError
-from edgekd.measure.count_worker import list_sets, open_perf, read_perf
-from edgekd.measure.counting import COUNT_EFFECT, compare_counts, count_instructions
+from edgekd.measure.counting.count import COUNT_EFFECT, compare_counts, count_instructions
+from edgekd.measure.counting.worker import list_sets, open_perf, read_perf
 from edgekd.measure.environment import read_environment
 from edgekd.measure.subject import Subject
 
@@ -41,7 +41,7 @@ needs_x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="the instr
 PARENT = """
 import sys
 from pathlib import Path
-from edgekd.measure.counting import count_instructions
+from edgekd.measure.counting.count import count_instructions
 from edgekd.measure.subject import Subject
 hanging = Subject("hanging", "counting_subjects:hangs_below_valgrind", (sys.argv[2],))
 count_instructions(hanging, ["a"], Path(sys.argv[1]))

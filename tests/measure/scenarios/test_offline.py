@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from edgekd.errors import BadInputError, MeasurementError
-from edgekd.measure.scenarios.offline import Batching, measure_throughput
 from edgekd.measure.plan import MeasurePlan
+from edgekd.measure.scenarios.offline import Batching, measure_throughput
 from edgekd.measure.subject import Subject
 
 PLAN = MeasurePlan(rounds=3, seconds=0.15, warmup_seconds=0.02)

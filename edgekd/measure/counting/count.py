@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from edgekd.errors import BadInputError, MeasurementError, MissingRuntimeError
-from edgekd.measure import count_worker
-from edgekd.measure.count_worker import Counter, open_perf
+from edgekd.measure.counting import worker
+from edgekd.measure.counting.worker import Counter, open_perf
 from edgekd.measure.process import Child, child_environment
 from edgekd.measure.subject import Subject
 
@@ -259,7 +259,7 @@ class _CountedChild(Child):
             with self._log.open("wb") as log:
                 self._process = subprocess.Popen(
                     [
-                        *(*below, self.subject.python or sys.executable, "-P", "-m", count_worker.__name__),
+                        *(*below, self.subject.python or sys.executable, "-P", "-m", worker.__name__),
                         *(str(reply), str(lifeline), str(run.threads), counter, str(texts)),
                         *(self.subject.factory, *self.subject.args),
                     ],

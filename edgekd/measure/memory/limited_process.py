@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from edgekd.measure.floor_probe import write_texts
-from edgekd.measure.memory_limit import MemoryLimit, Room
+from edgekd.measure.memory.limit import MemoryLimit, Room
+from edgekd.measure.memory.probe import write_texts
 from edgekd.measure.process import child_environment
 from edgekd.measure.subject import Subject
 
@@ -106,7 +106,7 @@ class Prober:
         lifeline, held = os.pipe()
         reply, theirs = os.pipe()
         words = (lifeline, theirs, *room.entry, ",".join(map(str, self.cores)), self.texts, pace.median_ns)
-        command = [sys.executable, "-P", "-m", "edgekd.measure.floor_probe", *map(str, words)]
+        command = [sys.executable, "-P", "-m", "edgekd.measure.memory.probe", *map(str, words)]
         process = None
         try:
             with self.log.open("wb") as log:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from edgekd.measure.memory_group import PREFIX, V1, V2, make_group, sweep_groups
-from edgekd.measure.memory_limit import find_limit
+from edgekd.measure.memory.group import PREFIX, V1, V2, make_group, sweep_groups
+from edgekd.measure.memory.limit import find_limit
 
 PARENT = """
 import sys
 from pathlib import Path
-from edgekd.measure.memory_floor import find_memory_floor
+from edgekd.measure.memory.floor import find_memory_floor
 from edgekd.measure.subject import Subject
 subject = Subject("s", "floor_subjects:" + sys.argv[1], (sys.argv[2],))
 find_memory_floor(subject, ["a text"], Path(sys.argv[3]))

@@ -1,0 +1,1 @@
+"""Instructions instead of time, for machines whose time is too noisy."""
