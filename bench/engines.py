@@ -209,7 +209,6 @@ def _find(name: str) -> Path:
 
 def _row(figure: Figure) -> str:
     ratios = np.array(figure.ours) / np.array(figure.theirs)
-    print(figure.artifact, figure.what, *np.round(ratios, 3))
     ratio = log_t_interval(ratios, PLAN.confidence)
     verdict = "yes" if ratio.low >= 1 / (1 + BAR) and ratio.high <= 1 + BAR else "no"
     cells = (

@@ -120,8 +120,8 @@ def _compare_with_stored(asked: Asked, artifact: Artifact, texts: Texts) -> Outc
     changes = [compare_with_stored(result, stored, q) for q in (0.5, 0.95)]
     lines = [words.stored_line(changes, result, stored), *(f"  ! {flag}" for flag in result.flags)]
     verdict = changes[0].verdict
-    document = {"verdict": verdict, "changes": [words.stored_document(change) for change in changes]}
-    document["guard"] = STORED_RULE.guard
+    documents = [words.stored_document(change) for change in changes]
+    document = {"verdict": verdict, "changes": documents, "guard": STORED_RULE.guard}
     slower = "slower" in (change.verdict for change in changes)
     return Outcome(tuple(lines), document, int(slower or verdict == "too noisy"))
 

@@ -140,5 +140,6 @@ def tail_log_ratios(result: BenchResult, candidate: str, baseline: str, q: float
     """Return each round's log ratio of the two percentiles `q`; None with too few calls in all."""
     if min(sum(map(len, result.samples(name))) for name in (candidate, baseline)) < min_samples(q):
         return None
-    ratios: PerProcess = result.process_percentiles(candidate, q) / result.process_percentiles(baseline, q)
-    return np.log(ratios)
+    ours, theirs = (result.process_percentiles(name, q) for name in (candidate, baseline))
+    logs: PerProcess = np.log(ours / theirs)
+    return logs

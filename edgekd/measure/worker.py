@@ -269,7 +269,9 @@ def probe_cache(answer: Callable[[str], object], texts: list[str]) -> float | No
     above 1 means that answers are remembered. None where too few texts have several words.
     """
     clock = time.perf_counter_ns
-    known, seen, unseen = set(texts), [], []
+    known = set(texts)
+    seen: list[int] = []
+    unseen: list[int] = []
     began = clock()
     for text in texts:
         turned = " ".join(reversed(text.split()))
@@ -287,7 +289,8 @@ def probe_cache(answer: Callable[[str], object], texts: list[str]) -> float | No
     if len(seen) < MIN_CACHE_PAIRS:
         return None
     middle = len(seen) // 2
-    return sorted(unseen)[middle] / max(1, sorted(seen)[middle])
+    ratio: float = sorted(unseen)[middle] / max(1, sorted(seen)[middle])
+    return ratio
 
 
 def _serve_blocks(recorder: Recorder, command: int, reply: int) -> None:

@@ -26,7 +26,7 @@ def test_a_subject_runs_in_the_environment_it_names(small_plan, tmp_path):
 
 
 def test_an_interpreter_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(BadInputError, match="not an interpreter that can be run"):
+    with pytest.raises(BadInputError, match="no interpreter that runs; make its environment"):
         Subject("there", "subjects:echo", python=str(tmp_path / "python"))
 
 

@@ -12,10 +12,12 @@ from edgekd.measure.memory.group import PREFIX, V1, V2, make_group, sweep_groups
 from edgekd.measure.memory.limit import find_limit
 
 PARENT = """
+import signal
 import sys
 from pathlib import Path
 from edgekd.measure.memory.floor import find_memory_floor
 from edgekd.measure.subject import Subject
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 subject = Subject("s", "floor_subjects:" + sys.argv[1], (sys.argv[2],))
 find_memory_floor(subject, ["a text"], Path(sys.argv[3]))
 """
