@@ -17,6 +17,7 @@ class ColdStart:
         import_ns: importing the factory's module.
         factory_ns: building the callable.
         first_answer_ns: answering the first input.
+        parts: how `factory_ns` is made up, by stage, where the subject says so itself (`opened_ns`).
     """
 
     total_ns: int
@@ -24,6 +25,7 @@ class ColdStart:
     import_ns: int
     factory_ns: int
     first_answer_ns: int
+    parts: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class ProcessBench:
         warmup: its warm-up calls, likewise.
         answers: what it answered, likewise.
         timed_ns: time in blocks, lead-ins left out.
+        is_full: whether it had no room for more calls and so stopped early.
         overhead_ns: what a sample of a callable that does nothing shows; it is in every sample.
         loop_ns: whole cost of taking one sample.
         cache_ratio: median time of texts never seen over that of texts seen before; None with too few.
@@ -95,6 +98,7 @@ class ProcessBench:
     cold_start: ColdStart
     memory: Memory
     scheduling: Scheduling
+    is_full: bool
     overhead_ns: int
     loop_ns: int
     cache_ratio: float | None

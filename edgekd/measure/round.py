@@ -148,13 +148,20 @@ def _process_bench(number: int, child: Child, made: Made, report: dict[str, Any]
         answers=str(made.answers),
         timed_ns=child.timed_ns,
         blocks=child.blocks,
-        cold_start=ColdStart(**report["cold_start"]),
+        cold_start=read_cold_start(report["cold_start"]),
         memory=Memory(**report["memory"]),
         scheduling=Scheduling(**report["scheduling"]),
+        is_full=child.is_full,
         overhead_ns=report["overhead_ns"],
         loop_ns=report["loop_ns"],
         cache_ratio=report["cache_ratio"],
     )
+
+
+def read_cold_start(report: dict[str, Any]) -> ColdStart:
+    """Read what JSON holds of a cold start."""
+    parts = tuple((str(name), int(ns)) for name, ns in report["parts"])
+    return ColdStart(**{**report, "parts": parts})
 
 
 def _conditions(

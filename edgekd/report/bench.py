@@ -10,6 +10,7 @@ import numpy as np
 from edgekd.config import Target
 from edgekd.impact.price import cost_per_1000_usd
 from edgekd.measure.compare import Comparison
+from edgekd.measure.process_bench import ColdStart
 from edgekd.measure.result import BenchResult
 from edgekd.measure.scenarios.buckets import Buckets, bucket_latencies
 from edgekd.measure.stored import STORED_RULE, StoredChange
@@ -18,27 +19,22 @@ from edgekd.stats.interval import Interval
 from edgekd.units import format_ms
 
 QUANTILES = (0.5, 0.95, 0.99, 0.999)
-_STAGES = (
-    ("process_ns", "process"),
-    ("import_ns", "imports"),
-    ("factory_ns", "model"),
-    ("first_answer_ns", "first answer"),
-)
 
 
 def bench_lines(result: BenchResult, name: str, buckets: Buckets | None) -> list[str]:
     """Say latency, by length too, cold start by stage and memory of one subject."""
     shares = "  ".join(f"p{100 * q:g} {print_ns(result.percentile(name, q))}" for q in QUANTILES)
     cold = result.cold_start_ms(name)
-    stages = ", ".join(f"{words} {_median_ms(result, name, key):.0f}" for key, words in _STAGES)
+    stages = ", ".join(f"{stage} {ms:.0f}" for stage, ms in cold_stages_ms(result, name).items())
     processes = result.subject(name).processes
     return [
         f"{name}: {shares}",
         *_bucket_lines(result, name, buckets),
-        f"  first inference {_median_ms(result, name, 'first_answer_ns'):.2f} ms; cold start "
+        f"  first inference {cold_stages_ms(result, name)['first answer']:.2f} ms; cold start "
         f"{f'{cold.estimate:.0f} ms' if cold else ABSENT} ({stages} ms)",
-        f"  memory: peak {print_bytes(result.peak_rss_bytes(name))}, steady RSS "
-        f"{print_bytes(_steady(result, name, 'rss'))}, PSS {print_bytes(_steady(result, name, 'pss'))}, USS "
+        f"  memory: peak {print_bytes(result.peak_rss_bytes(name))} ({_peak_stage(result, name)}); RSS "
+        + ", ".join(f"{stage} {print_bytes(size)}" for stage, size in _stages(result, name).items())
+        + f"; steady PSS {print_bytes(_steady(result, name, 'pss'))}, USS "
         f"{print_bytes(_steady(result, name, 'uss'))}",
         f"  {len(processes)} fresh processes, {result.inputs} texts, {result.plan.threads} thread(s); "
         f"{100 * result.plan.confidence:g} % intervals over processes; a sample costs {result.loop_ns:.0f} "
@@ -129,10 +125,10 @@ def bench_document(result: BenchResult, name: str, buckets: Buckets | None) -> d
             if entry.bucket is not None
         ],
         "cold_start_ms": _interval(result.cold_start_ms(name)),
-        "cold_start_stages_ms": {
-            key.removesuffix("_ns"): _median_ms(result, name, key) for key, _ in _STAGES
-        },
+        "cold_start_stages_ms": cold_stages_ms(result, name),
         "peak_rss_bytes": result.peak_rss_bytes(name),
+        "rss_bytes": _stages(result, name),
+        "peak_stage": _peak_stage(result, name),
         "steady_bytes": {kind: _steady(result, name, kind) for kind in ("rss", "pss", "uss")},
         "environment": result.environment.fingerprint,
         "flags": list(result.flags),
@@ -152,9 +148,37 @@ def print_ns(found: Interval | None) -> str:
     return f"{format_ms(found.estimate / 1e6)} [{low}-{high}]"
 
 
-def _median_ms(result: BenchResult, name: str, stage: str) -> float:
-    starts = [process.cold_start for process in result.subject(name).processes]
-    return float(np.median([getattr(start, stage) for start in starts])) / 1e6
+def cold_stages_ms(result: BenchResult, name: str) -> dict[str, float]:
+    """Return the median over processes of each stage of a cold start, in order.
+
+    What the loader did is split as far as it says; imports are those of the subject's module and of the
+    libraries that the loader imports, and `rest` is what is in no stage.
+    """
+    by_process = [_split(process.cold_start) for process in result.subject(name).processes]
+    return {stage: float(np.median([split[stage] for split in by_process])) / 1e6 for stage in by_process[0]}
+
+
+def _split(start: ColdStart) -> dict[str, int]:
+    parts = dict(start.parts)
+    imports = start.import_ns + parts.pop("imports", 0)
+    known = parts if start.parts else {"model": start.factory_ns}
+    stages = {"process": start.process_ns, "imports": imports, **known, "first answer": start.first_answer_ns}
+    return {**stages, "rest": start.total_ns - sum(stages.values())}
+
+
+def _stages(result: BenchResult, name: str) -> dict[str, int | None]:
+    """Return the median resident bytes at the end of each stage."""
+    found: dict[str, int | None] = {}
+    for stage in ("baseline", "imported", "built", "loaded", "steady"):
+        values = [getattr(p.memory, f"{stage}_rss_bytes") for p in result.subject(name).processes]
+        found[stage] = None if None in values else int(np.median(values))
+    return found
+
+
+def _peak_stage(result: BenchResult, name: str) -> str:
+    """Name the stage on the way to which the largest process had its peak."""
+    largest = max(result.subject(name).processes, key=lambda process: process.memory.peak_rss_bytes)
+    return largest.memory.peak_stage or "unknown"
 
 
 def _steady(result: BenchResult, name: str, kind: str) -> int | None:

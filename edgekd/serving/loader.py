@@ -12,8 +12,9 @@ import numpy.typing as npt
 from .calibrate import choose, read_calibration
 from .errors import ServingError
 from .manifest import read_manifest
-from .runtimes import open_session
-from .tokenize import open_tokenizer
+from .runtimes import import_runtime, open_session
+from .stages import Stages
+from .tokenize import import_tokenizers, open_tokenizer
 
 
 class Answer(NamedTuple):
@@ -25,19 +26,28 @@ class Answer(NamedTuple):
 
 
 class Model:
-    """An open artifact: `model(text)` answers. Not safe for concurrent calls; open one a thread."""
+    """An open artifact: `model(text)` answers. Not safe for concurrent calls; open one a thread.
 
-    def __init__(self, folder: Path, manifest: dict[str, Any], threads: int) -> None:
+    `opened_ns` says how long opening took, by stage: verify, imports, tokenizer, session.
+    """
+
+    def __init__(self, folder: Path, manifest: dict[str, Any], threads: int, stages: Stages) -> None:
         self.folder = folder
         self.manifest = manifest
         self.labels: tuple[str, ...] = tuple(manifest["labels"])
         self.calibration = read_calibration(folder / "calibration.json")
+        import_tokenizers(folder)
+        runtime = import_runtime(folder, manifest)
+        stages.mark("imports")
         self.tokenize = open_tokenizer(folder / "tokenizer.json", manifest["max_tokens"])
-        self.run = open_session(folder, manifest, threads).run
+        stages.mark("tokenizer")
+        self.run = open_session(runtime, folder, manifest, threads).run
         self._inverse_temperature = 1.0 / self.calibration.temperature
         self._shape = (len(self.labels),)
         self._token_if_empty = [0]
         self.logits(["a"])
+        stages.mark("session")
+        self.opened_ns = stages.ns
 
     def __call__(self, text: str) -> Answer:
         """Answer one text; a text without any token gets the answer of token 0 alone.
@@ -79,5 +89,7 @@ def load(folder: str | Path, *, threads: int | None = None, verify: bool = True)
     """
     if threads is not None and threads < 1:
         raise ServingError(f"threads must be >= 1, got {threads}")
-    path = Path(folder)
-    return Model(path, read_manifest(path, verify=verify), threads or 1)
+    path, stages = Path(folder), Stages()
+    manifest = read_manifest(path, verify=verify)
+    stages.mark("verify")
+    return Model(path, manifest, threads or 1, stages)

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 from .errors import ServingError
 from .wordpiece import compile_wordpiece
+
+
+def import_tokenizers(path: Path) -> ModuleType:
+    """Import the tokenizers library; `path` is what needs it."""
+    try:
+        return importlib.import_module("tokenizers")
+    except ModuleNotFoundError:
+        raise ServingError(
+            f"{path}: tokenizers is not installed; it is needed to run this artifact"
+        ) from None
 
 
 def open_tokenizer(path: Path, max_tokens: int) -> Callable[[str], list[int]]:
@@ -17,15 +29,10 @@ def open_tokenizer(path: Path, max_tokens: int) -> Callable[[str], list[int]]:
     imitate exactly; all else goes through the tokenizers library. One text at a time is never
     spread over its thread pool, so no thread starts here.
     """
-    try:
-        from tokenizers import Tokenizer
-    except ModuleNotFoundError:
-        raise ServingError(
-            f"{path}: tokenizers is not installed; it is needed to run this artifact"
-        ) from None
+    library = import_tokenizers(path)
     try:
         data = path.read_bytes()
-        tokenizer = Tokenizer.from_buffer(data)
+        tokenizer = library.Tokenizer.from_buffer(data)
     except Exception as error:  # noqa: BLE001  (tokenizers raises plain Exception)
         raise ServingError(f"{path}: not a tokenizers file: {error}") from None
     tokenizer.no_padding()

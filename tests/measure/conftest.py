@@ -48,6 +48,7 @@ def make_process(number, samples, **changes):
         cold_start=ColdStart(30_000_000 + number * 1_000_000, 20_000_000, 5_000_000, 3_000_000, 2_000_000),
         memory=Memory(10, 20, None, None, 20, None, None, 30 + number),
         scheduling=Scheduling(cpu_ns=1, run_delay_ns=0, voluntary_switches=1, involuntary_switches=0),
+        is_full=False,
         overhead_ns=70,
         loop_ns=300,
         cache_ratio=None,

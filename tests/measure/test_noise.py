@@ -47,7 +47,10 @@ def test_rounds_that_differ(make_result, levels, found):
             {"scheduling": Scheduling(1, 300_000_000, 1, 0)},
             "a waited for its core 5% as long as it was timed",
         ),
-        ({"timed_ns": 500_000_000}, "a: timed 0.50 of 1 s in a round because its file was full"),
+        (
+            {"timed_ns": 500_000_000, "is_full": True},
+            "a: timed 0.50 of 1 s in a round because its file was full",
+        ),
     ],
 )
 def test_processes(make_result, changes, found):

@@ -9,6 +9,7 @@ import importlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,21 +34,26 @@ class Session(Protocol):
         ...
 
 
-def open_session(folder: Path, manifest: Mapping[str, Any], threads: int) -> Session:
-    """Open the model that a verified manifest names, on the runtime that it names."""
+def import_runtime(folder: Path, manifest: Mapping[str, Any]) -> ModuleType:
+    """Import the runtime that a manifest names."""
     name = manifest["runtime"]
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
         raise ServingError(f"{folder / 'manifest.json'}: runtime '{name}' is not a runtime's name")
     module = f"{__name__}.{name.replace('-', '_')}"
     try:
-        runtime = importlib.import_module(module)
+        return importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = error.name or name
         what = f"no runtime '{name}' here" if missing == module else f"{missing} is not installed"
         raise ServingError(f"{folder / 'manifest.json'}: {what}; it is needed to run this artifact") from None
+
+
+def open_session(runtime: ModuleType, folder: Path, manifest: Mapping[str, Any], threads: int) -> Session:
+    """Open the model that a verified manifest names, on its imported runtime."""
     try:
         session: Session = runtime.open_session(folder, manifest, threads)
     except Exception as error:  # noqa: BLE001  (each runtime has errors of its own)
         words = " ".join(str(error).split())
-        raise ServingError(f"{folder / manifest['model']}: {name} cannot open it: {words:.200}") from None
+        where = folder / manifest["model"]
+        raise ServingError(f"{where}: {manifest['runtime']} cannot open it: {words:.200}") from None
     return session
