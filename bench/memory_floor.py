@@ -22,7 +22,7 @@ from pathlib import Path
 from edgekd.measure.environment import read_environment
 from edgekd.measure.memory.floor import BELOW, CONFIRM_PROCESSES, MAX_SLOWDOWN, MemoryFloor, find_memory_floor
 from edgekd.measure.plan import MeasurePlan
-from edgekd.measure.process_bench import Memory
+from edgekd.measure.process_bench import STAGES, Memory
 from edgekd.measure.session import measure_subjects
 from edgekd.measure.subject import Subject
 from edgekd.units import MIB
@@ -48,7 +48,6 @@ it and {CONFIRM_PROCESSES} at {BELOW:g} of it, in turns. The artifact's own file
 "uncounted", library pages that were in memory already, comes on top of the floor where the machine starts
 with nothing in memory.
 """
-STAGES = ("baseline", "imported", "built", "loaded", "steady")
 
 
 def artifact_of(variant: str) -> Path:
@@ -106,7 +105,7 @@ def stage_row(name: str, memories: list[Memory]) -> str:
     for stage in STAGES:
         sizes = []
         for share in ("rss", "pss", "uss"):
-            found = [getattr(memory, f"{stage}_{share}_bytes") for memory in memories]
+            found = [getattr(getattr(memory, stage), f"{share}_bytes") for memory in memories]
             sizes.append("-" if None in found else f"{statistics.median(found) / MIB:.1f}")
         cells.append(" / ".join(sizes))
     peak = max(memories, key=lambda memory: memory.peak_rss_bytes)

@@ -19,7 +19,7 @@ class MemoryStages:
     """
 
     def __init__(self) -> None:
-        self.bytes: dict[str, int | None] = {}
+        self.resident: dict[str, dict[str, int | None]] = {}
         self.peaks: dict[str, int] = {}
         self.paused_ns = 0
         self.can_reset = True
@@ -30,7 +30,7 @@ class MemoryStages:
         status = read_status()
         rss, pss, uss = read_shares()
         rss = status["rss_bytes"] if rss is None else rss
-        self.bytes |= {f"{stage}_rss_bytes": rss, f"{stage}_pss_bytes": pss, f"{stage}_uss_bytes": uss}
+        self.resident[stage] = {"rss_bytes": rss, "pss_bytes": pss, "uss_bytes": uss}
         self.add_peak(stage, max(rss, status["peak_rss_bytes"]))
         self.can_reset = reset_peak()
         self.paused_ns += time.perf_counter_ns() - began
@@ -43,7 +43,7 @@ class MemoryStages:
         """Return the fields of `process_bench.Memory`; the peak is of the first stage that reached it."""
         stage = max(self.peaks, key=lambda name: self.peaks[name])
         return {
-            **self.bytes,
+            **self.resident,
             "peak_rss_bytes": self.peaks[stage],
             "peak_stage": stage,
             "group_peak_bytes": read_group_peak(),

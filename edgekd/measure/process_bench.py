@@ -29,39 +29,47 @@ class ColdStart:
 
 
 @dataclass(frozen=True)
-class Memory:
-    """The kernel's counts of one process at the end of each stage, in bytes; None where it keeps none.
-
-    `baseline` is before the subject, `imported` after importing the factory's module, `built` after the
-    factory, `loaded` after the first answer, `steady` after the timed calls. RSS is what is resident, PSS
-    shares a page among those who map it, USS is what only this process maps. The map that samples are
-    written to is left out.
+class Resident:
+    """What a process has in memory, in bytes; None where the kernel does not tell.
 
     Attributes:
+        rss_bytes: what is resident.
+        pss_bytes: likewise, a page shared among those who map it.
+        uss_bytes: what only this process maps.
+    """
+
+    rss_bytes: int
+    pss_bytes: int | None
+    uss_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The kernel's counts of one process at the end of each stage; the map of samples is left out.
+
+    Attributes:
+        baseline: before the subject.
+        imported: after importing the factory's module.
+        built: after the factory.
+        loaded: after the first answer.
+        steady: after the timed calls.
         peak_rss_bytes: the most that was resident at any time.
         peak_stage: the stage on the way to which that was.
         group_peak_bytes: the peak of the memory cgroup, if this process had one of its own: with the page
             cache that it filled and the kernel's memory, without pages that others had charged before.
     """
 
-    baseline_rss_bytes: int
-    loaded_rss_bytes: int
-    loaded_pss_bytes: int | None
-    loaded_uss_bytes: int | None
-    steady_rss_bytes: int
-    steady_pss_bytes: int | None
-    steady_uss_bytes: int | None
+    baseline: Resident
+    imported: Resident
+    built: Resident
+    loaded: Resident
+    steady: Resident
     peak_rss_bytes: int
-    baseline_pss_bytes: int | None = None
-    baseline_uss_bytes: int | None = None
-    imported_rss_bytes: int | None = None
-    imported_pss_bytes: int | None = None
-    imported_uss_bytes: int | None = None
-    built_rss_bytes: int | None = None
-    built_pss_bytes: int | None = None
-    built_uss_bytes: int | None = None
-    peak_stage: str = ""
-    group_peak_bytes: int | None = None
+    peak_stage: str
+    group_peak_bytes: int | None
+
+
+STAGES = ("baseline", "imported", "built", "loaded", "steady")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,15 @@ from typing import Any, Literal
 from edgekd.measure.counters import read_core_ticks
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.process import Child, Given, Made
-from edgekd.measure.process_bench import ColdStart, Conditions, Memory, ProcessBench, Scheduling
+from edgekd.measure.process_bench import (
+    STAGES,
+    ColdStart,
+    Conditions,
+    Memory,
+    ProcessBench,
+    Resident,
+    Scheduling,
+)
 from edgekd.measure.subject import Subject
 
 FINISH_SECONDS = 30.0
@@ -149,7 +157,7 @@ def _process_bench(number: int, child: Child, made: Made, report: dict[str, Any]
         timed_ns=child.timed_ns,
         blocks=child.blocks,
         cold_start=read_cold_start(report["cold_start"]),
-        memory=Memory(**report["memory"]),
+        memory=read_memory(report["memory"]),
         scheduling=Scheduling(**report["scheduling"]),
         is_full=child.is_full,
         overhead_ns=report["overhead_ns"],
@@ -162,6 +170,11 @@ def read_cold_start(report: dict[str, Any]) -> ColdStart:
     """Read what JSON holds of a cold start."""
     parts = tuple((str(name), int(ns)) for name, ns in report["parts"])
     return ColdStart(**{**report, "parts": parts})
+
+
+def read_memory(report: dict[str, Any]) -> Memory:
+    """Read what JSON holds of a process's memory."""
+    return Memory(**{**report, **{stage: Resident(**report[stage]) for stage in STAGES}})
 
 
 def _conditions(

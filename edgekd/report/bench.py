@@ -10,7 +10,7 @@ import numpy as np
 from edgekd.config import Target
 from edgekd.impact.price import cost_per_1000_usd
 from edgekd.measure.compare import Comparison
-from edgekd.measure.process_bench import ColdStart
+from edgekd.measure.process_bench import STAGES, ColdStart
 from edgekd.measure.result import BenchResult
 from edgekd.measure.scenarios.buckets import Buckets, bucket_latencies
 from edgekd.measure.stored import STORED_RULE, StoredChange
@@ -166,23 +166,23 @@ def _split(start: ColdStart) -> dict[str, int]:
     return {**stages, "rest": start.total_ns - sum(stages.values())}
 
 
-def _stages(result: BenchResult, name: str) -> dict[str, int | None]:
+def _stages(result: BenchResult, name: str) -> dict[str, int]:
     """Return the median resident bytes at the end of each stage."""
-    found: dict[str, int | None] = {}
-    for stage in ("baseline", "imported", "built", "loaded", "steady"):
-        values = [getattr(p.memory, f"{stage}_rss_bytes") for p in result.subject(name).processes]
-        found[stage] = None if None in values else int(np.median(values))
+    found = {}
+    for stage in STAGES:
+        sizes = [getattr(process.memory, stage).rss_bytes for process in result.subject(name).processes]
+        found[stage] = int(np.median(sizes))
     return found
 
 
 def _peak_stage(result: BenchResult, name: str) -> str:
     """Name the stage on the way to which the largest process had its peak."""
     largest = max(result.subject(name).processes, key=lambda process: process.memory.peak_rss_bytes)
-    return largest.memory.peak_stage or "unknown"
+    return largest.memory.peak_stage
 
 
 def _steady(result: BenchResult, name: str, kind: str) -> int | None:
-    values = [getattr(process.memory, f"steady_{kind}_bytes") for process in result.subject(name).processes]
+    values = [getattr(process.memory.steady, f"{kind}_bytes") for process in result.subject(name).processes]
     return None if None in values else int(np.median(values))
 
 

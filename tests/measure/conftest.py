@@ -7,7 +7,15 @@ import pytest
 
 from edgekd.measure.environment import Environment
 from edgekd.measure.plan import MeasurePlan
-from edgekd.measure.process_bench import ColdStart, Conditions, Memory, ProcessBench, Scheduling, SubjectBench
+from edgekd.measure.process_bench import (
+    ColdStart,
+    Conditions,
+    Memory,
+    ProcessBench,
+    Resident,
+    Scheduling,
+    SubjectBench,
+)
 from edgekd.measure.result import BenchResult
 from edgekd.measure.samples import RECORD
 
@@ -46,7 +54,7 @@ def make_process(number, samples, **changes):
         timed_ns=1_000_000_000,
         blocks=1,
         cold_start=ColdStart(30_000_000 + number * 1_000_000, 20_000_000, 5_000_000, 3_000_000, 2_000_000),
-        memory=Memory(10, 20, None, None, 20, None, None, 30 + number),
+        memory=Memory(*[Resident(20, None, None)] * 5, 30 + number, "built", None),
         scheduling=Scheduling(cpu_ns=1, run_delay_ns=0, voluntary_switches=1, involuntary_switches=0),
         is_full=False,
         overhead_ns=70,

@@ -16,7 +16,7 @@ from edgekd.units import format_bytes
 # Under a limit file pages are dropped and read again: a process that spends its time on that does not answer.
 MAX_SLOWDOWN = 2.0
 # A whole process gets more: reading parts of a model twice while it loads is no thrashing.
-PATIENCE, PATIENCE_SECONDS = 5.0, 2.0
+PATIENCE, PATIENCE_SECONDS = 5.0, 5.0
 UNLIMITED_PROCESSES = 3
 _PATIENT = Pace(median_ns=0, seconds=120.0)
 # A limit holds if so many processes in a row answer: the need differs by some 5 % from process to process.

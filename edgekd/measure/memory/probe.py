@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Fewer texts are answered again: a median over few calls would be one of cold calls.
 MIN_CALLS = 200
-SETTLE_SECONDS = 1.0
+SETTLE_SECONDS = 3.0
 
 
 def main(argv: list[str]) -> None:

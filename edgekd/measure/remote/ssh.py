@@ -21,12 +21,12 @@ from typing import Any
 
 from edgekd.errors import BadInputError, EdgekdError, MeasurementError, MissingRuntimeError
 from edgekd.measure.environment import Environment
-from edgekd.measure.process_bench import Conditions, Memory, ProcessBench, Scheduling
+from edgekd.measure.process_bench import Conditions, ProcessBench, Scheduling
 from edgekd.measure.remote.link import SshLink
 from edgekd.measure.remote.tar_stream import digest, pack, unpack
 from edgekd.measure.remote.url import parse_ssh_url
 from edgekd.measure.remote.wire import ChunkSink, ChunkSource
-from edgekd.measure.round import Bench, read_cold_start
+from edgekd.measure.round import Bench, read_cold_start, read_memory
 from edgekd.measure.subject import Subject
 
 _KINDS = {kind.__name__: kind for kind in (BadInputError, MeasurementError, MissingRuntimeError)}
@@ -192,7 +192,7 @@ def open_ssh(url: str) -> Iterator[SshDevice]:
 def _read_process(document: dict[str, Any]) -> ProcessBench:
     parts = {
         "cold_start": read_cold_start(document["cold_start"]),
-        "memory": Memory(**document["memory"]),
+        "memory": read_memory(document["memory"]),
         "scheduling": Scheduling(**document["scheduling"]),
     }
     return ProcessBench(**{**document, **parts})
