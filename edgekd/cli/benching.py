@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,19 +96,21 @@ def _bench(asked: Asked, artifact: Artifact, texts: Texts) -> Outcome:
 def _also(
     scenario: str, asked: Asked, artifact: Artifact, texts: Texts, target: Target | None
 ) -> tuple[list[str], Any]:
-    from edgekd.measure.memory.floor import find_memory_floor
-    from edgekd.measure.scenarios.max_qps import find_max_qps
-    from edgekd.measure.scenarios.offline import measure_throughput
+    from edgekd.pipeline import artifact_scenarios
     from edgekd.report import scenarios
 
-    subject, folder = subject_of(artifact, 1), asked.out / scenario
-    with show_progress(scenario):
+    folder = asked.out / scenario
+    with show_progress(scenario) as progress:
         if scenario == "offline":
-            return scenarios.offline(measure_throughput([subject], texts.texts, folder), subject.name)
+            offline = artifact_scenarios.run_offline(artifact, texts, folder)
+            rates = [(scenarios.lengths_of(b), r.throughput(offline.subject)) for b, r in offline.by_length]
+            return scenarios.offline(rates)
         if scenario == "floor":
-            return scenarios.floor(find_memory_floor(subject, texts.texts, folder))
+            say = partial(progress, 0.0)
+            return scenarios.floor(artifact_scenarios.run_floor(artifact, texts, folder, say))
         limit_ms = target.limits.p95_ms if target and target.limits.p95_ms else scenarios.LIMIT_MS
-        return scenarios.server(find_max_qps(subject, texts.texts, folder, limit_ms))
+        server = artifact_scenarios.run_server(artifact, texts, folder, limit_ms)
+        return scenarios.server(server.most, server.qps, server.by_length)
 
 
 def _compare_with_stored(asked: Asked, artifact: Artifact, texts: Texts) -> Outcome:

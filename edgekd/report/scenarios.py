@@ -3,37 +3,67 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from edgekd.measure.counting.count import CountChange, InstructionCount
 from edgekd.measure.memory.floor import MemoryFloor
+from edgekd.measure.scenarios.buckets import Bucket
 from edgekd.measure.scenarios.max_qps import MaxQps
-from edgekd.measure.scenarios.offline import OfflineResult
+from edgekd.measure.scenarios.server_result import ServerLatency
+from edgekd.report.bench import print_ns
 from edgekd.report.printing import print_bytes
+from edgekd.stats.interval import Interval
 
+OfflineRates = Sequence[tuple[str, Interval]]
+"""Which texts, and how many of them a second."""
 # Where no target says what p95 may be.
 LIMIT_MS = 20.0
 
 
-def offline(found: OfflineResult, name: str) -> tuple[list[str], Any]:
-    """Say the throughput when all texts are there at once."""
-    rate = found.throughput(name)
-    line = f"  offline: {rate.estimate:,.0f} texts a second [{rate.low:,.0f}-{rate.high:,.0f}]"
-    return [line], {"texts_per_second": rate.estimate, "low": rate.low, "high": rate.high}
+def offline(found: OfflineRates) -> tuple[list[str], Any]:
+    """Say the throughput when all texts are there at once, over all of them and by length."""
+    lines, documents = [], []
+    for words, rate in found:
+        lines.append(
+            f"  offline, {words}: {rate.estimate:,.0f} texts a second [{rate.low:,.0f}-{rate.high:,.0f}]"
+        )
+        documents.append(
+            {"texts": words, "texts_per_second": rate.estimate, "low": rate.low, "high": rate.high}
+        )
+    return lines, documents
 
 
-def server(found: MaxQps) -> tuple[list[str], Any]:
-    """Say the highest rate that holds the limit on p95, and each rate that was tried."""
+def server(found: MaxQps, qps: float, by_length: Sequence[ServerLatency]) -> tuple[list[str], Any]:
+    """Say the highest rate that holds the limit on p95, each that was tried, and a usual load by length."""
     lines = [f"  server: {found.verdict}"]
     for probe in found.probes:
         p95 = "overloaded" if probe.p95_ms is None else f"p95 {probe.p95_ms.estimate:.2f} ms"
         lines.append(f"    {probe.qps:,.0f} QPS: {p95}, {'holds' if probe.holds else 'does not hold'}")
+    for latency in by_length:
+        lines.append(f"    at {qps:,.0f} QPS, {lengths_of(latency.bucket)}: p50 {print_ns(latency.p50)}  "
+                     f"p95 {print_ns(latency.p95)}  p99 {print_ns(latency.p99)}")  # fmt: skip
     return lines, {
         "limit_p95_ms": found.limit_ms,
         "holds_qps": found.holds_qps,
         "fails_qps": found.fails_qps,
         "capacity_qps": found.capacity_qps,
+        "usual_qps": qps,
+        "usual_load": [
+            {
+                "texts": lengths_of(latency.bucket),
+                "p50_ns": None if latency.p50 is None else latency.p50.estimate,
+                "p95_ns": None if latency.p95 is None else latency.p95.estimate,
+                "p99_ns": None if latency.p99 is None else latency.p99.estimate,
+            }
+            for latency in by_length
+        ],
     }
+
+
+def lengths_of(bucket: Bucket | None) -> str:
+    """Say which texts a bucket holds."""
+    return "all texts" if bucket is None else f"{bucket.shortest}-{bucket.longest} tokens"
 
 
 def floor(found: MemoryFloor) -> tuple[list[str], Any]:

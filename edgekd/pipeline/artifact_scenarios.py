@@ -1,0 +1,65 @@
+"""Scenarios of one artifact: all texts at once, requests at random, and the least memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekd.compile import Artifact
+from edgekd.measure.memory.floor import MemoryFloor, find_memory_floor
+from edgekd.measure.scenarios.buckets import Bucket
+from edgekd.measure.scenarios.max_qps import MaxQps, find_max_qps
+from edgekd.measure.scenarios.offline import OfflineResult, measure_throughput
+from edgekd.measure.scenarios.server import measure_server
+from edgekd.measure.scenarios.server_result import ServerLatency
+from edgekd.pipeline.artifact_bench import Texts, subject_of, token_buckets
+
+# Of what the service time allows: a queue is there, and is short.
+USUAL_LOAD = 0.5
+
+
+@dataclass(frozen=True)
+class Offline:
+    """Throughput over all texts (no bucket), then over those of each length."""
+
+    subject: str
+    by_length: tuple[tuple[Bucket | None, OfflineResult], ...]
+
+
+@dataclass(frozen=True)
+class Server:
+    """The highest rate that holds a limit, and what requests meet at half of what the service time allows."""
+
+    most: MaxQps
+    qps: float
+    by_length: tuple[ServerLatency, ...]
+
+
+def run_offline(artifact: Artifact, texts: Texts, folder: Path) -> Offline:
+    """Measure throughput over all texts, and over each length of them, in tokens."""
+    subject, buckets = subject_of(artifact, 1), token_buckets(artifact, texts)
+    found: list[tuple[Bucket | None, OfflineResult]] = [
+        (None, measure_throughput([subject], texts.texts, folder / "all"))
+    ]
+    for bucket in buckets.buckets:
+        members = [text for text, is_in in zip(texts.texts, buckets.members(bucket), strict=True) if is_in]
+        place = folder / f"{bucket.shortest}-{bucket.longest}-tokens"
+        found.append((bucket, measure_throughput([subject], members, place)))
+    return Offline(subject.name, tuple(found))
+
+
+def run_server(artifact: Artifact, texts: Texts, folder: Path, p95_limit_ms: float) -> Server:
+    """Search the highest rate that holds the limit; then measure a usual load, by length in tokens."""
+    subject = subject_of(artifact, 1)
+    most = find_max_qps(subject, texts.texts, folder, p95_limit_ms)
+    qps = USUAL_LOAD * most.capacity_qps
+    usual = measure_server(subject, texts.texts, folder / "usual-load", qps)
+    return Server(most, qps, usual.by_bucket(token_buckets(artifact, texts)))
+
+
+def run_floor(
+    artifact: Artifact, texts: Texts, folder: Path, on_progress: Callable[[str], None]
+) -> MemoryFloor:
+    """Find the least memory under which the artifact still answers."""
+    return find_memory_floor(subject_of(artifact, 1), texts.texts, folder, on_progress=on_progress)
