@@ -85,7 +85,7 @@ def pooled_percentile(processes: Sequence[PerSample], q: float, confidence: floa
     Student's t over the logarithms of the processes' own percentiles, because what differs between processes
     does not average out within one (Kalibera and Jones, ISMM 2013); the interval is then widened to hold the
     order-statistic interval of the pooled samples (Conover, section 3.2), which guards against few processes
-    that agree by chance. What it covers on recorded traces: docs/results/coverage.md.
+    that agree by chance. What it covers on recorded traces: bench/coverage.py.
 
     Returns:
         None with fewer samples than `min_samples` asks for, or fewer than two processes.
