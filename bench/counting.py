@@ -15,16 +15,16 @@ import argparse
 import dataclasses
 import json
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 
+from studied import HERE, find_artifact
 from verdicts import neighbour, read_lines, texts_of
 
-from edgekd.measure.counting.count import InstructionCount, count_instructions
+from edgekd.measure.counting.count import count_instructions
+from edgekd.measure.counting.result import InstructionCount
 from edgekd.measure.subject import Subject
 
-HERE = Path(__file__).resolve().parent
 FILE = HERE.parent / "docs" / "results" / "counting.jsonl"
 RUNS = 20
 VARIANTS = {
@@ -36,13 +36,7 @@ VARIANTS = {
 def artifact_of(variant: str) -> Path:
     """Find the newest artifact of a variant among those of its study."""
     study, name = VARIANTS[variant]
-    found = sorted(
-        HERE.glob(f"studies/.edgekd/runs/{study}-*/artifacts/lambda-x86/{name}"),
-        key=lambda path: path.stat().st_mtime,
-    )
-    if not found:
-        sys.exit(f"no artifact {name}: run edgekd run bench/studies/{study}.yaml first")
-    return found[-1].resolve()
+    return find_artifact(name, study=study)
 
 
 def count_once(variant: str, number: int) -> InstructionCount:

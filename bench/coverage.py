@@ -17,7 +17,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from verdicts import HERE, artifact_of, neighbour, texts_of
+from studied import HERE
+from verdicts import artifact_of, neighbour, texts_of
 
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.session import measure_subjects

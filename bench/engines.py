@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from engines_subjects import SETTINGS
 from engines_theirs import Theirs
+from studied import HERE, find_artifact
 
 from edgekd.compile import Artifact, open_artifact
 from edgekd.measure.environment import quiet_cores, read_environment
@@ -37,7 +38,6 @@ from edgekd.measure.worker import LEAD_IN
 from edgekd.serving.tokenize import open_tokenizer
 from edgekd.stats.percentiles import log_t_interval
 
-HERE = Path(__file__).resolve().parent
 TABLE = HERE.parent / "docs" / "results" / "engines.md"
 # 16 tokens: a usual text of CLINC150.
 TEXT = "please tell me how much money i have left in my savings account today"
@@ -46,10 +46,10 @@ PLAN = MeasurePlan(rounds=14, seconds=2.0, block_ms=30.0)
 CALLS = 400
 BAR = 0.03
 DEFAULT = (
-    "intel-openvino/cut-3l.openvino.int8-nncf",
-    "intel-openvino/cut-3l.openvino.fp32",
-    "lambda-x86/cut-3l.onnxruntime.int8-dynamic",
-    "lambda-x86/cut-3l.onnxruntime.fp32",
+    ("intel-openvino", "cut-3l.openvino.int8-nncf"),
+    ("intel-openvino", "cut-3l.openvino.fp32"),
+    ("lambda-x86", "cut-3l.onnxruntime.int8-dynamic"),
+    ("lambda-x86", "cut-3l.onnxruntime.fp32"),
 )
 _HEAD = """\
 # Against the engines' own benchmark programs
@@ -80,7 +80,9 @@ class Figure(NamedTuple):
 def main() -> None:
     """Measure and write the table."""
     os.environ["PYTHONPATH"] = str(HERE)
-    folders = [Path(name).resolve() for name in sys.argv[1:]] or [_find(name) for name in DEFAULT]
+    folders = [Path(name).resolve() for name in sys.argv[1:]] or [
+        find_artifact(name, target=target) for target, name in DEFAULT
+    ]
     figures: list[Figure] = []
     core = quiet_cores(1)[0]
     with tempfile.TemporaryDirectory() as kept:
@@ -198,13 +200,6 @@ def _app(artifact: Artifact, ids: str, kept: Path) -> tuple[list[str], str]:
 
 def _ids(folder: Path) -> list[int]:
     return open_tokenizer(folder / "tokenizer.json", 64)(TEXT)
-
-
-def _find(name: str) -> Path:
-    found = sorted(HERE.glob(f"studies/.edgekd/runs/clinc150-*/artifacts/{name}"))
-    if not found:
-        sys.exit(f"no artifact {name}: run edgekd run bench/studies/clinc150.yaml first")
-    return max(found, key=lambda path: path.stat().st_mtime).resolve()
 
 
 def _row(figure: Figure) -> str:

@@ -1,6 +1,7 @@
 """Memory of artifacts by stage, and their floors: the smallest limit under which each still answers.
 
-    edgekd run bench/studies/clinc150.yaml                 # makes the artifacts
+    edgekd run bench/studies/clinc150.yaml                 # makes the artifacts,
+    edgekd run bench/studies/banking77.yaml                # the 2-layer one
     python bench/memory_floor.py > docs/results/memory.md  # about a minute and a half
     python bench/memory_floor.py FOLDER ...                # of other artifacts
 
@@ -10,14 +11,14 @@ Every artifact is copied first, so that its pages are in nobody else's memory.
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
 import random
 import shutil
 import statistics
 import sys
 import tempfile
 from pathlib import Path
+
+from studied import find_artifact, validation_texts
 
 from edgekd.measure.environment import read_environment
 from edgekd.measure.memory.floor import BELOW, CONFIRM_PROCESSES, MAX_SLOWDOWN, MemoryFloor, find_memory_floor
@@ -27,13 +28,11 @@ from edgekd.measure.session import measure_subjects
 from edgekd.measure.subject import Subject
 from edgekd.units import MIB
 
-HERE = Path(__file__).resolve().parent
-TEXTS = HERE.parent.parent / "shared" / "data" / "clinc150" / "clinc150.jsonl.gz"
 VARIANTS = (
-    "static-256.onnxruntime.int8-dynamic",
-    "cut-2l.onnxruntime.int8-dynamic",
-    "cut-3l.onnxruntime.int8-dynamic",
-    "cut-3l.onnxruntime.fp32",
+    ("clinc150", "static-256.onnxruntime.int8-dynamic"),
+    ("banking77", "cut-2l.onnxruntime.int8-dynamic"),
+    ("clinc150", "cut-3l.onnxruntime.int8-dynamic"),
+    ("clinc150", "cut-3l.onnxruntime.fp32"),
 )
 COUNT = 300
 PLAN = MeasurePlan(rounds=3, seconds=0.2, warmup_seconds=0.05)
@@ -48,25 +47,6 @@ it and {CONFIRM_PROCESSES} at {BELOW:g} of it, in turns. The artifact's own file
 "uncounted", library pages that were in memory already, comes on top of the floor where the machine starts
 with nothing in memory.
 """
-
-
-def artifact_of(variant: str) -> Path:
-    """Find the newest artifact of a variant that the CLINC150 study made."""
-    studies = HERE / "studies" / ".edgekd"
-    found = [
-        *studies.glob(f"runs/clinc150-*/artifacts/lambda-x86/{variant}"),
-        *studies.glob(f"store/compile/{variant}/*/artifact"),
-    ]
-    if not found:
-        sys.exit(f"no artifact {variant}: run edgekd run bench/studies/clinc150.yaml first")
-    return max(found, key=lambda path: path.stat().st_mtime)
-
-
-def read_texts() -> list[str]:
-    """Draw validation texts."""
-    with gzip.open(TEXTS, "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
-    return random.Random(0).sample([row["text"] for row in rows if row["split"].startswith("val")], COUNT)
 
 
 def measure(name: str, artifact: Path, texts: list[str]) -> tuple[MemoryFloor, list[Memory]]:
@@ -115,7 +95,7 @@ def stage_row(name: str, memories: list[Memory]) -> str:
 
 def main(artifacts: dict[str, Path]) -> None:
     """Measure all and print Markdown."""
-    texts, here = read_texts(), read_environment(1)
+    texts, here = random.Random(0).sample(validation_texts(), COUNT), read_environment(1)
     measured = {name: measure(name, folder, texts) for name, folder in artifacts.items()}
     floors = [floor for floor, _ in measured.values()]
     libraries = ", ".join(" ".join(library) for library in here.libraries)
@@ -139,4 +119,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folders", nargs="*", type=Path)
     given = parser.parse_args().folders
-    main({folder.name: folder for folder in given} or {name: artifact_of(name) for name in VARIANTS})
+    main(
+        {folder.name: folder for folder in given}
+        or {f"{name} ({study})": find_artifact(name, study=study) for study, name in VARIANTS}
+    )

@@ -20,7 +20,9 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-HERE = Path(__file__).resolve().parent
+from studied import HERE, find_artifact
+
+_STATIC = "static-256.onnxruntime.int8-dynamic"
 _LOADER = "serving/loader.py"
 _SLOWED = """
 
@@ -94,17 +96,6 @@ def run_suite(artifacts: Path, baseline: Path, count: int) -> Runs:
     return Runs(passed, slower, count - passed - slower, last)
 
 
-def default_artifact() -> Path:
-    """Find the static student of the newest CLINC150 run."""
-    runs = sorted(
-        HERE.glob("studies/.edgekd/runs/clinc150-*/artifacts/lambda-x86/static-256.onnxruntime.int8-dynamic"),
-        key=lambda path: path.stat().st_mtime,
-    )
-    if not runs:
-        sys.exit("no artifact: run edgekd run bench/studies/clinc150.yaml first, or give --artifact")
-    return runs[-1]
-
-
 def main() -> int:
     """Print how many of each ended as they should; the exit code says whether all did."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -112,7 +103,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--share", type=float, default=0.10, help="how much slower; 0.10 is 10 %%")
     arguments = parser.parse_args()
-    source = (arguments.artifact or default_artifact()).resolve()
+    source = (arguments.artifact or find_artifact(_STATIC)).resolve()
     with tempfile.TemporaryDirectory() as kept:
         folder = Path(kept)
         baseline = copy_artifact(source, folder / "baseline" / source.name).parent

@@ -10,7 +10,6 @@ lies elsewhere in memory differs between any two processes, so the verdict to ex
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import random
 import sys
@@ -19,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from studied import HERE, validation_texts
 
 from edgekd.measure.device import Device, ThisMachine
 from edgekd.measure.plan import MeasurePlan
@@ -28,18 +28,8 @@ from edgekd.measure.session import Session, open_session
 from edgekd.measure.subject import Subject
 from edgekd.measure.verdict import P50_RULE, P95_RULE, Rule, judge_rounds
 
-HERE = Path(__file__).resolve().parent
 FILE = HERE.parent / "docs" / "results" / "remote.jsonl"
-TEXTS = HERE.parent.parent / "shared" / "data" / "clinc150" / "clinc150.jsonl.gz"
 PLAN = MeasurePlan(rounds=2, seconds=0.4, warmup_seconds=0.1)
-
-
-def read_validation_texts() -> list[str]:
-    """Choose 300 validation texts of CLINC150."""
-    with gzip.open(TEXTS, "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
-    texts = [row["text"] for row in rows if row["split"].startswith("val")]
-    return random.Random(0).sample(texts, 300)
 
 
 def measure_in_turns(
@@ -78,7 +68,7 @@ def compare(here: BenchResult, there: BenchResult, name: str, q: float, rule: Ru
 def run_study(url: str, artifact: Path, rounds: int) -> dict[str, object]:
     """Measure one artifact; return its line of the file."""
     subject = Subject("artifact", "edgekd.serving.subject:open_subject", (str(artifact.resolve()), "1"))
-    texts = read_validation_texts()
+    texts = random.Random(0).sample(validation_texts(), 300)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as kept, open_ssh(url) as device:
         connected = time.monotonic() - began

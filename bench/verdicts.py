@@ -10,7 +10,6 @@ Every comparison is `compare_subjects` as `edgekd bench --baseline` calls it: fr
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import os
 import random
@@ -24,13 +23,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from studied import HERE, find_artifact, validation_texts
 
 from edgekd.measure.compare import compare_subjects, paired_log_ratios, tail_log_ratios
 from edgekd.measure.subject import Subject
 
-HERE = Path(__file__).resolve().parent
 FILE = HERE.parent / "docs" / "results" / "verdicts.jsonl"
-TEXTS = HERE.parent.parent / "shared" / "data" / "clinc150" / "clinc150.jsonl.gz"
 # Bursts of a neighbour, and pauses between them, in seconds on average.
 BURST_SECONDS = 0.3
 
@@ -59,20 +57,12 @@ def artifact_of(size: str) -> Path:
         "0.6 ms": "cut-3l.onnxruntime.int8-dynamic",
         "2.5 ms": "cut-3l.onnxruntime.fp32",
     }[size]
-    runs = sorted(
-        HERE.glob(f"studies/.edgekd/runs/clinc150-*/artifacts/lambda-x86/{variant}"),
-        key=lambda path: path.stat().st_mtime,
-    )
-    if not runs:
-        sys.exit(f"no artifact {variant}: run edgekd run bench/studies/clinc150.yaml first")
-    return runs[-1].resolve()
+    return find_artifact(variant)
 
 
 def texts_of(size: str) -> list[str]:
     """Choose validation texts so that a call takes about as long as the size says."""
-    with gzip.open(TEXTS, "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
-    texts = [row["text"] for row in rows if row["split"].startswith("val")]
+    texts = validation_texts()
     random.Random(0).shuffle(texts)
     if size == "0.1 ms":
         return [" ".join(texts[start : start + 9]) for start in range(0, 2700, 9)]

@@ -11,6 +11,7 @@ EdgekdError (exit 1)
 ├── ParityError (exit 1)              an exported or compiled model answers differently
 ├── TrainingError (exit 1)            a loss that is not finite
 ├── MeasurementError (exit 1)         a measured process crashed, hung or answered nothing
+│   └── OutOfTimeError                a round was ended by its own limit
 └── LedgerError (exit 1)              the ledger's chain does not hold
 """
 
@@ -71,6 +72,10 @@ class TrainingError(EdgekdError):
 
 class MeasurementError(EdgekdError):
     """A measured process crashed, hung or gave no answer."""
+
+
+class OutOfTimeError(MeasurementError):
+    """A round did not end within its limit, and was ended."""
 
 
 class LedgerError(EdgekdError):

@@ -167,6 +167,7 @@ def _measure(
     from edgekd.ci.artifacts import artifact_pair, artifact_subject
     from edgekd.ci.feed import claim_benchmark, feed_benchmark
     from edgekd.ci.line import comparison_line, result_line
+    from edgekd.compile import open_artifact
     from edgekd.measure.compare import COMPARE_PLAN, compare_subjects
     from edgekd.measure.plan import MeasurePlan
     from edgekd.measure.session import measure_subjects
@@ -175,11 +176,11 @@ def _measure(
     comparison = None
     if baseline is None:
         plan = MeasurePlan()
-        subject = artifact_subject(artifact, plan.threads)
+        subject = artifact_subject(open_artifact(artifact), plan.threads)
         result = measure_subjects([subject], texts, folder, plan)
         seen.lines.append(result_line(result, subject.name))
     else:
-        subject, other = artifact_pair(artifact, baseline, COMPARE_PLAN.threads)
+        subject, other = artifact_pair(open_artifact(artifact), open_artifact(baseline), COMPARE_PLAN.threads)
         comparison = compare_subjects(subject, other, texts, folder)
         result = comparison.result
         seen.lines.append(comparison_line(comparison))

@@ -7,6 +7,7 @@ so measure only artifacts that you would deploy. Imports nothing of edgekd: its 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import time
 
@@ -25,7 +26,7 @@ def open_shipped(folder: str, threads: str) -> Callable[[str], object]:
     writes_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         serving = importlib.import_module("serving")
-        if not str(serving.__file__).startswith(folder):
+        if not str(serving.__file__).startswith(folder + os.sep):
             raise ImportError(
                 f"expected the loader of {folder}, found {serving.__file__}; remove that module"
             )

@@ -6,10 +6,11 @@ import dataclasses
 import hashlib
 from pathlib import Path
 
-from edgekd.errors import ArtifactError
+from edgekd.compile import Artifact
+from edgekd.errors import ArtifactError, BadInputError
 from edgekd.measure.subject import Subject
 
-_MANIFEST, _LOADER = "manifest.json", "serving/__init__.py"
+_MANIFEST = "manifest.json"
 # An artifact itself, a folder of artifacts, a run's `artifacts/<target>/<variant>`.
 _PLACES = (_MANIFEST, f"*/{_MANIFEST}", f"*/*/{_MANIFEST}")
 
@@ -35,21 +36,22 @@ def find_baseline(artifact: Path, artifacts: Path | None, baselines: Path) -> Pa
     return None
 
 
-def artifact_subject(folder: Path, threads: int) -> Subject:
-    """Name an artifact by its folder and the start of its digest; the loader inside it is what runs.
+def artifact_subject(artifact: Artifact, threads: int) -> Subject:
+    """Name an artifact by what it is and the start of its digest; the loader inside it is what runs."""
+    name = f"{artifact.student}.{artifact.runtime}.{artifact.recipe}@{artifact.digest[:8]}"
+    return Subject(name, "edgekd.shipped:open_shipped", (str(artifact.path.resolve()), str(threads)))
+
+
+def artifact_pair(candidate: Artifact, baseline: Artifact, threads: int) -> tuple[Subject, Subject]:
+    """Name two artifacts; the same one twice is told apart, so that A/A can be measured.
 
     Raises:
-        ArtifactError: if the folder is no artifact.
+        BadInputError: if the two do not answer with the same labels.
     """
-    folder = folder.absolute()
-    if not (folder / _LOADER).is_file():
-        raise ArtifactError(f"{folder}: {_LOADER} not found; name the folder of an artifact")
-    name = f"{folder.name}@{_digest(folder)[:8]}"
-    return Subject(name, "edgekd.shipped:open_shipped", (str(folder), str(threads)))
-
-
-def artifact_pair(candidate: Path, baseline: Path, threads: int) -> tuple[Subject, Subject]:
-    """Name two artifacts; the same one twice is told apart, so that A/A can be measured."""
+    if candidate.manifest["labels"] != baseline.manifest["labels"]:
+        raise BadInputError(
+            f"{baseline.path}: knows other labels than {candidate.path}; compare artifacts of one task"
+        )
     ours, theirs = artifact_subject(candidate, threads), artifact_subject(baseline, threads)
     if ours.name == theirs.name:
         theirs = dataclasses.replace(theirs, name=f"{theirs.name} (baseline)")

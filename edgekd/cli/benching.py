@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from edgekd.ci.artifacts import artifact_subject
 from edgekd.ci.line import comparison_line, judge
 from edgekd.ci.write import write_ci_files
 from edgekd.cli.outcome import Outcome
@@ -25,7 +26,6 @@ from edgekd.pipeline.artifact_bench import (
     compare_artifacts,
     open_for_bench,
     read_texts,
-    subject_of,
     token_buckets,
 )
 from edgekd.pipeline.needs import require_libraries
@@ -74,7 +74,7 @@ def bench_or_compare(asked: Asked) -> Outcome:
 
 
 def _bench(asked: Asked, artifact: Artifact, texts: Texts) -> Outcome:
-    name, target = subject_of(artifact, 1).name, _target(asked.target)
+    name, target = artifact_subject(artifact, 1).name, _target(asked.target)
     with _device(asked.on) as device, show_progress("bench") as progress:
         result = bench_artifact(artifact, texts, asked.out, MeasurePlan(), progress, device)
     buckets = token_buckets(artifact, texts) if asked.on is None else None
@@ -130,13 +130,14 @@ def _compare_with_stored(asked: Asked, artifact: Artifact, texts: Texts) -> Outc
 
 
 def _count(asked: Asked, artifact: Artifact, texts: Texts) -> Outcome:
-    from edgekd.measure.counting.count import compare_counts, count_instructions
+    from edgekd.measure.counting.count import count_instructions
+    from edgekd.measure.counting.result import compare_counts
     from edgekd.report import scenarios
 
-    counted = [count_instructions(subject_of(artifact, 1), texts.texts, asked.out)]
+    counted = [count_instructions(artifact_subject(artifact, 1), texts.texts, asked.out)]
     if asked.baseline is None:
         return Outcome(*scenarios.count(counted[0]))
-    baseline = subject_of(_open(asked.baseline, None), 1)
+    baseline = artifact_subject(_open(asked.baseline, None), 1)
     counted.append(count_instructions(baseline, texts.texts, asked.out / "baseline"))
     change = compare_counts(*counted)
     return Outcome(*scenarios.count(counted[0], change), int(change.verdict == "more"))

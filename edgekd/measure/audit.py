@@ -53,12 +53,12 @@ def audit_answers(result: BenchResult) -> Iterator[str]:
     """List what is wrong with the timed answers, one sentence a subject and kind."""
     for subject in result.subjects:
         answers = [read_answers(result.folder / process.answers) for process in subject.processes]
-        first = answers[0]
+        # Untimed answers for the first inputs; for the rest what the first process answered when timed.
+        first = answers[0].untimed + answers[0].timed[len(answers[0].untimed) :]
         if any(
-            not is_same(timed, untimed)
+            timed is not None and before is not None and not is_same(timed, before)
             for found in answers
-            for timed, untimed in zip(found.timed, first.untimed, strict=False)
-            if timed is not None
+            for timed, before in zip(found.timed, first, strict=True)
         ):
             yield (
                 f"{subject.name}: timed answers are not those given before, or in another process: seed it, "

@@ -14,7 +14,7 @@ from edgekd.errors import BadInputError
 from edgekd.measure.result import BenchResult
 
 FILE_NAME = "bench.json"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 
 def save_bench(result: BenchResult) -> None:

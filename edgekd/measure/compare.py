@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekd.errors import MeasurementError
+from edgekd.errors import MeasurementError, OutOfTimeError
 from edgekd.measure.device import Device
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.result import BenchResult
@@ -75,10 +75,11 @@ def compare_subjects(
     A round's p50 figure is the median over its calls of the ratio between the two on one and the same text,
     answered some ten milliseconds apart, so that what slows the machine down for longer slows both. Its p95
     figure is the ratio of the round's own 95th percentiles. Ends as soon as p50 has a verdict; at the latest
-    before `deadline_seconds`, by which a round that hangs is ended, too.
+    after `deadline_seconds`, when a round that is not finished is ended.
 
     Raises:
         MeasurementError: if a process crashes, raises or answers None.
+        OutOfTimeError: if not one round was finished by then.
     """
     began = time.monotonic()
     session = open_session([baseline, candidate], inputs, folder, plan, turns="by calls", device=device)
@@ -96,9 +97,9 @@ def compare_subjects(
             on_progress(1 - left / deadline_seconds, f"round {session.rounds + 1}")
         start = time.monotonic()
         try:
-            result = session.run_round(timeout_seconds=min(left, plan.timeout_seconds))
-        except MeasurementError:
-            if time.monotonic() - began < deadline_seconds or result is None:
+            result = session.run_round(limit_seconds=left)
+        except OutOfTimeError:
+            if result is None:
                 raise
             reason = f"the deadline of {deadline_seconds:g} s"
             break

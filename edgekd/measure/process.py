@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import select
 import signal
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import edgekd
-from edgekd.errors import MeasurementError
+from edgekd.errors import MeasurementError, OutOfTimeError
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.subject import Subject
 
@@ -48,10 +49,14 @@ class Made(NamedTuple):
 
 
 class Child:
-    """A fresh process for one subject: `start`, `run_block` as often as wanted, `finish`; always `kill`."""
+    """A fresh process for one subject: `start`, `run_block` as often as wanted, `finish`; always `kill`.
 
-    def __init__(self, subject: Subject, log: Path) -> None:
+    Whatever is waited for, nothing is past `until` on the monotonic clock: then OutOfTimeError is raised.
+    """
+
+    def __init__(self, subject: Subject, log: Path, until: float = math.inf) -> None:
         self.subject = subject
+        self._until = until
         self.timed_ns = 0
         self.blocks = 0
         self.is_full = False
@@ -79,13 +84,23 @@ class Child:
         lifeline, self._lifeline = os.pipe()
         return reply, lifeline
 
-    def spawn(self, module: str, arguments: Iterable[object], threads: int, ends: tuple[int, ...]) -> None:
-        """Start a module, the subject its last arguments; `ends` are ends of pipes, closed here after."""
+    def spawn(
+        self,
+        module: str,
+        arguments: Iterable[object],
+        threads: int,
+        ends: tuple[int, ...],
+        below: Iterable[str] = (),
+    ) -> None:
+        """Start a module, the subject its last arguments; `ends` are ends of pipes, closed here after.
+
+        `below` is the command of a program that runs it.
+        """
         try:
             with self._log.open("wb") as log:
                 self._process = subprocess.Popen(
                     [
-                        *(self.subject.python or sys.executable, "-P", "-m", module),
+                        *(*below, self.subject.python or sys.executable, "-P", "-m", module),
                         *map(str, arguments),
                         *(self.subject.factory, *self.subject.args),
                     ],
@@ -113,7 +128,11 @@ class Child:
         """Ask for the process's report and wait for its end."""
         with suppress(BrokenPipeError):
             os.write(self._command, b"stop\n")
-        report = self._receive("done", "ending", timeout_seconds)
+        return self.take_report("done", "ending", timeout_seconds)
+
+    def take_report(self, stage: str, doing: str, timeout_seconds: float) -> dict[str, Any]:
+        """Wait for the process's last words, and end it; a log without a word in it goes."""
+        report = self._receive(stage, doing, timeout_seconds)
         self.kill()
         if not self._log.stat().st_size:
             self._log.unlink()
@@ -135,10 +154,15 @@ class Child:
         """Sleep until the process says that it finished `stage`."""
         poll = select.poll()
         poll.register(self._reply, select.POLLIN)
-        deadline = time.monotonic() + timeout_seconds
+        deadline = min(time.monotonic() + timeout_seconds, self._until)
         while b"\n" not in self._buffer:
             left_ms = (deadline - time.monotonic()) * 1000
             if left_ms <= 0 or not poll.poll(left_ms):
+                if deadline == self._until:
+                    raise OutOfTimeError(
+                        f"{self.subject.name}: the time for the whole round was over while {doing}; "
+                        f"it was ended{self._last_words()}"
+                    )
                 raise MeasurementError(
                     f"{self.subject.name}: no answer within {timeout_seconds:g} s while {doing}; "
                     f"it was ended. Raise timeout_seconds if it is only slow{self._last_words()}"

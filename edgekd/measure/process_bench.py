@@ -136,4 +136,5 @@ class SubjectBench:
     name: str
     factory: str
     args: tuple[str, ...]
+    python: str
     processes: tuple[ProcessBench, ...]

@@ -6,11 +6,13 @@ Needs nothing but the standard library, because it also runs on devices where no
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,6 +46,7 @@ class Bench:
         inputs: texts; a process starts with the first one, then walks a permutation that differs by round
             and is the same for every subject.
         cores: what all processes are pinned to.
+        limit_seconds: when a round is ended, finished or not.
     """
 
     folder: Path
@@ -52,10 +55,7 @@ class Bench:
     inputs: tuple[str, ...]
     cores: tuple[int, ...]
     turns: Turns = "by time"
-
-    def with_timeout(self, seconds: float) -> Bench:
-        """Return the same with less patience."""
-        return replace(self, plan=replace(self.plan, timeout_seconds=seconds))
+    limit_seconds: float = math.inf
 
 
 def start_order(count: int, number: int) -> list[int]:
@@ -78,7 +78,9 @@ def measure_round(bench: Bench, number: int) -> tuple[tuple[ProcessBench, ...], 
 
     Raises:
         MeasurementError: if a process crashes, hangs, raises or answers None.
+        OutOfTimeError: if the round does not end within its limit.
     """
+    until = time.monotonic() + bench.limit_seconds
     folder = bench.folder
     given = Given(folder / _FIRST_INPUT, folder / _INPUTS)
     files = [
@@ -88,7 +90,8 @@ def measure_round(bench: Bench, number: int) -> tuple[tuple[ProcessBench, ...], 
         for subject in bench.subjects
     ]
     children = [
-        Child(subject, folder / "stderr" / f"{subject.file_stem}-{number}.log") for subject in bench.subjects
+        Child(subject, folder / "stderr" / f"{subject.file_stem}-{number}.log", until)
+        for subject in bench.subjects
     ]
     try:
         _write_inputs(bench, given, number)

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,10 +111,14 @@ class Session:
         self,
         expected: Mapping[str, Sequence[str]] | None = None,
         *,
-        timeout_seconds: float | None = None,
+        limit_seconds: float = math.inf,
     ) -> BenchResult:
-        """Run one round more, check its answers, save and return the result so far."""
-        bench = self._bench if timeout_seconds is None else self._bench.with_timeout(timeout_seconds)
+        """Run one round more, check its answers, save and return the result so far.
+
+        Raises:
+            MeasurementError: as a round does; OutOfTimeError after `limit_seconds`.
+        """
+        bench = replace(self._bench, limit_seconds=limit_seconds)
         processes, conditions = self._device.run_round(bench, self.rounds)
         for subject, process in zip(bench.subjects, processes, strict=True):
             if expected and subject.name in expected:
@@ -135,7 +141,7 @@ class Session:
             inputs_sha256=hashlib.sha256(json.dumps(bench.inputs).encode()).hexdigest(),
             inputs=len(bench.inputs),
             subjects=tuple(
-                SubjectBench(subject.name, subject.factory, subject.args, tuple(processes))
+                SubjectBench(subject.name, subject.factory, subject.args, subject.python, tuple(processes))
                 for subject, processes in zip(bench.subjects, self._done, strict=True)
             ),
             conditions=tuple(self._conditions),

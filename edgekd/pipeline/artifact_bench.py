@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
+from edgekd.ci.artifacts import artifact_pair, artifact_subject
 from edgekd.compile import Artifact, open_artifact
 from edgekd.config import Data
 from edgekd.data.files import read_table
 from edgekd.data.load import load_data
-from edgekd.errors import BadInputError, DataError
-from edgekd.measure.compare import Comparison, compare_subjects
+from edgekd.errors import DataError
+from edgekd.measure.compare import COMPARE_PLAN, Comparison, compare_subjects
 from edgekd.measure.device import Device
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.result import BenchResult
 from edgekd.measure.scenarios.buckets import Buckets, split_by_length
 from edgekd.measure.session import measure_subjects
-from edgekd.measure.subject import Subject
 from edgekd.measure.verdict import P50_RULE, P95_RULE, Rule
 from edgekd.progress import Progress
 from edgekd.serving.tokenize import open_tokenizer
@@ -70,7 +70,7 @@ def bench_artifact(
     device: Device | None = None,
 ) -> BenchResult:
     """Measure one artifact in fresh processes; samples are kept in `folder`."""
-    subject = subject_of(artifact, plan.threads)
+    subject = artifact_subject(artifact, plan.threads)
     return measure_subjects([subject], texts.texts, folder, plan, progress, device=device)
 
 
@@ -91,16 +91,7 @@ def compare_artifacts(
     Raises:
         BadInputError: if the two do not answer with the same labels.
     """
-    if candidate.manifest["labels"] != baseline.manifest["labels"]:
-        raise BadInputError(
-            f"{baseline.path}: knows other labels than {candidate.path}; compare artifacts of one task"
-        )
-    one, other = subject_of(candidate, 1), subject_of(baseline, 1)
-    if one.name == other.name:
-        one, other = (
-            replace(one, name=f"{one.name} (candidate)"),
-            replace(other, name=f"{other.name} (baseline)"),
-        )
+    one, other = artifact_pair(candidate, baseline, COMPARE_PLAN.threads)
     return compare_subjects(
         one,
         other,
@@ -111,12 +102,6 @@ def compare_artifacts(
         device=device,
         on_progress=progress,
     )
-
-
-def subject_of(artifact: Artifact, threads: int) -> Subject:
-    """Name an artifact by what it is and the start of its digest."""
-    name = f"{artifact.student}.{artifact.runtime}.{artifact.recipe}@{artifact.digest[:8]}"
-    return Subject(name, "edgekd.shipped:open_shipped", (str(artifact.path.resolve()), str(threads)))
 
 
 def token_buckets(artifact: Artifact, texts: Texts) -> Buckets:

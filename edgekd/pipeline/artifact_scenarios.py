@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgekd.ci.artifacts import artifact_subject
 from edgekd.compile import Artifact
 from edgekd.measure.memory.floor import MemoryFloor, find_memory_floor
 from edgekd.measure.scenarios.buckets import Bucket
@@ -13,7 +14,7 @@ from edgekd.measure.scenarios.max_qps import MaxQps, find_max_qps
 from edgekd.measure.scenarios.offline import OfflineResult, measure_throughput
 from edgekd.measure.scenarios.server import measure_server
 from edgekd.measure.scenarios.server_result import ServerLatency
-from edgekd.pipeline.artifact_bench import Texts, subject_of, token_buckets
+from edgekd.pipeline.artifact_bench import Texts, token_buckets
 
 # Of what the service time allows: a queue is there, and is short.
 USUAL_LOAD = 0.5
@@ -38,7 +39,7 @@ class Server:
 
 def run_offline(artifact: Artifact, texts: Texts, folder: Path) -> Offline:
     """Measure throughput over all texts, and over each length of them, in tokens."""
-    subject, buckets = subject_of(artifact, 1), token_buckets(artifact, texts)
+    subject, buckets = artifact_subject(artifact, 1), token_buckets(artifact, texts)
     found: list[tuple[Bucket | None, OfflineResult]] = [
         (None, measure_throughput([subject], texts.texts, folder / "all"))
     ]
@@ -51,7 +52,7 @@ def run_offline(artifact: Artifact, texts: Texts, folder: Path) -> Offline:
 
 def run_server(artifact: Artifact, texts: Texts, folder: Path, p95_limit_ms: float) -> Server:
     """Search the highest rate that holds the limit; then measure a usual load, by length in tokens."""
-    subject = subject_of(artifact, 1)
+    subject = artifact_subject(artifact, 1)
     most = find_max_qps(subject, texts.texts, folder, p95_limit_ms)
     qps = USUAL_LOAD * most.capacity_qps
     usual = measure_server(subject, texts.texts, folder / "usual-load", qps)
@@ -62,4 +63,4 @@ def run_floor(
     artifact: Artifact, texts: Texts, folder: Path, on_progress: Callable[[str], None]
 ) -> MemoryFloor:
     """Find the least memory under which the artifact still answers."""
-    return find_memory_floor(subject_of(artifact, 1), texts.texts, folder, on_progress=on_progress)
+    return find_memory_floor(artifact_subject(artifact, 1), texts.texts, folder, on_progress=on_progress)

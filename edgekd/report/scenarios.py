@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from edgekd.measure.counting.count import CountChange, InstructionCount
+from edgekd.measure.counting.result import CountChange, InstructionCount
 from edgekd.measure.memory.floor import MemoryFloor
 from edgekd.measure.scenarios.buckets import Bucket
 from edgekd.measure.scenarios.max_qps import MaxQps

@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 import subprocess
 import sys
@@ -6,7 +7,8 @@ import pytest
 from planted import copy_artifact
 
 from edgekd.ci.artifacts import artifact_pair, artifact_subject, find_artifacts, find_baseline
-from edgekd.errors import ArtifactError
+from edgekd.compile import open_artifact
+from edgekd.errors import ArtifactError, BadInputError
 
 OPENS = """
 import sys
@@ -18,8 +20,7 @@ print(sorted(name for name in sys.modules if name.startswith("edgekd.")))
 """
 
 
-def open_apart(folder):
-    subject = artifact_subject(folder, 1)
+def open_apart(subject):
     command = [sys.executable, "-c", OPENS, subject.factory, *subject.args]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
@@ -29,7 +30,7 @@ def test_what_lies_in_the_folder_is_what_runs(artifact, tmp_path):
         artifact, tmp_path / "changed", "\nModel.__call__ = lambda self, text: 'changed'\n"
     )
     for folder, said in ((artifact, "Answer("), (changed, "'changed'")):
-        done = open_apart(folder)
+        done = open_apart(artifact_subject(open_artifact(folder), 1))
         assert done.returncode == 0, done.stderr
         file, answer, modules = done.stdout.splitlines()
         assert file == str(folder / "serving" / "__init__.py")
@@ -39,9 +40,10 @@ def test_what_lies_in_the_folder_is_what_runs(artifact, tmp_path):
 
 def test_a_loader_that_the_manifest_does_not_know_is_refused(artifact, tmp_path):
     changed = copy_artifact(artifact, tmp_path / "changed")
+    subject = artifact_subject(open_artifact(changed), 1)
     loader = changed / "serving" / "loader.py"
     loader.write_text(loader.read_text(encoding="utf-8") + "\n# quietly\n", encoding="utf-8")
-    done = open_apart(changed)
+    done = open_apart(subject)
     assert done.returncode != 0
     assert "loader.py" in done.stderr.splitlines()[-1]
 
@@ -69,18 +71,26 @@ def test_baseline_has_the_same_place_or_name(artifact, tmp_path):
 
 
 def test_names_tell_artifacts_apart(artifact, tmp_path):
-    other = copy_artifact(artifact, tmp_path / artifact.name, "\n# another\n")
-    ours, theirs = artifact_pair(artifact, other, 1)
-    assert ours.name.startswith("static@") and theirs.name.startswith("static@") and ours.name != theirs.name
-    ours, theirs = artifact_pair(artifact, artifact, 1)
+    one = open_artifact(artifact)
+    other = open_artifact(copy_artifact(artifact, tmp_path / artifact.name, "\n# another\n"))
+    ours, theirs = artifact_pair(one, other, 1)
+    what = f"{one.student}.{one.runtime}.{one.recipe}@"
+    assert ours.name.startswith(what) and theirs.name.startswith(what) and ours.name != theirs.name
+    ours, theirs = artifact_pair(one, one, 1)
     assert theirs.name == f"{ours.name} (baseline)"
     assert ours.file_stem != theirs.file_stem and ours.args == theirs.args == (str(artifact), "1")
 
 
-def test_a_folder_that_is_no_artifact(artifact, tmp_path):
-    with pytest.raises(ArtifactError, match=r"serving/__init__\.py not found"):
-        artifact_subject(tmp_path, 1)
+def test_artifacts_of_two_tasks_do_not_compare(artifact):
+    one = open_artifact(artifact)
+    other = dataclasses.replace(one, manifest={**one.manifest, "labels": ["a", "b"]})
+    with pytest.raises(BadInputError, match="knows other labels than"):
+        artifact_pair(one, other, 1)
+
+
+def test_a_manifest_that_cannot_be_read_is_named(artifact, tmp_path):
     copy_artifact(artifact, tmp_path / "half")
     (tmp_path / "half" / "manifest.json").unlink()
+    (tmp_path / "half" / "manifest.json").mkdir()
     with pytest.raises(ArtifactError, match=r"manifest\.json: cannot be read"):
-        artifact_subject(tmp_path / "half", 1)
+        find_artifacts(tmp_path / "half")

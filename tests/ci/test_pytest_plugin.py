@@ -125,11 +125,11 @@ def test_verdict_decides(session):
 @pytest.mark.slow
 def test_a_failure_is_one_readable_line(session):
     summary = [line for line in session[1].stdout.splitlines() if line.startswith("FAILED")]
-    assert "test_slower - Failed: slower: p50 +" in summary[0] and " against static@" in summary[0]
+    assert "test_slower - Failed: slower: p50 +" in summary[0] and " against static.onnxruntime." in summary[0]
     assert "Traceback" not in session[1].stdout and "site-packages" not in session[1].stdout
     said = dict(line.partition("::")[2].split(" - ", 1) for line in summary)
     assert "nothing works" in said["test_broken"]
-    assert "serving/__init__.py not found" in said["test_nothing_there"]
+    assert "manifest.json: not found; an artifact is" in said["test_nothing_there"]
     assert "measured already" in said["test_twice"]
 
 

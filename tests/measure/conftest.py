@@ -84,7 +84,7 @@ def make_result(tmp_path):
                 path = f"{name}-{number}.npy"
                 np.save(folder / path, records)
                 benches.append(make_process(number, path, **(changes or {}).get((name, number), {})))
-            subjects.append(SubjectBench(name, "m:f", (), tuple(benches)))
+            subjects.append(SubjectBench(name, "m:f", (), "", tuple(benches)))
         seen = conditions or {}
         return BenchResult(
             environment=ENVIRONMENT,

@@ -176,3 +176,30 @@ def hangs_from_process(number, counter):
     while Path(counter).stat().st_size >= int(number):
         time.sleep(1)
     return spin(500)
+
+
+def slow_from_process(number, counter, seconds):
+    """Take `seconds` for each call in the `number`-th process that builds this, and all after it."""
+    with Path(counter).open("a") as file:
+        file.write("x")
+    if Path(counter).stat().st_size < int(number):
+        return spin(500)
+    return lambda text: time.sleep(float(seconds)) or text
+
+
+def other_answer_in_process(number, counter, text):
+    """Echo, but for one text in the `number`-th process that builds this."""
+    with Path(counter).open("a") as file:
+        file.write("x")
+    if Path(counter).stat().st_size != int(number):
+        return echo()
+    return lambda given: "another answer" if given == text else given
+
+
+def raises_from_process(number, counter):
+    """Raise in the `number`-th process that builds this, and all after it."""
+    with Path(counter).open("a") as file:
+        file.write("x")
+    if Path(counter).stat().st_size >= int(number):
+        raise RuntimeError("planted")
+    return spin(500)

@@ -55,6 +55,13 @@ def test_answers_that_change_when_it_gets_fast_are_flagged(tmp_path):
     assert any(flag.startswith("c: timed answers are not those given before") for flag in result.flags)
 
 
+def test_an_answer_that_differs_in_another_process_is_flagged_at_any_input(tmp_path):
+    texts = [f"the text of number {number}" for number in range(80)]  # more than are checked untimed
+    subject = Subject("o", "subjects:other_answer_in_process", ("2", str(tmp_path / "counter"), texts[79]))
+    result = measure_subjects([subject], texts, tmp_path / "out", LONGER)
+    assert any(flag.startswith("o: timed answers are not those given before") for flag in result.flags)
+
+
 def test_a_cache_of_answers_is_found(tmp_path):
     subjects = [
         Subject("cached", "subjects:remembers", ("300",)),

@@ -27,7 +27,7 @@ def test_the_file_holds_no_path_of_this_machine_and_no_sample(saved):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.update(format=2), "expected format 3, found 2"),
+        (lambda d: d.update(format=2), "expected format 4, found 2"),
         (lambda d: d.pop("plan"), r"not a BenchResult as written by this version \(\['plan'\]\)"),
         (lambda d: d.update(extra=1), "extra"),
         (lambda d: d["plan"].update(rounds="six"), "plan: rounds: expected <class 'int'>, got 'six'"),

@@ -45,7 +45,22 @@ def test_a_round_that_hangs_ends_at_the_deadline(tmp_path):
     assert (found.rounds, found.verdict) == (2, "too noisy")
 
 
+def test_a_round_of_many_slow_steps_ends_at_the_deadline(tmp_path):
+    """None of them is as long as what was left when it began, but all of them are."""
+    slow = Subject("new", "subjects:slow_from_process", ("3", str(tmp_path / "counter"), "0.15"))
+    began = time.monotonic()
+    found = compare_subjects(slow, spin("old", 0), TEXTS, tmp_path / "out", deadline_seconds=5)
+    assert time.monotonic() - began < 5.5
+    assert (found.rounds, found.verdict, found.reason) == (2, "too noisy", "the deadline of 5 s")
+
+
+def test_a_crash_is_not_taken_for_the_deadline(tmp_path):
+    raising = Subject("new", "subjects:raises_from_process", ("3", str(tmp_path / "counter")))
+    with pytest.raises(MeasurementError, match="new: its process ended with exit code 1"):
+        compare_subjects(raising, spin("old", 0), TEXTS, tmp_path / "out")
+
+
 def test_no_round_at_all_is_an_error(tmp_path):
     hanging = Subject("new", "subjects:hangs", ("build",))
-    with pytest.raises(MeasurementError, match="new: no answer within"):
+    with pytest.raises(MeasurementError, match="new: the time for the whole round was over while loading"):
         compare_subjects(hanging, spin("old", 0), TEXTS, tmp_path, deadline_seconds=1)

@@ -47,6 +47,7 @@ def _read_bench(job: dict[str, Any]) -> Bench:
         inputs=tuple(job["inputs"]),
         cores=tuple(job["cores"]),
         turns=job["turns"],
+        limit_seconds=job["limit_seconds"],
     )
 
 

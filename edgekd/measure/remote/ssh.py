@@ -19,7 +19,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
-from edgekd.errors import BadInputError, EdgekdError, MeasurementError, MissingRuntimeError
+from edgekd.errors import BadInputError, EdgekdError, MeasurementError, MissingRuntimeError, OutOfTimeError
 from edgekd.measure.environment import Environment
 from edgekd.measure.process_bench import Conditions, ProcessBench, Scheduling
 from edgekd.measure.remote.link import SshLink
@@ -29,7 +29,9 @@ from edgekd.measure.remote.wire import ChunkSink, ChunkSource
 from edgekd.measure.round import Bench, read_cold_start, read_memory
 from edgekd.measure.subject import Subject
 
-_KINDS = {kind.__name__: kind for kind in (BadInputError, MeasurementError, MissingRuntimeError)}
+_KINDS = {
+    kind.__name__: kind for kind in (BadInputError, MeasurementError, MissingRuntimeError, OutOfTimeError)
+}
 # As Python says it, and as an artifact's loader does.
 _MISSING = re.compile(r"No module named '([\w.]+)'|: ([\w.-]+) is not installed")
 
@@ -73,6 +75,7 @@ class SshDevice:
                 "inputs": bench.inputs,
                 "cores": bench.cores,
                 "turns": bench.turns,
+                "limit_seconds": bench.limit_seconds,
             },
             bench.folder,
         )

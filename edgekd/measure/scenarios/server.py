@@ -96,11 +96,7 @@ class _Server(Child):
         self._receive("loaded", "loading and answering the first input", plan.timeout_seconds)
         self._receive("ready", "warming up", plan.timeout_seconds)
         schedule_seconds = plan.warmup_seconds + plan.seconds + max_wait_ns / 1e9
-        report = self._receive("done", "answering arrivals", schedule_seconds + plan.timeout_seconds)
-        self.kill()
-        if not self._log.stat().st_size:
-            self._log.unlink()
-        return report
+        return self.take_report("done", "answering arrivals", schedule_seconds + plan.timeout_seconds)
 
 
 def _run_process(

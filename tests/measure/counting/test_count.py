@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from edgekd.errors import BadInputError, MeasurementError, MissingRuntimeError
-from edgekd.measure.counting.count import COUNT_EFFECT, compare_counts, count_instructions
+from edgekd.measure.counting.count import count_instructions
+from edgekd.measure.counting.result import COUNT_EFFECT, compare_counts
 from edgekd.measure.counting.worker import list_sets, open_perf, read_perf
 from edgekd.measure.environment import read_environment
 from edgekd.measure.subject import Subject

@@ -1,0 +1,26 @@
+"""What the studies measure: artifacts that a study's run made, and validation texts of CLINC150."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+_TEXTS = HERE.parent.parent / "shared" / "data" / "clinc150" / "clinc150.jsonl.gz"
+
+
+def find_artifact(variant: str, *, target: str = "lambda-x86", study: str = "clinc150") -> Path:
+    """Return the newest artifact of a variant that a study made for a target; ends where there is none."""
+    found = list(HERE.glob(f"studies/.edgekd/runs/{study}-*/artifacts/{target}/{variant}"))
+    if not found:
+        sys.exit(f"no artifact {variant}: run edgekd run bench/studies/{study}.yaml first")
+    return max(found, key=lambda path: path.stat().st_mtime).resolve()
+
+
+def validation_texts() -> list[str]:
+    """Read the texts of the validation rows, in the order of the file."""
+    with gzip.open(_TEXTS, "rt", encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    return [row["text"] for row in rows if row["split"].startswith("val")]
