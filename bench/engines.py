@@ -1,7 +1,7 @@
 """Hold our figures against the engines' own benchmark programs: same model, input, core and thread, in turns.
 
     edgekd run bench/studies/clinc150.yaml      # makes the artifacts
-    python bench/engines.py [ARTIFACT ...]      # three minutes; writes docs/results/engines.md
+    python bench/engines.py [ARTIFACT ...]      # ten minutes; writes docs/results/engines.md
 
 Each round starts every program afresh; they take turns in blocks, theirs stopped while ours run. OpenVINO's
 `benchmark_app` reports the median of the request's own count of a call, which leaves out the Python call
@@ -41,7 +41,7 @@ from edgekd.stats.percentiles import log_t_interval
 TABLE = HERE.parent / "docs" / "results" / "engines.md"
 # 16 tokens: a usual text of CLINC150.
 TEXT = "please tell me how much money i have left in my savings account today"
-PLAN = MeasurePlan(rounds=14, seconds=2.0, block_ms=30.0)
+PLAN = MeasurePlan(rounds=40, seconds=2.0, block_ms=30.0)
 # Of theirs a round; ours take turns with them until they are done.
 CALLS = 400
 BAR = 0.03

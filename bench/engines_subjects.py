@@ -13,9 +13,10 @@ Answer = Callable[[str], Any]
 def open_served(folder: str, ids: str) -> Answer:
     """The call as an artifact's loader makes it: ids in, a copied row of logits out."""
     from edgekd.serving.manifest import read_manifest
-    from edgekd.serving.runtimes import open_session
+    from edgekd.serving.runtimes import import_runtime, open_session
 
-    run, row = open_session(Path(folder), read_manifest(Path(folder)), 1).run, json.loads(ids)
+    manifest, row = read_manifest(Path(folder)), json.loads(ids)
+    run = open_session(import_runtime(Path(folder), manifest), Path(folder), manifest, 1).run
     return lambda text: run(row)
 
 
