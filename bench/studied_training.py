@@ -72,4 +72,3 @@ def prepare(count: int) -> Prepared:
     student = cut_layers(load_teacher(found), LAYERS, kept)
     rows = Rows(tokens, data.classes[picked], np.load(file, allow_pickle=False))
     return Prepared(teacher, student, rows, theirs, str(found.path / "tokenizer.json"))
-

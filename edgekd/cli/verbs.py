@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,22 @@ from edgekd.config import load_project
 from edgekd.errors import ArtifactError, ConfigError, MissingRuntimeError, unknown_name
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.needs import require_libraries
+from edgekd.pipeline.staging import is_first_process
 from edgekd.plugins import list_plugins
-from edgekd.progress import show_progress
+from edgekd.progress import Progress, show_progress, silent
 
 
 def open_context(path: Path, settings: tuple[str, ...]) -> Context:
     """Read a project file; notes go to stderr."""
     project = load_project(path, settings)
+    if not is_first_process():
+        return Context(project, path.parent, _show_nothing, lambda words: None)
     return Context(project, path.parent, show_progress, lambda words: click.echo(words, err=True))
+
+
+@contextmanager
+def _show_nothing(title: str) -> Iterator[Progress]:
+    yield silent
 
 
 def run_until(path: Path, settings: tuple[str, ...], targets: tuple[str, ...], until: str) -> Outcome:

@@ -17,7 +17,9 @@ class Training(Frozen):
     learning_rate: float = Field(2e-4, gt=0)
     """Peak rate of the linear warm-up and decay schedule."""
     batch: int = Field(64, ge=1)
-    """Rows a step; rows of like length share a batch."""
+    """Rows a step on average: a step holds this many times the mean length in tokens, padding included."""
+    accumulate: int = Field(1, ge=1)
+    """Pieces that a step is computed in, one after the other, to fit into memory."""
     warmup: float = Field(0.1, ge=0, lt=1)
     """Share of the steps in which the rate rises."""
     weight_decay: float = Field(0.01, ge=0)

@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+
+from edgekd.distill.optimizer import StudentOptimizer
 
 
 @dataclass
@@ -24,13 +25,13 @@ class Progressed:
 
 
 def save_checkpoint(
-    folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, state: Progressed, is_best: bool
+    folder: Path, model: torch.nn.Module, optimizer: StudentOptimizer, state: Progressed, is_best: bool
 ) -> None:
     """Write weights, optimizer and progress; the last file written makes the checkpoint count."""
     name = f"epoch-{state.epochs}"
     weights = {k: v.detach().clone().contiguous() for k, v in model.state_dict().items()}
     save_file(weights, folder / f"{name}.weights")
-    save_file(_optimizer_tensors(optimizer), folder / f"{name}.optimizer")
+    save_file(optimizer.tensors(), folder / f"{name}.optimizer")
     if is_best:
         save_file(weights, folder / f"{name}.best")
     temporary = folder / "state.tmp"
@@ -42,7 +43,7 @@ def save_checkpoint(
             file.unlink()
 
 
-def load_checkpoint(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Progressed:
+def load_checkpoint(folder: Path, model: torch.nn.Module, optimizer: StudentOptimizer) -> Progressed:
     """Go back to the last checkpoint, or to the beginning where none is whole."""
     try:
         state = Progressed(**json.loads((folder / "state.json").read_text(encoding="utf-8")))
@@ -50,24 +51,10 @@ def load_checkpoint(folder: Path, model: torch.nn.Module, optimizer: torch.optim
         return Progressed()
     name = f"epoch-{state.epochs}"
     model.load_state_dict(load_file(folder / f"{name}.weights"))
-    tensors = load_file(folder / f"{name}.optimizer")
-    current = optimizer.state_dict()
-    current["state"] = {}
-    for key, tensor in tensors.items():
-        index, entry = key.split(".")
-        current["state"].setdefault(int(index), {})[entry] = tensor
-    optimizer.load_state_dict(current)
+    optimizer.load(load_file(folder / f"{name}.optimizer"))
     return state
 
 
 def load_best(folder: Path, model: torch.nn.Module, state: Progressed) -> None:
     """Put the best epoch's weights into the model."""
     model.load_state_dict(load_file(folder / f"epoch-{state.best_epoch}.best"))
-
-
-def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    return {
-        f"{index}.{key}": value.detach().clone().contiguous()
-        for index, entries in optimizer.state_dict()["state"].items()
-        for key, value in entries.items()
-    }

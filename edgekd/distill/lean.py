@@ -37,12 +37,17 @@ class LeanEncoder(nn.Module):
         self.pooler = bert.pooler.dense
         self.head = head
 
+    @property
+    def row_tables(self) -> tuple[nn.Parameter, ...]:
+        """Tables of which a step reads few rows."""
+        return (self.words,)
+
     def forward(self, input_ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return logits [batch, label] of ids [batch, sequence]; the mask is 1 on real tokens."""
         places = self.places[: input_ids.shape[1]]
         if self.kinds is not None:
             places = places + self.kinds[0]
-        hidden = self.norm(functional.embedding(input_ids, self.words) + places)
+        hidden = self.norm(functional.embedding(input_ids, self.words, sparse=self.training) + places)
         last = len(self.layers) - 1
         for index, layer in enumerate(self.layers):
             asking = hidden[:, :1] if index == last else hidden

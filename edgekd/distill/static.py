@@ -26,13 +26,18 @@ class StaticClassifier(nn.Module):
 
     def __init__(self, tokens: int, pairs: int, dimension: int, hidden: int, labels: int) -> None:
         super().__init__()
-        self.table = nn.Embedding(tokens, dimension)
-        self.weight = nn.Embedding(tokens, 1)
-        self.pairs = nn.Embedding(pairs, dimension)
+        self.table = nn.Embedding(tokens, dimension, sparse=True)
+        self.weight = nn.Embedding(tokens, 1, sparse=True)
+        self.pairs = nn.Embedding(pairs, dimension, sparse=True)
         self.norm = nn.LayerNorm(dimension)
         self.inner = nn.Linear(dimension, hidden)
         self.head = nn.Linear(hidden, labels)
         self.drop = nn.Dropout(0.1)
+
+    @property
+    def row_tables(self) -> tuple[nn.Parameter, ...]:
+        """Tables of which a step reads few rows."""
+        return self.table.weight, self.weight.weight, self.pairs.weight
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Compute logits [row, label] from ids [row, token]."""

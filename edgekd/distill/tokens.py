@@ -27,6 +27,10 @@ class Tokens:
         lengths: npt.NDArray[np.int64] = np.diff(self.starts)
         return lengths
 
+    def first(self, count: int) -> Tokens:
+        """Return the first texts alone."""
+        return Tokens(self.ids[: self.starts[count]], self.starts[: count + 1])
+
     def padded(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Return ids and mask of the rows, both [row, token]; the mask is 1 on a text's own tokens."""
         lengths = self.lengths[rows]
@@ -54,17 +58,27 @@ def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> Tokens:
 
 
 def length_batches(
-    lengths: npt.NDArray[np.int64], batch: int, rng: np.random.Generator | None = None
+    lengths: npt.NDArray[np.int64], tokens: int, rng: np.random.Generator | None = None, least: int = 1
 ) -> Iterator[npt.NDArray[np.int64]]:
-    """Group row numbers into batches of like length, so that little padding is computed.
+    """Group row numbers into batches of like length that hold at most `tokens` tokens, padding included.
 
-    With `rng` rows of equal length are shuffled, lengths are jittered by one token, and batches
-    come in random order; without it they come shortest first.
+    So every batch is about as much work, and little of it is padding. With `rng` rows of equal length are
+    shuffled, lengths are jittered by one token, and batches come in random order; without it they come
+    shortest first. A batch has at least `least` rows, however long they are.
     """
     keys = lengths.astype(np.float64)
     if rng is not None:
         keys = keys + rng.uniform(-1.0, 1.0, len(keys))
     order = np.argsort(keys, kind="stable")
-    groups = [order[i : i + batch] for i in range(0, len(order), batch)]
+    groups: list[npt.NDArray[np.int64]] = []
+    end = len(order)
+    while end > 0:  # from the longest down, so that the batch that is not full holds the shortest rows
+        window = max(least, tokens // int(lengths[order[end - 1]]))
+        # Jitter: the last row need not be the longest.
+        count = max(least, tokens // int(lengths[order[max(0, end - window) : end]].max()))
+        start = end - count if end - count >= least else 0  # too few for a batch of their own join this one
+        groups.append(order[start:end])
+        end = start
+    groups.reverse()
     turns = range(len(groups)) if rng is None else rng.permutation(len(groups))
     return (groups[int(i)] for i in turns)

@@ -8,11 +8,11 @@ from edgekd.config import StaticModel, TransformerModel
 from edgekd.data.load import describe_source, load_data
 from edgekd.data.taskdata import TaskData, open_data, save_data
 from edgekd.pipeline.context import Context, library_versions
-from edgekd.pipeline.staging import run_stage
+from edgekd.pipeline.staging import run_stage, run_stage_together
 from edgekd.progress import Progress
 from edgekd.store import Stage, digest_json
 
-_DISTIL_VERSION = {"transformer": 2, "static": 4}
+_DISTIL_VERSION = {"transformer": 3, "static": 5}
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
 
 
@@ -64,7 +64,7 @@ def teacher_stage(context: Context, data: TaskData) -> Stage:
             on_progress=progress,
         )
 
-    return run_stage(context, "teacher", 1, reads, build)
+    return run_stage_together(context, "teacher", 2, reads, build)
 
 
 def label_stage(context: Context, data: TaskData, teacher: Stage) -> Stage:
@@ -131,7 +131,7 @@ def distil_stage(
             on_progress=progress,
         )
 
-    return run_stage(context, f"distil/{model.name}", _DISTIL_VERSION[model.kind], reads, build)
+    return run_stage_together(context, f"distil/{model.name}", _DISTIL_VERSION[model.kind], reads, build)
 
 
 def _digest(data: TaskData, *splits: str) -> str:

@@ -26,6 +26,7 @@ from edgekd.pipeline.learning import distil_stage, label_stage, load_stage, teac
 from edgekd.pipeline.needs import EXPORTING, JUDGING, LEARNING, REPORTING, require_libraries
 from edgekd.pipeline.promoting import promote_target, write_evidence
 from edgekd.pipeline.rundir import place_files, write_config
+from edgekd.pipeline.staging import is_first_process
 from edgekd.pipeline.view import build_report
 from edgekd.plugins import list_plugins, load_plugin
 from edgekd.report.view import RunReport
@@ -71,6 +72,8 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
     if step >= STEPS.index("distill"):
         for model in context.students:
             results.students[model.name] = distil_stage(context, data, results.teacher, labels, model)
+    if not is_first_process():  # only training is for several
+        return results
     if step >= STEPS.index("compile"):
         graphs = {name: export_stage(context, data, s, name) for name, s in results.students.items()}
         origins = {name: _origin(data, results.teacher, s) for name, s in results.students.items()}

@@ -1,5 +1,9 @@
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -100,7 +104,7 @@ def test_stopped_training_goes_on_to_the_same_bits(tmp_path, make, share):
         for event, key in (("kd_epoch_summary", "epoch"), ("kd_train_step", "global_step"))
     )
     assert summaries[0] == summaries[1] == [1, 2, 3]  # the log tells of each epoch once
-    assert steps[0] == steps[1] == [20, 40, 60]
+    assert steps[0] == steps[1] and steps[0][:3] == [20, 40, 60]
 
 
 def test_stop_within_a_line_of_the_log_is_mended(tmp_path):
@@ -175,9 +179,10 @@ def test_rate_rises_then_falls(tmp_path):
     training = Training(epochs=8, learning_rate=1e-3, batch=8, warmup=0.5)
     teach(make_static(), tmp_path / "run", recipe=replace(RECIPE, training=training))
     rates = [e["lr"] for e in events_of(tmp_path / "run") if e["event"] == "kd_train_step"]
-    assert len(rates) == 10  # each twentieth of 200 steps
-    assert rates[:5] == sorted(rates[:5]) and rates[5:] == sorted(rates[5:], reverse=True)
-    assert max(rates) == pytest.approx(1e-3) and rates[-1] < 2e-5
+    assert len(rates) >= 10  # each twentieth step
+    top = rates.index(max(rates))
+    assert rates[: top + 1] == sorted(rates[: top + 1]) and rates[top:] == sorted(rates[top:], reverse=True)
+    assert abs(top - len(rates) / 2) <= 1 and max(rates) == pytest.approx(1e-3, rel=0.1) and rates[-1] < 1e-4
 
 
 @MAKERS
@@ -203,15 +208,21 @@ def test_prediction_does_not_depend_on_what_shares_its_batch(make):
 texts_of_ids = st.lists(st.lists(st.integers(1, 99), min_size=1, max_size=20), min_size=1, max_size=50)
 
 
-@given(texts=texts_of_ids, batch=st.integers(1, 20), seed=st.none() | st.integers(0, 9))
-@settings(max_examples=100, deadline=None)
-def test_batches_hold_each_row_once_and_padding_is_right(texts, batch, seed):
+@given(
+    texts=texts_of_ids,
+    budget=st.integers(1, 200),
+    seed=st.none() | st.integers(0, 9),
+    least=st.integers(1, 4),
+)
+@settings(max_examples=200, deadline=None)
+def test_batches_hold_each_row_once_and_padding_is_right(texts, budget, seed, least):
     tokens = make_tokens(texts)
     rng = None if seed is None else np.random.default_rng(seed)
-    batches = list(length_batches(tokens.lengths, batch, rng))
+    batches = list(length_batches(tokens.lengths, budget, rng, least))
     assert sorted(np.concatenate(batches)) == list(range(len(texts)))
-    assert all(len(rows) <= batch for rows in batches)
-    assert sum(len(rows) < batch for rows in batches) <= 1
+    if least == 1:
+        assert all(len(rows) == 1 or len(rows) * tokens.lengths[rows].max() <= budget for rows in batches)
+    assert all(len(rows) >= min(least, len(texts)) for rows in batches)
     for rows in batches:
         ids, mask = tokens.padded(rows)
         width = max(len(texts[i]) for i in rows)
@@ -221,13 +232,91 @@ def test_batches_hold_each_row_once_and_padding_is_right(texts, batch, seed):
 
 def test_batches_are_of_like_length_and_random():
     lengths = np.random.default_rng(0).integers(1, 60, 500)
-    plain = list(length_batches(lengths, 16))
+    plain = list(length_batches(lengths, 480))
     assert [lengths[rows].max() for rows in plain] == sorted(lengths[rows].max() for rows in plain)
     one, same_seed, other = (
-        list(length_batches(lengths, 16, np.random.default_rng(seed))) for seed in (1, 1, 2)
+        list(length_batches(lengths, 480, np.random.default_rng(seed))) for seed in (1, 1, 2)
     )
     assert all(np.array_equal(a, b) for a, b in zip(one, same_seed, strict=True))
     assert {tuple(sorted(rows)) for rows in one} != {tuple(sorted(rows)) for rows in other}
     waste = sum(len(rows) * lengths[rows].max() for rows in one) / lengths.sum()
     assert waste < 1.1  # against 2.0 in any order
     assert [lengths[rows].max() for rows in one] != sorted(lengths[rows].max() for rows in one)
+
+
+@MAKERS
+def test_a_step_in_pieces_is_the_same_step(tmp_path, make):
+    models = [make().eval() for _ in range(2)]
+    for model in models:
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+    states = []
+    for model, pieces in zip(models, (1, 3), strict=True):
+        training = Training(epochs=2, learning_rate=1e-3, batch=16, accumulate=pieces)
+        states.append(teach(model, tmp_path / str(pieces), recipe=replace(RECIPE, training=training)))
+    for one, other in zip(states[0].history, states[1].history, strict=True):
+        assert one["train_loss"] == pytest.approx(other["train_loss"], rel=2e-3)
+
+
+def test_weights_of_rows_count_as_copies_do(tmp_path):
+    """In one batch a row of weight 2 moves the model as two equal rows do."""
+    twice = np.r_[np.arange(40), np.arange(20)]
+    starts = ROWS.tokens.starts
+    texts = [list(ROWS.tokens.ids[starts[i] : starts[i + 1]]) for i in range(40)]
+    weighted = Rows(
+        make_tokens(texts),
+        ROWS.classes[:40],
+        ROWS.logits[:40],
+        np.r_[np.full(20, 2), np.ones(20)].astype("f4"),
+    )
+    copied = Rows(make_tokens([texts[i] for i in twice]), ROWS.classes[twice], ROWS.logits[twice])
+    losses = []
+    for number, rows in enumerate((weighted, copied)):
+        training = Training(epochs=3, learning_rate=1e-3, batch=10_000)
+        model = make_static()
+        model.drop.p = 0.0
+        state = teach(model, tmp_path / str(number), rows, replace(RECIPE, training=training))
+        losses.append([epoch["train_loss"] for epoch in state.history])
+    assert losses[0] == pytest.approx(losses[1], rel=2e-3)
+
+
+TOGETHER = """
+import json, os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+import torch
+from test_train import RECIPE, ROWS, make_bert, make_static, teach
+from edgekd.distill import train as loop
+loop.has_bf16 = lambda: False
+torch.manual_seed(0)
+model = {"static": make_static, "bert": make_bert}[sys.argv[3]]()
+for module in model.modules():
+    if isinstance(module, torch.nn.Dropout):
+        module.p = 0.0
+state = teach(model, Path(sys.argv[1]))
+if os.environ.get("RANK", "0") == "0":
+    print(json.dumps([epoch["train_loss"] for epoch in state.history]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["static", "bert"])
+def test_two_processes_take_the_steps_of_one(tmp_path, kind):
+    script = tmp_path / "together.py"
+    script.write_text(TOGETHER)
+    curves = []
+    for launcher in ([], ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]):
+        folder = tmp_path / str(len(curves))
+        folder.mkdir()
+        command = [sys.executable, *launcher, str(script), str(folder), str(Path(__file__).parent), kind]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=120,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+        curves.append(json.loads(done.stdout.splitlines()[-1]))
+    # Adam divides by the gradient's size, so that rounding grows from step to step.
+    assert curves[0][0] == pytest.approx(curves[1][0], rel=2e-5)
+    assert curves[0] == pytest.approx(curves[1], rel=1e-3)
+    assert curves[0][0] > curves[0][-1]
