@@ -7,14 +7,18 @@ INSTALLED := $(VENV)/.installed
 demo: $(INSTALLED)
 	$(BIN)/edgekd run bench/studies/mangaassist.yaml
 
-test: $(INSTALLED) tools
-	$(BIN)/python -m pytest
+# What measures has the machine to itself; the rest runs on all cores.
+TIMED := tests/measure tests/ci tests/cli/test_bench.py
 
-check: $(INSTALLED) tools
+test: $(INSTALLED) tools
+	$(BIN)/python -m pytest -n auto --dist loadfile $(addprefix --ignore ,$(TIMED))
+	$(BIN)/python -m pytest $(TIMED)
+
+check: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(MAKE) test
 
 # What some tests need beside Python: a browser (the report), valgrind (counting), an SSH server (remote devices).
 # Where they cannot be had, those tests are skipped and say so.

@@ -109,7 +109,7 @@ def write_table() -> None:
     words = (__doc__ or "").partition("\n\n    ")[2].partition("\n\n")[2]
     lines = [
         "# Coverage of the stated 95 % intervals", "", words,
-        f"{MEASUREMENTS:,} resampled measurements a row and way, from {PROCESSES} recorded processes a row.", "",
+        f"{MEASUREMENTS:,} resampled measurements a row and way, from {PROCESSES} recorded processes.", "",
         "| call | neighbour | autocorrelation (lag 1) | percentile | of everything "
         "| in one trace: holds it | median width | over processes: holds it | median width |",
         "| --- | --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |",

@@ -38,7 +38,7 @@ class LeanEncoder(nn.Module):
         self.head = head
 
     @property
-    def row_tables(self) -> tuple[nn.Parameter, ...]:
+    def row_tables(self) -> tuple[Tensor, ...]:
         """Tables of which a step reads few rows."""
         return (self.words,)
 

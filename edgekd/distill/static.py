@@ -35,7 +35,7 @@ class StaticClassifier(nn.Module):
         self.drop = nn.Dropout(0.1)
 
     @property
-    def row_tables(self) -> tuple[nn.Parameter, ...]:
+    def row_tables(self) -> tuple[Tensor, ...]:
         """Tables of which a step reads few rows."""
         return self.table.weight, self.weight.weight, self.pairs.weight
 

@@ -61,7 +61,8 @@ def fine_tune(
 ) -> None:
     """Fine-tune a checkpoint on the train split and write the teacher to `folder`."""
     torch.manual_seed(seed)  # the new head
-    model = load_classifier(location, len(data.labels))
+    # Over a dozen tokens torch's fused attention takes longer on a CPU, its backward pass above all.
+    model = load_classifier(location, len(data.labels), attention="eager")
     tokenizer_json = load_tokenizer_json(location)
     write_atomic(folder / "tokenizer.json", tokenizer_json)
     tokenizer = open_tokenizer(folder / "tokenizer.json", max_tokens)

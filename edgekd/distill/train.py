@@ -1,4 +1,4 @@
-"""The one training loop: teachers on labels, students on labels and soft labels, in one process or several."""
+"""The one training loop: teachers on labels, students on soft labels too, in one process or several."""
 
 from __future__ import annotations
 
@@ -85,7 +85,8 @@ def train(
     """
     torch.set_num_threads(recipe.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # 8 % of a step, for memory nobody reads
+    # Filling memory that nobody reads takes 8 % of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     processes = Processes()
     taught = processes.wrap(model)
     optimizer = StudentOptimizer(model, recipe.training)
