@@ -7,18 +7,14 @@ INSTALLED := $(VENV)/.installed
 demo: $(INSTALLED)
 	$(BIN)/edgekd run bench/studies/mangaassist.yaml
 
-# What measures has the machine to itself; the rest runs on all cores.
-TIMED := tests/measure tests/ci tests/cli/test_bench.py
-
 test: $(INSTALLED) tools
-	$(BIN)/python -m pytest -n auto --dist loadfile $(addprefix --ignore ,$(TIMED))
-	$(BIN)/python -m pytest $(TIMED)
+	$(BIN)/python -m pytest
 
-check: $(INSTALLED)
+check: $(INSTALLED) tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(MAKE) test
+	$(BIN)/python -m pytest
 
 # What some tests need beside Python: a browser (the report), valgrind (counting), an SSH server (remote devices).
 # Where they cannot be had, those tests are skipped and say so.
