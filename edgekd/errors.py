@@ -10,6 +10,7 @@ EdgekdError (exit 1)
 │   └── MissingExtraError             the pip extra that brings it
 ├── ParityError (exit 1)              an exported or compiled model answers differently
 ├── TrainingError (exit 1)            a loss that is not finite
+├── TrackerError (exit 1)             TensorBoard, MLflow or W&B cannot be opened
 ├── MeasurementError (exit 1)         a measured process crashed, hung or answered nothing
 │   └── OutOfTimeError                a round was ended by its own limit
 └── LedgerError (exit 1)              the ledger's chain does not hold
@@ -68,6 +69,10 @@ class ParityError(EdgekdError):
 
 class TrainingError(EdgekdError):
     """Training cannot go on."""
+
+
+class TrackerError(EdgekdError):
+    """A tracker that the project asks for cannot be opened."""
 
 
 class MeasurementError(EdgekdError):

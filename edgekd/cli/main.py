@@ -144,6 +144,16 @@ def predict(artifact: Path, texts: tuple[str, ...], as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("run", metavar="RUN|PROJECT", type=click.Path(path_type=Path), default="edgekd.yaml")
+@_json
+def diagnose(run: Path, as_json: bool) -> None:
+    """Read the training logs of a run, or of a project's newest one: findings, evidence, what to try next."""
+    from edgekd.cli.diagnosing import diagnose_path
+
+    _finish(diagnose_path(run), as_json)
+
+
+@cli.command()
 @click.argument("what", type=click.Choice(["targets", "models", "schema", "runs"]))
 @click.argument("project", type=click.Path(path_type=Path), default="edgekd.yaml")
 @_json

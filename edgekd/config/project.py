@@ -147,6 +147,8 @@ class Project(Frozen):
     """Files in targets/."""
     measure: Measure = Measure()
     """How latency is measured."""
+    tracking: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()
+    """Where a training's figures go besides its log; changes no result."""
     threads: int = Field(2, ge=1)
     """Threads of training and labelling; part of what makes a result repeatable."""
     seed: int = Field(0, ge=0)
@@ -160,6 +162,7 @@ class Project(Frozen):
             ("slice", [s.name for s in self.slices]),
             ("student", [s.model for s in self.students]),
             ("target", list(self.targets)),
+            ("tracker", [str(name) for name in self.tracking]),
         ):
             twice = sorted({n for n in names if names.count(n) > 1})
             if twice:

@@ -1,26 +1,46 @@
-"""Events of the training log, one JSON object a line."""
+"""Events of the training log, one JSON object a line.
+
+Rates are in 0..1, durations carry their unit. A field that a task has no meaning for is absent in the
+file, never null; in memory it is None.
+"""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from edgekd.errors import DataError
+from edgekd.store import write_atomic
+
+VERSION = 1
+
+Rate = Annotated[float, Field(ge=0, le=1)]
 
 
-class Event(BaseModel):
+def now() -> float:
+    """Seconds since 1970, UTC."""
+    return time.time()
+
+
+class _Frozen(BaseModel):
+    # A number that is not finite is written as a string: JSON has none, and null would say "no meaning".
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, ser_json_inf_nan="strings")
+
+
+class Event(_Frozen):
     """Base of events: `time` is seconds since 1970, UTC."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    version: int = 1
-    time: float
+    version: int = Field(VERSION, ge=1, le=VERSION)
+    time: float = Field(default_factory=now)
 
 
 class TrainStep(Event):
-    """One optimizer step."""
+    """One optimizer step; `hard_ce` is the mean over all rows, where a row without a label counts 0."""
 
     event: Literal["kd_train_step"] = "kd_train_step"
     task: str
@@ -29,6 +49,8 @@ class TrainStep(Event):
     batch_size: int
     hard_ce: float
     kd_kl_t2: float
+    feature_mse: float | None = None
+    attention_mse: float | None = None
     total_loss: float
     grad_norm: float
     lr: float
@@ -36,7 +58,11 @@ class TrainStep(Event):
 
 
 class EpochSummary(Event):
-    """One pass over the training rows, judged on validation rows."""
+    """One pass over the training rows, judged on validation rows.
+
+    `train_hard_ce` is the mean over the rows that have a label, the other `train_` figures over all;
+    `val_loss` is the cross-entropy against the labels; `val_rows` is the n of every validation figure.
+    """
 
     event: Literal["kd_epoch_summary"] = "kd_epoch_summary"
     task: str
@@ -45,33 +71,204 @@ class EpochSummary(Event):
     epoch: int
     train_loss: float
     val_loss: float
-    val_accuracy: float
-    teacher_preference_match: float
+    train_hard_ce: float | None = None
+    train_kd_kl_t2: float | None = None
+    train_feature_mse: float | None = None
+    train_attention_mse: float | None = None
+    val_rows: int | None = None
+    # Typed as the training loop has it: an intent student always has one. Absent elsewhere.
+    val_accuracy: Rate = cast(float, None)
+    teacher_preference_match: Rate | None = None
+    safety_recall: Rate | None = None
+    calibration_ece: Rate | None = None
+    human_win_rate_vs_base: Rate | None = None
+    hallucination_rate: Rate | None = None
+    refusal_precision: Rate | None = None
+    avg_output_tokens: float | None = None
+    cost_per_1k_responses: float | None = None
+    promotion_score: float | None = None
+    checkpoint_promotable: bool | None = None
+    seconds: float | None = None
+
+
+class ClassSliceEval(Event):
+    """One class on validation rows after an epoch; precision is absent where the class was never answered."""
+
+    event: Literal["class_slice_eval"] = "class_slice_eval"
+    epoch: int
+    class_name: str = Field(alias="class")
+    support: int
+    teacher_recall: Rate
+    student_recall: Rate
+    student_precision: Rate | None = None
+    hard_label_weight: float
+    soft_label_weight: float
+
+
+class CapacityAnalysis(Event):
+    """One student beside the others of its run; quality is of its best epoch, on validation rows."""
+
+    event: Literal["student_capacity_analysis"] = "student_capacity_analysis"
+    student: str
+    train_kd_loss: tuple[float, ...]
+    quality: Rate
+    quality_metric: str
+    calibration_ece: Rate | None = None
+    rare_query_recall: Rate | None = None
+    params_millions: float | None = None
+    p95_ms: float | None = None
+    cost_per_1k_usd: float | None = None
+
+
+class SystemProfile(Event):
+    """Where the time of one epoch went; the fractions add up to 1."""
+
+    event: Literal["training_system_profile"] = "training_system_profile"
+    job: str
+    epoch: int
     seconds: float
+    cpu_utilization: Rate | None = None
+    gpu_utilization: Rate | None = None
+    input_pipeline_wait_fraction: Rate
+    teacher_forward_fraction: Rate
+    student_step_fraction: Rate
+    judging_fraction: Rate
+    checkpoint_time_fraction: Rate
+    other_fraction: Rate
+    rows_per_second: float
+    tokens_per_second: float
+
+
+class DominatingExample(_Frozen):
+    """A row whose loss was over the bound in `epochs_over` of the `epochs_seen` epochs it was met in."""
+
+    row: int
+    text: str
+    class_name: str | None = Field(None, alias="class")
+    teacher_answer: str | None = None
+    epochs_over: int
+    epochs_seen: int
+    mean_loss: float
+
+
+class DominatingExamples(Event):
+    """Rows that dominate their batches epoch after epoch; `count` is of all, `examples` are the worst."""
+
+    event: Literal["dominating_examples"] = "dominating_examples"
+    student: str
+    epoch: int
+    times_batch_mean: float
+    least_epochs: int
+    count: int
+    rows: int
+    examples: tuple[DominatingExample, ...]
+
+
+class ShadowCompare(Event):
+    """A student beside its teacher on live rows of one slice, answered in the shadow."""
+
+    event: Literal["shadow_compare"] = "shadow_compare"
+    slice: str
+    teacher_preference_match: Rate
+    student_win_rate: Rate | None = None
+    policy_escalation_recall: Rate | None = None
+    baseline_escalation_recall: Rate | None = None
+    n: int
+
+
+AnyEvent = Annotated[
+    TrainStep
+    | EpochSummary
+    | ClassSliceEval
+    | CapacityAnalysis
+    | SystemProfile
+    | DominatingExamples
+    | ShadowCompare,
+    Field(discriminator="event"),
+]
+_ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+_NEVER = 2**63
+_KINDS = {str(kind.model_fields["event"].default) for kind in Event.__subclasses__()}
 
 
 class EventLog:
-    """Appends events to a file; a line is written whole.
+    """Appends events to a file; a line is written whole. `also` is told of each event, too.
 
-    A file that a killed run left goes on after its first `epochs` epochs: the others are run again.
+    A file that a killed run left goes on after its first `epochs` epochs: the others are run again, and
+    what follows the last kept epoch is said again.
     """
 
-    def __init__(self, path: Path, epochs: int = 0) -> None:
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-        whole = [line for line in lines if line.endswith("\n")]
-        self._file = path.open("w", encoding="utf-8")
-        self._file.writelines(line for line in whole if json.loads(line)["epoch"] <= epochs)
+    def __init__(self, path: Path, epochs: int = 0, also: Callable[[Event], None] | None = None) -> None:
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        lines = text.splitlines(keepends=True)
+        places = [_epoch_of(line) for line in lines]
+        end = max(
+            (i + 1 for i, place in enumerate(places) if place is not None and place <= epochs), default=0
+        )
+        kept = [line for line, place in zip(lines[:end], places, strict=False) if (place or 0) <= epochs]
+        write_atomic(path, "".join(kept))
+        self._file = path.open("a", encoding="utf-8")
+        self._also = also
 
     def write(self, event: Event) -> None:
         """Append one event."""
-        self._file.write(event.model_dump_json(exclude_none=True) + "\n")
+        self._file.write(event.model_dump_json(exclude_none=True, by_alias=True) + "\n")
         self._file.flush()
+        if self._also is not None:
+            self._also(event)
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
 
-def now() -> float:
-    """Seconds since 1970, UTC."""
-    return time.time()
+def read_events(path: Path) -> list[AnyEvent]:
+    """Read a log; a last line that a kill cut short is left out, and so is an event of another kind.
+
+    Raises:
+        DataError: naming file and line, if there is no such file or a line is not an event.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise DataError(f"{path}: no such file; expected a log of events, one JSON object a line") from None
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            document = json.loads(line) if line.strip() else None
+        except ValueError as error:
+            if number == len(lines):  # no line end follows: a kill cut it
+                break
+            raise DataError(f"{path}: line {number}: is not JSON: {' '.join(str(error).split())}") from None
+        if document is not None and (event := _read(document, f"{path}: line {number}")) is not None:
+            found.append(event)
+    return found
+
+
+def _read(document: Any, place: str) -> AnyEvent | None:
+    if not isinstance(document, dict) or "event" not in document:
+        raise DataError(f"{place}: is not an event; expected an object with the key 'event'")
+    if str(document["event"]) not in _KINDS:
+        return None
+    if None in document.values():
+        key = next(key for key, value in document.items() if value is None)
+        raise DataError(f"{place}: key '{key}' is null; a field without a meaning must be absent")
+    try:
+        return _ADAPTER.validate_python(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"] if part not in _KINDS)
+        if key == "version":
+            raise DataError(
+                f"{place}: is of version {first['input']}, this edgekd reads up to {VERSION}; upgrade it"
+            ) from None
+        raise DataError(f"{place}: {document['event']}: {key}: {first['msg']}") from None
+
+
+def _epoch_of(line: str) -> int | None:
+    """Return a line's epoch, None where it names none; a line that a kill cut is of no epoch to keep."""
+    try:
+        document = json.loads(line) if line.endswith("\n") else None
+    except ValueError:
+        document = None
+    return document.get("epoch") if isinstance(document, dict) else _NEVER

@@ -13,6 +13,7 @@ from edgekd.measure.basis import find_basis
 from edgekd.measure.environment import read_environment
 from edgekd.pipeline.compiling import Variant, compile_stage, compile_target, export_stage
 from edgekd.pipeline.context import Context
+from edgekd.pipeline.diagnosing import write_capacity
 from edgekd.pipeline.judging import (
     Bench,
     Judged,
@@ -111,6 +112,8 @@ def _write(context: Context, results: Results, step: int) -> None:
         evidence = write_evidence(context, judged, bench)
         if step >= STEPS.index("promote"):
             promote_target(context, results.data, judged, bench, evidence)
+    if results.students:
+        write_capacity(folder)
     if results.report is not None and step >= STEPS.index("report"):
         from edgekd.report.write import write_report
 

@@ -5,6 +5,7 @@ import pytest
 
 from edgekd.config import Columns, Data, Training
 from edgekd.data.load import load_data
+from edgekd.distill.events import EpochSummary
 from edgekd.distill.teacher import fine_tune, open_teacher
 
 
@@ -38,3 +39,44 @@ def teacher(task_data, teacher_folder, tmp_path_factory):
         task_data, str(teacher_folder), training, folder, name="tuned", max_tokens=32, seed=0, threads=1
     )
     return open_teacher(folder, "the teacher's digest")
+
+
+@pytest.fixture(scope="session")
+def epochs_of():
+    """Make epoch summaries from columns of equal length; `None` stands for a figure that is absent."""
+
+    def make(**columns: list) -> tuple[EpochSummary, ...]:
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        named = {"task": "intent", "student": "small", "teacher": "big", "train_loss": 1.0, "val_loss": 1.0}
+        return tuple(
+            EpochSummary(
+                **{**named, "epoch": i, **{k: v for k, v in row.items() if v is not None}}, time=float(i)
+            )
+            for i, row in enumerate(rows, 1)
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def response_epochs(golden, epochs_of) -> tuple[EpochSummary, ...]:
+    """The worked epochs of a response model, with refusal precision."""
+    table = golden["response_epochs"]
+    columns = dict(zip(table["columns"], map(list, zip(*table["rows"], strict=True)), strict=True))
+    columns["human_win_rate_vs_base"] = columns.pop("human_win_rate")
+    return epochs_of(**columns)
+
+
+@pytest.fixture(scope="session")
+def promotion_epochs(golden, epochs_of) -> tuple[EpochSummary, ...]:
+    """The worked epochs of the promotion score."""
+    names = {
+        "train_kd_loss": "train_loss",
+        "eval_hard_loss": "val_loss",
+        "teacher_match": "teacher_preference_match",
+        "hallucination": "hallucination_rate",
+        "ece": "calibration_ece",
+    }
+    table = golden["promotion_score"]
+    columns = zip(table["columns"], map(list, zip(*table["rows"], strict=True)), strict=True)
+    return epochs_of(**{names.get(name, name): values for name, values in columns})
