@@ -56,21 +56,23 @@ def _ours(given: Any, threads: int, is_fp32: bool) -> dict[str, float]:
     import torch
 
     from edgekd.config import Training
-    from edgekd.distill import train as loop
+    from edgekd.distill import predict
     from edgekd.distill.lean import make_lean
+    from edgekd.distill.rows import Recipe, Rows
+    from edgekd.distill.train import train
 
     if is_fp32:
-        loop.has_bf16 = lambda: False
+        predict.has_bf16 = lambda: False
     model = make_lean(given.student, torch.arange(16).reshape(2, 8))
     training = Training(epochs=1, learning_rate=4e-4, batch=BATCH)
-    recipe = loop.Recipe(training, ALPHA, TEMPERATURE, 0, threads, "intent", "student", "teacher")
-    few = loop.Rows(given.rows.tokens.first(256), given.rows.classes[:256], given.rows.logits[:256])
+    recipe = Recipe(training, ALPHA, TEMPERATURE, 0, threads, "intent", "student", "teacher")
+    few = Rows(given.rows.tokens.first(256), given.rows.classes[:256], given.rows.logits[:256])
     with tempfile.TemporaryDirectory() as kept:
         for number, rows in enumerate((few, given.rows)):  # the first call warms up
             folder = Path(kept) / str(number)
             folder.mkdir()
             began = time.perf_counter()
-            loop.train(model, rows, few, recipe, resume=folder, log=folder / "log.jsonl")
+            train(model, rows, few, recipe, resume=folder, log=folder / "log.jsonl")
             seconds = time.perf_counter() - began
     labelling = time.perf_counter()
     given.label(given.rows, 512)

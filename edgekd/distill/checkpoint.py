@@ -20,7 +20,7 @@ class Progressed:
     epochs: int = 0
     steps: int = 0
     best_epoch: int = 0
-    best_score: float = float("-inf")
+    is_stopped: bool = False
     history: list[dict[str, Any]] = field(default_factory=list)
 
 

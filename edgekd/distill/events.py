@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -76,8 +76,7 @@ class EpochSummary(Event):
     train_feature_mse: float | None = None
     train_attention_mse: float | None = None
     val_rows: int | None = None
-    # Typed as the training loop has it: an intent student always has one. Absent elsewhere.
-    val_accuracy: Rate = cast(float, None)
+    val_accuracy: Rate | None = None
     teacher_preference_match: Rate | None = None
     safety_recall: Rate | None = None
     calibration_ece: Rate | None = None

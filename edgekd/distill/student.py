@@ -15,11 +15,12 @@ from torch import nn
 
 from edgekd.config import Distillation, StaticModel, Training, TransformerModel
 from edgekd.distill.lean import make_lean
+from edgekd.distill.rows import Recipe, Rows
 from edgekd.distill.softlabels import SoftLabels
 from edgekd.distill.static import FoldedStatic, StaticClassifier, start_from_teacher
 from edgekd.distill.teacher import Classifier, Teacher, load_teacher
 from edgekd.distill.tokens import open_tokenizer, tokenize
-from edgekd.distill.train import Recipe, Rows, train
+from edgekd.distill.train import train
 from edgekd.distill.vocabulary import prune_vocabulary
 from edgekd.distill.weights import load_classifier, save_classifier
 from edgekd.errors import ConfigError
@@ -62,7 +63,8 @@ def distil(
     write_atomic(folder / "tokenizer.json", pruned)
     tokenizer = open_tokenizer(folder / "tokenizer.json", model.max_tokens)
     rows, judged = (
-        Rows(tokenize(tokenizer, part.texts), part.classes, part.logits) for part in (learn, validation)
+        Rows(tokenize(tokenizer, part.texts), part.classes, part.logits, texts=part.texts)
+        for part in (learn, validation)
     )
     network: nn.Module
     if model.kind == "static":
@@ -79,6 +81,7 @@ def distil(
         "intent",
         model.name,
         teacher.name,
+        teacher.labels,
     )
     log = folder / "logs" / "train.jsonl"
     in_order = getattr(network, "order", None) is None  # else the lean form holds a copy of the head

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from edgekd.config import Training
 from edgekd.data.taskdata import TaskData
+from edgekd.distill.predict import predict
+from edgekd.distill.rows import Recipe, Rows
 from edgekd.distill.tokens import Tokens, open_tokenizer, tokenize
-from edgekd.distill.train import Recipe, Rows, predict, train
+from edgekd.distill.train import train
 from edgekd.distill.weights import load_classifier, load_tokenizer_json, save_classifier
 from edgekd.errors import ConfigError
 from edgekd.progress import Progress, silent

@@ -14,9 +14,10 @@ from edgekd.distill.events import ShadowCompare, TrainStep, read_events
 from edgekd.distill.finding import Setup
 from edgekd.distill.history import History, make_history, trend
 from edgekd.distill.profile import StageClock
+from edgekd.distill.rows import Recipe, Rows
 from edgekd.distill.static import StaticClassifier
 from edgekd.distill.tokens import Tokens
-from edgekd.distill.train import Recipe, Rows, train
+from edgekd.distill.train import train
 
 PROJECT = """\
 name: small

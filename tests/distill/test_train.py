@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from edgekd.config import Training
 from edgekd.distill.events import EpochSummary, TrainStep
+from edgekd.distill.predict import predict
+from edgekd.distill.rows import Recipe, Rows
 from edgekd.distill.static import StaticClassifier
 from edgekd.distill.teacher import Classifier
 from edgekd.distill.tokens import Tokens, length_batches
-from edgekd.distill.train import Recipe, Rows, predict, train
+from edgekd.distill.train import train
 from edgekd.errors import TrainingError
 
 TRAINING = Training(epochs=3, learning_rate=5e-3, batch=8)
@@ -287,7 +289,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import torch
 from test_train import make_bert, make_static, teach
-from edgekd.distill import train as loop
+from edgekd.distill import predict as loop
 loop.has_bf16 = lambda: False
 for name, make in (("static", make_static), ("bert", make_bert)):
     model = make()
