@@ -170,7 +170,9 @@ def test_unlabelled_rows_learn_from_the_soft_term_alone(tmp_path):
 def test_loss_is_mixed_as_it_says(tmp_path):
     teach(make_static(), tmp_path / "run")
     for event in events_of(tmp_path / "run"):
-        kind = {"kd_train_step": TrainStep, "kd_epoch_summary": EpochSummary}[event["event"]]
+        kind = {"kd_train_step": TrainStep, "kd_epoch_summary": EpochSummary}.get(event["event"])
+        if kind is None:
+            continue
         kind.model_validate(event)
         if kind is TrainStep:
             mixed = 0.5 * event["hard_ce"] + 0.5 * event["kd_kl_t2"]
