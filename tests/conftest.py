@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-with install_import_hook(["edgekd.distill.losses"], "beartype.beartype"):
-    import edgekd.distill.losses
+_CHECKED = ["edgekd.distill.losses", "edgekd.distill.features", "edgekd.distill.schedule"]
+with install_import_hook(_CHECKED, "beartype.beartype"):
+    import edgekd.distill.schedule
 
 _WORDS = {
     "order": ["where is my parcel", "has my order shipped", "track the delivery", "is my box on its way"],

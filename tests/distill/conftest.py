@@ -2,11 +2,18 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from edgekd.config import Columns, Data, Training
 from edgekd.data.load import load_data
 from edgekd.distill.events import EpochSummary
 from edgekd.distill.teacher import fine_tune, open_teacher
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Tensors are tiny here: a second thread only waits, and on a busy machine waits long."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
