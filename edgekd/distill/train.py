@@ -17,6 +17,7 @@ from torch import Tensor
 from edgekd.config import Training
 from edgekd.distill import events
 from edgekd.distill.checkpoint import Progressed, load_best, load_checkpoint, save_checkpoint
+from edgekd.distill.labels.stored import StoredLogits
 from edgekd.distill.losses import combined_loss, hard_cross_entropy, soft_divergence
 from edgekd.distill.tokens import Tokens, length_batches
 from edgekd.errors import TrainingError
@@ -31,7 +32,7 @@ class Rows:
 
     tokens: Tokens
     classes: npt.NDArray[np.int64]
-    logits: npt.NDArray[np.float16] | None = None
+    logits: npt.NDArray[np.float16] | StoredLogits | None = None
 
 
 @dataclass(frozen=True)
