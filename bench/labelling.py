@@ -37,15 +37,15 @@ from edgekd.pipeline.compiling import export_stage
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.labeller import CALIBRATION, SAMPLE
 from edgekd.pipeline.learning import load_stage, teacher_stage
-from edgekd.pipeline.teacher_forms import COMPILED, HALF, compile_form, open_form, open_network
+from edgekd.pipeline.teacher_forms import COMPILED, FORMS, compile_form, open_form, open_network
 from edgekd.progress import silent
 
 PROJECT = HERE / "studies" / "clinc150.yaml"
 TABLE = HERE.parent / "docs" / "results" / "labelling.md"
 THREADS = (1, 2)
 ROUNDS, TEXTS = 5, 6000
-# The fastest of 16, 32, 64 and 128 for `transformers` on these texts.
-PADDED_BATCH = 64
+# The fastest of 16, 32, 64 and 128 for `transformers` on these texts, by number of threads.
+PADDED_BATCH = {1: 32, 2: 128}
 REFERENCE = "transformers float32, padded"
 _HEAD = """\
 # Labelling
@@ -123,7 +123,7 @@ def measure(teacher: Teacher, graph: Graph, texts: list[str], threads: int) -> l
         forms = {exact.name: exact}
         calibration = teacher_tokens(teacher, texts[:CALIBRATION])
         sample = teacher_tokens(teacher, texts[CALIBRATION : CALIBRATION + SAMPLE])
-        for form in (HALF, *COMPILED):
+        for form in reversed(FORMS):
             if form in COMPILED:
                 compile_form(form, graph, calibration, folder)
             forms[form] = open_form(form, folder, network, threads)
@@ -151,7 +151,7 @@ def label_padded(model: Classifier, teacher: Teacher, texts: list[str]) -> Found
     tokens = teacher_tokens(teacher, texts)
     logits = np.empty((len(texts), len(teacher.labels)), np.float32)
     with torch.inference_mode():
-        for picked in length_batches(tokens.lengths, PADDED_BATCH):
+        for picked in length_batches(tokens.lengths, PADDED_BATCH[torch.get_num_threads()]):
             ids, mask = map(torch.from_numpy, tokens.padded(picked))
             logits[picked] = model(ids, mask).numpy()
     return Found(time.perf_counter() - began, logits, 0)

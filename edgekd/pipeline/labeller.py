@@ -19,6 +19,7 @@ from edgekd.pipeline.staging import run_stage
 from edgekd.pipeline.teacher_forms import (
     COMPILED,
     COMPILING,
+    FORMS,
     HALF,
     compile_form,
     form_folder,
@@ -35,16 +36,16 @@ if TYPE_CHECKING:
     from edgekd.distill.labels.labeller import Labeller
     from edgekd.distill.teacher import Teacher
 
-# Below these PyTorch is done sooner than another form is made and tried: about 40 s on two cores.
+# Below these PyTorch is done sooner than another form is made and tried: about 50 s on two cores.
 LEAST_TEXTS, LEAST_MULTIPLICATIONS = 4096, 3e12
-SAMPLE, CALIBRATION = 2048, 300
+SAMPLE, CALIBRATION = 2048, 128
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", *COMPILING)
 
 
 def choose_labeller(context: Context, data: TaskData, stage: Stage, texts: int) -> Labeller:
-    """Return what labels so many texts of this teacher: PyTorch float32, or the fastest that is equal to it.
+    """Return what labels so many texts: PyTorch float32, or the first of `FORMS` that is equal and faster.
 
-    What is tried is tried on this machine, once; a note says what is not tried, and why.
+    They are tried on this machine, once; a note says why nothing compiled is.
     """
     from edgekd.distill.reference import torch_labeller
     from edgekd.distill.teacher import open_teacher
@@ -88,7 +89,7 @@ def _try_all(
     folder: Path,
     progress: Progress,
 ) -> None:
-    from edgekd.distill.labels.trial import Trial, try_labeller
+    from edgekd.distill.labels.trial import try_labeller
     from edgekd.distill.reference import torch_labeller
     from edgekd.distill.softlabels import list_texts
     from edgekd.distill.teacher import teacher_tokens
@@ -102,28 +103,25 @@ def _try_all(
         for part in (order[:first], order[first : first + SAMPLE])
     )
     exact = torch_labeller(network, threads=project.threads)
-    names = [HALF, *(COMPILED if graph else ())]
-    trials: dict[str, Trial] = {}
-    problems: dict[str, str] = {}
-    for number, name in enumerate(names):
-        progress(number / len(names), f"{name} on {len(sample)} texts")
+    trials: dict[str, dict[str, float | str]] = {}
+    choice: dict[str, float | str] = {"name": exact.name, "gap": 0.0}
+    for name in FORMS if graph else (HALF,):
+        progress(0.0, f"{name} on {len(sample)} texts")
         try:
             if graph and name in COMPILED:
                 compile_form(name, graph, calibration, folder)
             candidate = open_form(name, folder, network, project.threads)
-            trials[name] = try_labeller(exact, candidate, sample, len(teacher.labels))
+            trial = try_labeller(exact, candidate, sample, len(teacher.labels))
         except Exception as error:  # noqa: BLE001  what cannot be made or run here is no candidate
-            problems[name] = " ".join(str(error).split())[:200]
-    better = {name: trial for name, trial in trials.items() if trial.is_better}
-    best = max(better, key=lambda name: better[name].speedup, default=exact.name)
-    for name in COMPILED:
-        if name != best:
-            shutil.rmtree(form_folder(name, folder), ignore_errors=True)
-    gap = better[best].gap if best in better else 0.0
-    write_atomic(folder / "labeller.json", json.dumps({"name": best, "gap": gap}, indent=1))
-    found = {name: {**asdict(trial.agreement), "speedup": trial.speedup} for name, trial in trials.items()}
-    notes = {**found, **{name: {"problem": words} for name, words in problems.items()}}
-    write_atomic(folder / "logs" / "trials.json", json.dumps(notes, indent=1))
+            trials[name] = {"problem": " ".join(str(error).split())[:200]}
+            continue
+        trials[name] = {**asdict(trial.agreement), "speedup": trial.speedup}
+        if trial.is_better:
+            choice = {"name": name, "gap": trial.gap}
+            break
+        shutil.rmtree(form_folder(name, folder), ignore_errors=True)
+    write_atomic(folder / "labeller.json", json.dumps(choice, indent=1))
+    write_atomic(folder / "logs" / "trials.json", json.dumps(trials, indent=1))
 
 
 def _is_long(data: TaskData, teacher: Teacher, network: nn.Module, texts: int) -> bool:

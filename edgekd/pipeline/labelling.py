@@ -85,10 +85,11 @@ def _label(
     context: Context, data: TaskData, teacher: Stage, store: LabelStore, wanted: Wanted, share: Share
 ) -> int:
     from edgekd.distill.labels.fill import fill_store, find_missing
-    from edgekd.distill.teacher import open_teacher, teacher_tokens
 
     if not find_missing(store, wanted.texts, share):
         return 0
+    from edgekd.distill.teacher import open_teacher, teacher_tokens  # torch: two seconds
+
     began = time.monotonic()
     opened = open_teacher(teacher.path, teacher.digest)
     labeller = choose_labeller(context, data, teacher, len(wanted.texts))

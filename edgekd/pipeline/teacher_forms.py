@@ -22,6 +22,8 @@ HALF = "pytorch bfloat16"
 # Recipe and precision hint, on OpenVINO. Not ONNX Runtime's dynamic int8: its scales are of a whole batch,
 # so that what a text gets depends on its neighbours.
 COMPILED = {"openvino int8": ("int8-nncf", "f32"), "openvino bfloat16": ("fp32", "bf16")}
+# The most promising first.
+FORMS = (*COMPILED, HALF)
 COMPILING = (*EXPORTING, "openvino", "nncf")
 
 

@@ -125,7 +125,9 @@ def test_verdict_decides(session):
 @pytest.mark.slow
 def test_a_failure_is_one_readable_line(session):
     summary = [line for line in session[1].stdout.splitlines() if line.startswith("FAILED")]
-    assert "test_slower - Failed: slower: p50 +" in summary[0] and " against static.onnxruntime." in summary[0]
+    assert (
+        "test_slower - Failed: slower: p50 +" in summary[0] and " against static.onnxruntime." in summary[0]
+    )
     assert "Traceback" not in session[1].stdout and "site-packages" not in session[1].stdout
     said = dict(line.partition("::")[2].split(" - ", 1) for line in summary)
     assert "nothing works" in said["test_broken"]

@@ -49,25 +49,25 @@ def check_labels(labels, teacher) -> None:
 
 
 @pytest.mark.openvino
-def test_fastest_form_with_equal_labels_is_chosen_once(noted):
+def test_first_form_that_is_equal_and_faster_is_chosen_once(noted):
     context, data, teacher, notes = noted
     labels = label_stage(context, data, teacher)
     (folder,) = (context.workspace / "store" / "labeller").iterdir()
     choice = json.loads((folder / "labeller.json").read_text("utf-8"))
     trials = json.loads((folder / "logs" / "trials.json").read_text("utf-8"))
-    assert set(trials) == {teacher_forms.HALF, *teacher_forms.COMPILED}
-    fit = {
-        name: trial["speedup"]
+    fit = [
+        name
         for name, trial in trials.items()
         if trial["mean_kl"] <= 0.005 and trial["top1"] >= 0.995 and trial["speedup"] >= 1.2
-    }
-    assert choice["name"] == max(fit, key=fit.get, default="pytorch float32")
+    ]
+    assert list(trials) == list(teacher_forms.FORMS)[: len(trials)] and fit in ([], [list(trials)[-1]])
+    assert choice["name"] == (fit or ["pytorch float32"])[0]
     kept = {path.name for path in folder.iterdir() if path.is_dir()} - {"logs"}
     assert kept == {choice["name"].replace(" ", "-")} & {"openvino-int8", "openvino-bfloat16"}
     check_labels(labels, teacher)
     by = {one["name"]: one for one in labels.store.labellers()}
     assert set(by) <= {choice["name"], "pytorch float32"} and by[choice["name"]]["rows"] > 400
-    assert choice["name"] == "pytorch float32" or by[choice["name"]]["speedup"] == max(fit.values())
+    assert choice["name"] == "pytorch float32" or by[choice["name"]]["speedup"] == trials[fit[0]]["speedup"]
     log = json.loads((labels.values.path / "logs" / "labelling.json").read_text("utf-8"))
     assert log == labels.store.labellers()
 

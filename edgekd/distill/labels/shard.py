@@ -111,9 +111,12 @@ def open_shard(path: Path, teacher: str, labels: int) -> Shard:
             f"{path}: is damaged: its sha256 is {digest[:12]}…, its name says {path.stem[:12]}…; "
             "remove the file and run again: only its rows are labelled anew"
         )
-    with pa.memory_map(str(path)) as source:
-        batch = pa.ipc.open_file(source).get_batch(0)
-    notes: dict[str, Any] = json.loads(batch.schema.metadata[b"edgekd"])
+    try:
+        with pa.memory_map(str(path)) as source:
+            batch = pa.ipc.open_file(source).get_batch(0)
+        notes: dict[str, Any] = json.loads(batch.schema.metadata[b"edgekd"])
+    except (pa.ArrowInvalid, KeyError, TypeError, ValueError):
+        raise DataError(f"{path}: is not a shard of soft labels; remove the file") from None
     expected = {"format": FORMAT, "teacher": teacher, "labels": labels, "temperatures": list(TEMPERATURES)}
     for name, value in expected.items():
         if notes.get(name) != value:

@@ -7,6 +7,7 @@ import pytest
 from edgekd.distill.labels.kept import TOP, keep_logits
 from edgekd.distill.labels.shard import LabelRows, open_shard, remove_leftovers, text_keys, write_shard
 from edgekd.errors import DataError
+from edgekd.store import digest_bytes
 
 TEXTS = ["where is my box", "wo ist mein Paket", "漫画", "", "a\ud800"]
 
@@ -84,6 +85,17 @@ def test_shard_of_another_store_is_refused_by_name(tmp_path):
         open_shard(path, "u", 5)
     with pytest.raises(DataError, match=rf"^{path}: labels is 5, expected 6; remove the file"):
         open_shard(path, "t", 6)
+
+
+def test_file_that_is_no_shard_is_refused_by_name(tmp_path):
+    plain = pa.BufferOutputStream()
+    with pa.ipc.new_file(plain, pa.schema([("x", pa.int8())])) as file:
+        file.write_batch(pa.record_batch({"x": pa.array([1], pa.int8())}))
+    for data in (b"no Arrow file", plain.getvalue().to_pybytes()):
+        path = tmp_path / f"{digest_bytes(data)}.arrow"
+        path.write_bytes(data)
+        with pytest.raises(DataError, match=rf"^{path}: is not a shard of soft labels; remove the file$"):
+            open_shard(path, "t", 5)
 
 
 def test_leftovers_are_removed_and_nothing_else(tmp_path):
