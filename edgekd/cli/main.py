@@ -50,13 +50,34 @@ def _stage(name: str, until: str, words: str) -> None:
 
 
 _stage("run", "report", "Do everything, from the teacher to promoted variants and the report.")
-_stage("label", "label", "Train the teacher and label every text that students learn from.")
 _stage("distill", "distill", "Go on until every student is distilled.")
 _stage("compile", "compile", "Go on until every variant of every target is compiled.")
 _stage("evaluate", "evaluate", "Go on until every variant is judged on every slice.")
 _stage("gate", "gate", "Go on until every target has a verdict; promote nothing.")
 _stage("promote", "promote", "Go on until each target's best passing variant is promoted.")
 _stage("report", "report", "Write the report; what it needs and is not there is made first.")
+
+
+@cli.command()
+@_project
+@_set
+@_target
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Only this share of the texts, as 2/4: the second of four. Run the shares anywhere, at once or not; "
+    "edgekd label without --shard finishes what is missing.",
+)
+@_json
+def label(
+    project: Path, settings: tuple[str, ...], targets: tuple[str, ...], shard: str | None, as_json: bool
+) -> None:
+    """Train the teacher and label every text that students learn from."""
+    from edgekd.cli.verbs import label_share, run_until
+
+    if shard is not None:
+        _finish(label_share(project, settings, shard), as_json)
+    _finish(run_until(project, settings, targets, "label"), as_json)
 
 
 @cli.command()

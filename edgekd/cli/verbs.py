@@ -71,6 +71,20 @@ def run_until(path: Path, settings: tuple[str, ...], targets: tuple[str, ...], u
     return Outcome(tuple(lines), document, int(bool(failed)))
 
 
+def label_share(path: Path, settings: tuple[str, ...], share: str) -> Outcome:
+    """Label one share of a project's texts."""
+    context = open_context(path, settings)
+    from edgekd.distill.labels.share import parse_share
+    from edgekd.pipeline.run import run_share
+
+    parsed = parse_share(share)
+    added = run_share(context, parsed)
+    words = (
+        f"share {share}: {added} texts labelled; when every share is: edgekd label {shlex.quote(str(path))}"
+    )
+    return Outcome((words,), {"share": parsed.number, "of": parsed.of, "labelled": added})
+
+
 def roll_back(path: Path, settings: tuple[str, ...], target: str) -> Outcome:
     """Promote again what was promoted before."""
     context = open_context(path, settings)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from jaxtyping import Float, Int
 
 from edgekd.distill.events import DominatingExample, DominatingExamples
+from edgekd.distill.labels.stored import StoredLogits
 
 TIMES_BATCH_MEAN = 1.5
 """A row dominates a batch where its loss is over this many times the batch's mean."""
@@ -63,7 +64,7 @@ class DominatingRows:
         texts: Sequence[str],
         classes: Int[np.ndarray, " row"],
         labels: Sequence[str],
-        teacher: Float[np.ndarray, "row label"] | None = None,
+        teacher: Float[np.ndarray, "row label"] | StoredLogits | None = None,
         least: int | None = None,
     ) -> DominatingExamples:
         """List the persistent rows, with their text, class and teacher's answer.
@@ -72,6 +73,7 @@ class DominatingRows:
         """
         wanted = least or max(2, math.ceil(int(self.epochs_seen.max(initial=0)) / 2))
         rows = self.persistent(wanted)
+        answers = None if teacher is None else teacher[rows[:SHOWN]].argmax(axis=1)
         return DominatingExamples(
             student=student,
             epoch=epoch,
@@ -84,12 +86,12 @@ class DominatingRows:
                     row=int(row),
                     text=texts[row][:_LONGEST],
                     class_name=labels[classes[row]] if classes[row] >= 0 else None,
-                    teacher_answer=None if teacher is None else labels[int(np.argmax(teacher[row]))],
+                    teacher_answer=None if answers is None else labels[answers[place]],
                     epochs_over=int(self.epochs_over[row]),
                     epochs_seen=int(self.epochs_seen[row]),
                     mean_loss=float(self.mean_loss[row]),
                 )
-                for row in rows[:SHOWN]
+                for place, row in enumerate(rows[:SHOWN])
             ),
         )
 

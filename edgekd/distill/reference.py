@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from edgekd.distill.labels.labeller import Labeller
 from edgekd.distill.tokens import Tokens
 from edgekd.progress import Progress, silent
 
@@ -34,3 +35,15 @@ def reference_logits(
                 on_progress(done / len(tokens), f"{done} of {len(tokens)} texts")
     assert out is not None
     return out
+
+
+def torch_labeller(network: nn.Module, *, threads: int, half: bool = False) -> Labeller:
+    """Label by a network in PyTorch, in float32 or, with `half`, in bfloat16 where that loses little."""
+    torch.set_num_threads(threads)
+
+    def label(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+            logits: npt.NDArray[np.float32] = network(torch.from_numpy(ids)).float().numpy()
+        return logits
+
+    return Labeller(f"pytorch {'bfloat16' if half else 'float32'}", label)

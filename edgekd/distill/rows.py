@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekd.config import Training
+from edgekd.distill.labels.stored import StoredLogits
 from edgekd.distill.tokens import Tokens
 
 
@@ -26,7 +27,7 @@ class Rows:
 
     tokens: Tokens
     classes: npt.NDArray[np.int64]
-    logits: npt.NDArray[np.float16] | None = None
+    logits: npt.NDArray[np.float16] | StoredLogits | None = None
     weights: npt.NDArray[np.float32] | None = None
     texts: Sequence[str] = ()
 

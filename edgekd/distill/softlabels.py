@@ -1,4 +1,4 @@
-"""Soft labels: the texts a student learns from, with the teacher's logits, computed once."""
+"""Soft labels: the texts a student learns from, with the teacher's logits from its store."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from edgekd.data.noise import augment
 from edgekd.data.taskdata import TaskData
-from edgekd.distill.teacher import Teacher, teacher_logits
-from edgekd.progress import Progress, silent
+from edgekd.distill.labels.fill import Wanted
+from edgekd.distill.labels.store import LabelStore
+from edgekd.distill.labels.stored import StoredLogits
 from edgekd.store import write_atomic
 
 
@@ -20,55 +21,65 @@ from edgekd.store import write_atomic
 class SoftLabels:
     """Texts with teacher logits [text, label] in half precision, and class (-1 where unlabelled).
 
-    Rows are the train split, then its noisy copies, then the unlabelled split.
+    Rows are the train split, then its noisy copies, then the unlabelled split. The logits stay on
+    disk: index them by rows.
     """
 
     texts: list[str]
     classes: npt.NDArray[np.int64]
-    logits: npt.NDArray[np.float16]
+    logits: StoredLogits
     digest: str
 
 
-def label_texts(
-    data: TaskData,
-    teacher: Teacher,
-    folder: Path,
-    *,
-    augmentations: int,
-    seed: int,
-    threads: int,
-    on_progress: Progress = silent,
-) -> None:
-    """Label every text a student may learn from, and the validation rows, and write them."""
-    train, unlabelled = data.split("train"), data.split("unlabelled")
-    texts = list(train.texts)
+def list_texts(data: TaskData, augmentations: int, seed: int) -> tuple[Wanted, Wanted]:
+    """List every text a student may learn from, and the validation texts.
+
+    The evidence of a label is the row that the text is from, or was made from; its tag says how.
+    """
+    train, unlabelled, validation = (data.split(name) for name in ("train", "unlabelled", "validation"))
+    made = augment(train.texts, augmentations, seed)
+    parents = [name for name in train.ids for _ in range(augmentations)]
+    texts, rows = list(train.texts), [(name, "train") for name in train.ids]
     known = set(texts)
-    for text in [*augment(train.texts, augmentations, seed), *unlabelled.texts]:
-        if text not in known:
-            known.add(text)
-            texts.append(text)
-    _write(folder / "train", texts, teacher, threads, on_progress)
-    _write(folder / "validation", data.split("validation").texts, teacher, threads, silent)
+    for more, names, tag in ((made, parents, "augmented"), (unlabelled.texts, unlabelled.ids, "unlabelled")):
+        for text, name in zip(more, names, strict=True):
+            if text not in known:
+                known.add(text)
+                texts.append(text)
+                rows.append((name, tag))
+    learn = Wanted(texts, [(name,) for name, _ in rows], [(tag,) for _, tag in rows])
+    rows_asked = [(name,) for name in validation.ids]
+    return learn, Wanted(validation.texts, rows_asked, [("validation",)] * len(rows_asked))
 
 
-def open_soft_labels(folder: Path, data: TaskData, digest: str) -> tuple[SoftLabels, SoftLabels]:
-    """Open what `label_texts` wrote: the rows to learn from, and the validation rows."""
+def save_texts(learn: Wanted, validation: Wanted, folder: Path) -> None:
+    """Write the texts to `folder`, with what is kept beside their labels."""
+    for name, part in (("learn", learn), ("validation", validation)):
+        columns = {"texts": part.texts, "evidence": part.evidence, "tags": part.tags}
+        write_atomic(folder / f"{name}.json", json.dumps(columns, ensure_ascii=False))
+
+
+def open_texts(folder: Path) -> tuple[Wanted, Wanted]:
+    """Read what `save_texts` wrote."""
+    texts = ((folder / f"{name}.json").read_text(encoding="utf-8") for name in ("learn", "validation"))
+    learn, validation = (Wanted(**json.loads(text)) for text in texts)
+    return learn, validation
+
+
+def open_soft_labels(
+    texts: Path, data: TaskData, store: LabelStore, temperature: float, digest: str
+) -> tuple[SoftLabels, SoftLabels]:
+    """Give the rows to learn from, and the validation rows, from the store.
+
+    Raises:
+        DataError: if a text has no label yet.
+    """
+    learn, validation = open_texts(texts)
     labelled = data.split("train").classes
-    texts, logits = _read(folder / "train")
-    classes = np.full(len(texts), -1, dtype=np.int64)
+    classes = np.full(len(learn.texts), -1, dtype=np.int64)
     classes[: len(labelled)] = labelled
-    learn = SoftLabels(texts, classes, logits, digest)
-    texts, logits = _read(folder / "validation")
-    return learn, SoftLabels(texts, data.split("validation").classes, logits, digest)
-
-
-def _write(folder: Path, texts: list[str], teacher: Teacher, threads: int, on_progress: Progress) -> None:
-    folder.mkdir()
-    logits = teacher_logits(teacher, texts, threads=threads, on_progress=on_progress)
-    np.save(folder / "logits.npy", logits.astype(np.float16), allow_pickle=False)
-    write_atomic(folder / "texts.json", json.dumps(texts, ensure_ascii=False))
-
-
-def _read(folder: Path) -> tuple[list[str], npt.NDArray[np.float16]]:
-    texts: list[str] = json.loads((folder / "texts.json").read_text(encoding="utf-8"))
-    return texts, np.load(folder / "logits.npy", mmap_mode="r", allow_pickle=False)
+    first, second = (store.read(part.texts, temperature) for part in (learn, validation))
+    return (
+        SoftLabels(list(learn.texts), classes, first, digest),
+        SoftLabels(list(validation.texts), data.split("validation").classes, second, digest),
+    )

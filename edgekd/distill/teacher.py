@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from edgekd.config import Training
 from edgekd.data.taskdata import TaskData
-from edgekd.distill.predict import predict
 from edgekd.distill.rows import Recipe, Rows
 from edgekd.distill.tokens import Tokens, open_tokenizer, tokenize
 from edgekd.distill.train import train
@@ -108,14 +105,6 @@ def load_teacher(teacher: Teacher) -> Classifier:
 def teacher_tokens(teacher: Teacher, texts: list[str]) -> Tokens:
     """Tokenize as the teacher reads."""
     return tokenize(open_tokenizer(teacher.path / "tokenizer.json", teacher.max_tokens), texts)
-
-
-def teacher_logits(
-    teacher: Teacher, texts: list[str], *, threads: int, on_progress: Progress = silent
-) -> npt.NDArray[np.float32]:
-    """Compute the teacher's logits [text, label] in PyTorch."""
-    torch.set_num_threads(threads)
-    return predict(load_teacher(teacher), teacher_tokens(teacher, texts), on_progress=on_progress)
 
 
 def _name_labels(model: Any, labels: tuple[str, ...]) -> None:

@@ -95,7 +95,7 @@ def _judge(
     logits: np.ndarray, rows: Rows, recipe: Recipe, epoch: int, losses: EpochLosses, seconds: float
 ) -> events.EpochSummary:
     hard = hard_cross_entropy(torch.from_numpy(logits), torch.from_numpy(rows.classes))
-    taught = None if rows.logits is None else rows.logits.astype(np.float32)
+    taught = None if rows.logits is None else rows.logits[:].astype(np.float32)
     return events.EpochSummary(
         task=recipe.task,
         student=recipe.student,

@@ -1,4 +1,4 @@
-"""Stages that learn: data, teacher, soft labels, students; each cached by all that it reads."""
+"""Stages that learn: data, teacher, students; each cached by all that it reads."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from edgekd.config import StaticModel, TransformerModel
 from edgekd.data.load import describe_source, load_data
 from edgekd.data.taskdata import TaskData, open_data, save_data
 from edgekd.pipeline.context import Context, library_versions
+from edgekd.pipeline.labelling import Labels
 from edgekd.pipeline.staging import run_stage, run_stage_together
 from edgekd.progress import Progress
 from edgekd.store import Stage, digest_json
@@ -67,37 +68,8 @@ def teacher_stage(context: Context, data: TaskData) -> Stage:
     return run_stage_together(context, "teacher", 2, reads, build)
 
 
-def label_stage(context: Context, data: TaskData, teacher: Stage) -> Stage:
-    """Label every text that students may learn from."""
-    project = context.project
-    reads = {
-        "teacher": teacher.digest,
-        "rows": _digest(data, "train", "unlabelled", "validation"),
-        "augmentations": project.distillation.augmentations,
-        "seed": project.seed,
-        "threads": project.threads,
-        "libraries": library_versions(*_LIBRARIES),
-    }
-
-    def build(folder: Path, progress: Progress) -> None:
-        from edgekd.distill.softlabels import label_texts
-        from edgekd.distill.teacher import open_teacher
-
-        label_texts(
-            data,
-            open_teacher(teacher.path, teacher.digest),
-            folder,
-            augmentations=project.distillation.augmentations,
-            seed=project.seed,
-            threads=project.threads,
-            on_progress=progress,
-        )
-
-    return run_stage(context, "label", 1, reads, build)
-
-
 def distil_stage(
-    context: Context, data: TaskData, teacher: Stage, labels: Stage, model: TransformerModel | StaticModel
+    context: Context, data: TaskData, teacher: Stage, labels: Labels, model: TransformerModel | StaticModel
 ) -> Stage:
     """Distil one student."""
     project = context.project
@@ -105,7 +77,7 @@ def distil_stage(
         "model": model.model_dump(mode="json"),
         "distillation": project.distillation.model_dump(mode="json", exclude={"augmentations"}),
         "teacher": teacher.digest,
-        "labels": labels.digest,
+        "labels": labels.values.digest,
         "rows": _digest(data, "train", "validation"),
         "seed": project.seed,
         "threads": project.threads,
@@ -117,7 +89,9 @@ def distil_stage(
         from edgekd.distill.student import distil
         from edgekd.distill.teacher import open_teacher
 
-        learn, validation = open_soft_labels(labels.path, data, labels.digest)
+        learn, validation = open_soft_labels(
+            labels.texts.path, data, labels.store, project.distillation.temperature, labels.values.digest
+        )
         distil(
             model,
             open_teacher(teacher.path, teacher.digest),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from edgekd.compile import Artifact
 from edgekd.config import Target
@@ -23,7 +24,8 @@ from edgekd.pipeline.judging import (
     judge,
     reference_stage,
 )
-from edgekd.pipeline.learning import distil_stage, label_stage, load_stage, teacher_stage
+from edgekd.pipeline.labelling import Labels, label_share, label_stage
+from edgekd.pipeline.learning import distil_stage, load_stage, teacher_stage
 from edgekd.pipeline.needs import EXPORTING, JUDGING, LEARNING, REPORTING, require_libraries
 from edgekd.pipeline.promoting import promote_target, write_evidence
 from edgekd.pipeline.rundir import place_files, write_config
@@ -32,6 +34,9 @@ from edgekd.pipeline.view import build_report
 from edgekd.plugins import list_plugins, load_plugin
 from edgekd.report.view import RunReport
 from edgekd.store import Stage, locked
+
+if TYPE_CHECKING:
+    from edgekd.distill.labels.share import Share
 
 STEPS = ("label", "distill", "compile", "bench", "evaluate", "gate", "promote", "report")
 
@@ -42,6 +47,7 @@ class Results:
 
     data: TaskData
     teacher: Stage
+    labels: Labels
     students: dict[str, Stage] = field(default_factory=dict)
     variants: dict[str, tuple[Variant, ...]] = field(default_factory=dict)
     incumbents: dict[str, Artifact | None] = field(default_factory=dict)
@@ -62,17 +68,13 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
     _refuse_unmeasurable(targets, measurable, only)
     step = STEPS.index(until)
     _require(measurable, step)
-    _ = context.students, context.teacher  # read the files before anything costs time
-    data = load_stage(context)
+    data = _load(context)
     test = data.split("test")
-    if not slice_masks(test, context.project.slices)["overall"].any():
-        raise SliceError("slice 'overall': matches no row of the test split; widen its where")
-
-    results = Results(data, teacher_stage(context, data))
-    labels = label_stage(context, data, results.teacher)
+    teacher = teacher_stage(context, data)
+    results = Results(data, teacher, label_stage(context, data, teacher))
     if step >= STEPS.index("distill"):
         for model in context.students:
-            results.students[model.name] = distil_stage(context, data, results.teacher, labels, model)
+            results.students[model.name] = distil_stage(context, data, teacher, results.labels, model)
     if not is_first_process():  # only training is for several
         return results
     if step >= STEPS.index("compile"):
@@ -100,6 +102,21 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
     return results
 
 
+def run_share(context: Context, share: Share) -> int:
+    """Go as far as the teacher, then label one share of the texts; returns how many were labelled."""
+    _require([], STEPS.index("label"))
+    data = _load(context)
+    return label_share(context, data, teacher_stage(context, data), share)
+
+
+def _load(context: Context) -> TaskData:
+    _ = context.students, context.teacher  # read the files before anything costs time
+    data = load_stage(context)
+    if not slice_masks(data.split("test"), context.project.slices)["overall"].any():
+        raise SliceError("slice 'overall': matches no row of the test split; widen its where")
+    return data
+
+
 def _write(context: Context, results: Results, step: int) -> None:
     write_config(context)
     folder = context.run_folder
@@ -107,6 +124,7 @@ def _write(context: Context, results: Results, step: int) -> None:
         place_files(stage.path / "logs", folder / "logs" / name)
         if name != "teacher":
             place_files(stage.path, folder / "students" / name)
+    place_files(results.labels.values.path / "logs", folder / "logs" / "label")
     for judged in results.judged.values():
         bench = results.benches[judged.target.threads]
         evidence = write_evidence(context, judged, bench)

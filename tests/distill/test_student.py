@@ -15,11 +15,13 @@ from transformers import (
 )
 
 from edgekd.config import Distillation, StaticModel, Training, TransformerModel
-from edgekd.distill.reference import reference_logits
-from edgekd.distill.softlabels import label_texts, open_soft_labels
+from edgekd.distill.labels.fill import fill_store
+from edgekd.distill.labels.store import LabelStore
+from edgekd.distill.reference import reference_logits, torch_labeller
+from edgekd.distill.softlabels import list_texts, open_soft_labels, save_texts
 from edgekd.distill.static import FoldedStatic, StaticClassifier, hash_pairs, start_from_teacher
 from edgekd.distill.student import cut_layers, distil, load_module, open_student
-from edgekd.distill.teacher import Classifier, load_teacher
+from edgekd.distill.teacher import Classifier, load_teacher, teacher_tokens
 from edgekd.distill.tokens import open_tokenizer, tokenize
 from edgekd.distill.weights import load_classifier, save_classifier
 from edgekd.errors import ConfigError
@@ -125,8 +127,12 @@ def test_pairs_tell_the_order_of_words_and_not_what_follows():
 @pytest.fixture(scope="module")
 def soft_labels(task_data, teacher, tmp_path_factory):
     folder = tmp_path_factory.mktemp("labels")
-    label_texts(task_data, teacher, folder, augmentations=1, seed=0, threads=1)
-    return open_soft_labels(folder, task_data, "the labels' digest")
+    learn, validation = list_texts(task_data, 1, 0)
+    save_texts(learn, validation, folder)
+    store = LabelStore(folder / "labels", teacher.digest, 3)
+    labeller = torch_labeller(load_teacher(teacher), threads=1)
+    fill_store(store, learn + validation, lambda texts: teacher_tokens(teacher, list(texts)), labeller)
+    return open_soft_labels(folder, task_data, store, 2.0, "the labels' digest")
 
 
 def test_soft_labels_are_the_train_rows_then_their_noisy_copies(task_data, teacher, soft_labels):
@@ -139,6 +145,22 @@ def test_soft_labels_are_the_train_rows_then_their_noisy_copies(task_data, teach
     answers = validation.logits.argmax(1)
     assert (answers == validation.classes).mean() > 0.9
     assert learn.logits.shape == (len(learn.texts), 3)
+    rows = [*range(3), len(learn.texts) - 1]
+    tokens = teacher_tokens(teacher, [learn.texts[i] for i in rows])
+    expected = reference_logits(load_teacher(teacher), tokens, threads=1)
+    assert learn.logits[np.array(rows)] == pytest.approx(expected, abs=0.01)
+
+
+def test_evidence_of_a_text_is_the_row_that_it_is_from(task_data):
+    learn, validation = list_texts(task_data, 2, 0)
+    train = task_data.split("train")
+    assert learn.evidence[:120] == [(name,) for name in train.ids] and set(learn.tags[:120]) == {("train",)}
+    assert set(learn.tags[120:]) == {("augmented",)} and validation.tags[0] == ("validation",)
+    by_name = dict(zip(train.ids, train.texts, strict=True))
+    parents = [by_name[name] for (name,) in learn.evidence[120:]]
+    alike = [len({*a.split()} & {*b.split()}) for a, b in zip(parents, learn.texts[120:], strict=True)]
+    assert sum(shared > 0 for shared in alike) > 0.9 * len(alike)  # a typo in the only word leaves none
+    assert len(learn.texts) == len(learn.evidence) == len(learn.tags)
 
 
 MODELS = {

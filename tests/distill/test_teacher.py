@@ -7,12 +7,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from edgekd.config import Training
-from edgekd.distill.teacher import adopt, fine_tune, load_teacher, open_teacher, teacher_logits
+from edgekd.distill.reference import reference_logits
+from edgekd.distill.teacher import adopt, fine_tune, load_teacher, open_teacher, teacher_tokens
 from edgekd.errors import ConfigError
 
 
 def logits_of(teacher, task_data):
-    return teacher_logits(teacher, task_data.split("validation").texts, threads=1)
+    tokens = teacher_tokens(teacher, task_data.split("validation").texts)
+    return reference_logits(load_teacher(teacher), tokens, threads=1)
 
 
 def test_fine_tuned_teacher_knows_its_rows(task_data, teacher):

@@ -8,6 +8,7 @@ import sys
 import textwrap
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import yaml
 
@@ -18,7 +19,7 @@ from edgekd.store import digest_file, digest_json
 
 pytestmark = pytest.mark.slow
 STAGES = {
-    "data", "teacher", "label", "distil/static-256", "export/static-256", "export/teacher",
+    "data", "teacher", "texts", "label", "distil/static-256", "export/static-256", "export/teacher",
     "compile/static-256.onnxruntime.int8-dynamic", "compile/static-256.onnxruntime.fp32",
     "compile/teacher.onnxruntime.fp32", "bench/1-threads", "reference/teacher", "reference/static-256",
     "answer/static-256.onnxruntime.int8-dynamic", "answer/static-256.onnxruntime.fp32", "baseline",
@@ -230,7 +231,7 @@ def test_epochs_of_the_student_train_the_student_alone(project, run_edgekd):
     setting = "students.0.training.epochs=1"
     done = run_edgekd("distill", "project.yaml", "--set", setting, "--json", cwd=project)
     assert done.returncode == 0, done.stderr
-    assert stages(done.stderr, "cached") == ["data", "teacher", "label"]
+    assert stages(done.stderr, "cached") == ["data", "teacher", "texts", "label"]
     assert stages(done.stderr, "done") == ["distil/static-256"]
     other = run_edgekd("distill", "project.yaml", "--json", cwd=project)
     assert stages(other.stderr, "done") == []
@@ -275,14 +276,66 @@ def test_incumbent_stays_on_a_tie_and_a_better_one_is_rolled_back(project, run_e
 
 def test_damaged_stage_is_built_again(project, run_edgekd):
     """A file of a finished stage that changed on disk is not believed."""
-    (labels,) = (project / ".edgekd" / "store" / "label").glob("*/train/logits.npy")
-    data = bytearray(labels.read_bytes())
-    data[-1] ^= 1
-    labels.write_bytes(data)
+    (texts,) = (project / ".edgekd" / "store" / "texts").glob("*/learn.json")
+    data = bytearray(texts.read_bytes())
+    data[-3] ^= 1
+    texts.write_bytes(data)
     done = run_edgekd("distill", "project.yaml", cwd=project)
     assert done.returncode == 0, done.stderr
-    assert stages(done.stderr, "done") == ["label"]
-    assert stages(done.stderr, "cached") == ["data", "teacher", "distil/static-256"]
+    assert stages(done.stderr, "done") == ["texts"]
+    assert stages(done.stderr, "cached") == ["data", "teacher", "label", "distil/static-256"]
+
+
+def test_damaged_labels_are_refused_by_name_and_made_again_alone(project, run_edgekd):
+    shards = sorted((project / ".edgekd" / "labels").glob("*/*.arrow"))
+    data = bytearray(shards[0].read_bytes())
+    data[len(data) // 2] ^= 1
+    shards[0].write_bytes(data)
+    done = run_edgekd("distill", "project.yaml", cwd=project)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"edgekd: {shards[0]}: is damaged: its sha256 is ")
+    shards[0].unlink()
+    done = run_edgekd("distill", "project.yaml", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert f"labels: {count_labels(project)} texts by pytorch float32" in done.stderr
+    # the same bits as before, so nothing after them is done again
+    assert stages(done.stderr, "cached") == ["data", "teacher", "texts", "label", "distil/static-256"]
+
+
+def count_labels(project) -> int:
+    return sum(
+        pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0).num_rows
+        for path in (project / ".edgekd" / "labels").glob("*/*.arrow")
+    )
+
+
+def test_more_augmentations_label_only_what_is_new(project, run_edgekd):
+    before = count_labels(project)
+    done = run_edgekd("label", "project.yaml", "--set", "distillation.augmentations=2", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert f"labels: {count_labels(project) - before} texts by pytorch float32" in done.stderr
+    assert before < count_labels(project) < 2 * before
+    again = run_edgekd("label", "project.yaml", "--set", "distillation.augmentations=2", cwd=project)
+    assert "labels:" not in again.stderr and stages(again.stderr, "done") == []
+    back = run_edgekd("distill", "project.yaml", cwd=project)
+    assert "labels:" not in back.stderr and "distil/static-256" in stages(back.stderr, "cached")
+
+
+def test_shares_and_what_is_missing_after_them_make_the_same_labels(project, finished_run, run_edgekd):
+    labels = project / ".edgekd" / "labels"
+    shutil.rmtree(labels)
+    expected = count_labels(finished_run.folder)
+    counts = []
+    for share in ("1/3", "3/3"):
+        done = run_edgekd("label", "project.yaml", "--shard", share, "--json", cwd=project)
+        assert done.returncode == 0, done.stderr
+        counts.append(json.loads(done.stdout)["labelled"])
+    assert 0 < sum(counts) == count_labels(project) < expected
+    done = run_edgekd("run", "project.yaml", cwd=project)
+    assert f"labels: {expected - sum(counts)} texts by" in done.stderr
+    assert {"distil/static-256", "baseline"} <= set(stages(done.stderr, "cached"))
+    refused = run_edgekd("label", "project.yaml", "--shard", "4/3", cwd=project)
+    assert refused.returncode == 2 and "--shard must be i/n with 1 <= i <= n" in refused.stderr
 
 
 def test_runs_are_listed(finished_run, run_edgekd):

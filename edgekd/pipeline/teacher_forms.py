@@ -1,0 +1,67 @@
+"""Forms of a teacher that may label in its place."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgekd.export.graph import Graph
+from edgekd.pipeline.needs import EXPORTING
+from edgekd.plugins import load_plugin
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from edgekd.distill.labels.labeller import Labeller
+    from edgekd.distill.teacher import Teacher
+    from edgekd.distill.tokens import Tokens
+
+HALF = "pytorch bfloat16"
+# Recipe and precision hint, on OpenVINO. Not ONNX Runtime's dynamic int8: its scales are of a whole batch,
+# so that what a text gets depends on its neighbours.
+COMPILED = {"openvino int8": ("int8-nncf", "f32"), "openvino bfloat16": ("fp32", "bf16")}
+# The most promising first.
+FORMS = (*COMPILED, HALF)
+COMPILING = (*EXPORTING, "openvino", "nncf")
+
+
+def missing_libraries() -> list[str]:
+    """Name what is not installed of what compiling takes."""
+    return [name for name in COMPILING if find_spec(name) is None]
+
+
+def open_network(teacher: Teacher) -> nn.Module:
+    """Load the teacher in PyTorch, in its lean form where it has one: the same function."""
+    import torch
+
+    from edgekd.distill.lean import make_lean
+    from edgekd.distill.teacher import load_teacher
+
+    return make_lean(load_teacher(teacher), torch.arange(1, 17).reshape(2, 8))
+
+
+def compile_form(name: str, graph: Graph, calibration: Tokens, folder: Path) -> None:
+    """Write one of `COMPILED` into a folder of its own in `folder`."""
+    place = form_folder(name, folder)
+    place.mkdir()
+    rows = [calibration.ids[a:b].tolist() for a, b in pairwise(calibration.starts.tolist())]
+    load_plugin("recipes", COMPILED[name][0]).build(graph, place, rows, "openvino")
+
+
+def open_form(name: str, folder: Path, network: nn.Module, threads: int) -> Labeller:
+    """Open one of `COMPILED` that is in `folder`, or `HALF`, which is the network itself."""
+    from edgekd.distill.labels.labeller import Labeller
+    from edgekd.distill.reference import torch_labeller
+
+    if name == HALF:
+        return torch_labeller(network, threads=threads, half=True)
+    runtime = load_plugin("runtimes", "openvino")
+    described = {"model": runtime.MODEL, "precision": {"INFERENCE_PRECISION_HINT": COMPILED[name][1]}}
+    return Labeller(name, runtime.open_session(form_folder(name, folder), described, threads).run_batch)
+
+
+def form_folder(name: str, folder: Path) -> Path:
+    """Tell where `compile_form` writes a form."""
+    return folder / name.replace(" ", "-")
