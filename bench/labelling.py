@@ -30,7 +30,7 @@ from edgekd.distill.labels.trial import CLOSE_SHARE, try_labeller
 from edgekd.distill.reference import reference_logits, torch_labeller
 from edgekd.distill.softlabels import list_texts
 from edgekd.distill.teacher import Classifier, Teacher, load_teacher, open_teacher, teacher_tokens
-from edgekd.distill.tokens import length_batches
+from edgekd.distill.training.tokens import length_batches
 from edgekd.export.graph import Graph
 from edgekd.measure.environment import read_environment
 from edgekd.pipeline.compiling import export_stage

@@ -12,11 +12,11 @@ from studied import HERE
 
 from edgekd.config.reading import load_project
 from edgekd.data.load import load_data
-from edgekd.distill.predict import predict
-from edgekd.distill.rows import Rows
 from edgekd.distill.student import cut_layers
 from edgekd.distill.teacher import Classifier, Teacher, load_teacher, open_teacher
-from edgekd.distill.tokens import Tokens, open_tokenizer, tokenize
+from edgekd.distill.training.predict import predict
+from edgekd.distill.training.rows import Rows
+from edgekd.distill.training.tokens import Tokens, open_tokenizer, tokenize
 from edgekd.distill.vocabulary import prune_vocabulary
 
 LAYERS, VOCABULARY, MAX_TOKENS = (0, 5), 8192, 64

@@ -56,10 +56,10 @@ def _ours(given: Any, threads: int, is_fp32: bool) -> dict[str, float]:
     import torch
 
     from edgekd.config import Training
-    from edgekd.distill import predict
     from edgekd.distill.lean import make_lean
-    from edgekd.distill.rows import Recipe, Rows
-    from edgekd.distill.train import train
+    from edgekd.distill.training import predict
+    from edgekd.distill.training.rows import Recipe, Rows
+    from edgekd.distill.training.train import train
 
     if is_fp32:
         predict.has_bf16 = lambda: False

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-_CHECKED = ["edgekd.distill.losses", "edgekd.distill.features", "edgekd.distill.schedule"]
+_CHECKED = ["edgekd.distill.losses", "edgekd.distill.training.features", "edgekd.distill.training.schedule"]
 with install_import_hook(_CHECKED, "beartype.beartype"):
-    import edgekd.distill.schedule
+    import edgekd.distill.training.schedule
 
 _WORDS = {
     "order": ["where is my parcel", "has my order shipped", "track the delivery", "is my box on its way"],

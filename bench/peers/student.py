@@ -19,7 +19,7 @@ from edgekd.config.reading import load_target
 from edgekd.data.taskdata import TaskData
 from edgekd.distill.reference import reference_logits
 from edgekd.distill.student import load_module, open_student
-from edgekd.distill.tokens import open_tokenizer, tokenize
+from edgekd.distill.training.tokens import open_tokenizer, tokenize
 from edgekd.errors import ParityError
 from edgekd.evaluate.calibration import fit_temperature
 from edgekd.export import Parity, export_graph, prove_parity

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from edgekd.cli.outcome import Outcome
-from edgekd.distill.capacity import CapacityStep
-from edgekd.distill.events import CapacityAnalysis, Event
-from edgekd.distill.profile import name_bottleneck
+from edgekd.distill.diagnosis.capacity import CapacityStep
+from edgekd.distill.logs.events import CapacityAnalysis, Event
+from edgekd.distill.logs.profile import name_bottleneck
 from edgekd.pipeline.diagnosing import Diagnosed, RunDiagnosis, diagnose_run
 from edgekd.report.printing import ABSENT, one_line, print_ms, print_percent, print_points, print_usd
 

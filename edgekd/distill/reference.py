@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from edgekd.distill.labels.labeller import Labeller
-from edgekd.distill.tokens import Tokens
+from edgekd.distill.training.tokens import Tokens
 from edgekd.progress import Progress, silent
 
 _BATCH = 64

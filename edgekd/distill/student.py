@@ -15,12 +15,12 @@ from torch import nn
 
 from edgekd.config import Distillation, StaticModel, Training, TransformerModel
 from edgekd.distill.lean import make_lean
-from edgekd.distill.rows import Recipe, Rows
 from edgekd.distill.softlabels import SoftLabels
 from edgekd.distill.static import FoldedStatic, StaticClassifier, start_from_teacher
 from edgekd.distill.teacher import Classifier, Teacher, load_teacher
-from edgekd.distill.tokens import open_tokenizer, tokenize
-from edgekd.distill.train import train
+from edgekd.distill.training.rows import Recipe, Rows
+from edgekd.distill.training.tokens import open_tokenizer, tokenize
+from edgekd.distill.training.train import train
 from edgekd.distill.vocabulary import prune_vocabulary
 from edgekd.distill.weights import load_classifier, save_classifier
 from edgekd.errors import ConfigError

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from edgekd.config import Training
 from edgekd.data.taskdata import TaskData
-from edgekd.distill.rows import Recipe, Rows
-from edgekd.distill.tokens import Tokens, open_tokenizer, tokenize
-from edgekd.distill.train import train
+from edgekd.distill.training.rows import Recipe, Rows
+from edgekd.distill.training.tokens import Tokens, open_tokenizer, tokenize
+from edgekd.distill.training.train import train
 from edgekd.distill.weights import load_classifier, load_tokenizer_json, save_classifier
 from edgekd.errors import ConfigError
 from edgekd.progress import Progress, silent

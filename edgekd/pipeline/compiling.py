@@ -68,7 +68,7 @@ def _export(source: Stage, model: str, texts: list[str], folder: Path, progress:
 
     from edgekd.distill.student import load_module, open_student
     from edgekd.distill.teacher import load_teacher, open_teacher
-    from edgekd.distill.tokens import open_tokenizer
+    from edgekd.distill.training.tokens import open_tokenizer
     from edgekd.export import export_graph, prove_parity
     from edgekd.export.graph import INPUT
 

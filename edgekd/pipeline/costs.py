@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from edgekd.config import Target
-from edgekd.distill.capacity import Cost
+from edgekd.distill.diagnosis.capacity import Cost
 from edgekd.errors import BadInputError
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.measure.bench_file import load_bench

@@ -11,11 +11,11 @@ import yaml
 from pydantic import ValidationError
 
 from edgekd.config import Distillation, Training, load_model, load_project
-from edgekd.distill.capacity import CapacityStep, analyse_capacity, capacity_steps
-from edgekd.distill.diagnose import diagnose
-from edgekd.distill.events import CapacityAnalysis, read_events
-from edgekd.distill.finding import Finding, Setup
-from edgekd.distill.history import History, make_history
+from edgekd.distill.diagnosis.capacity import CapacityStep, analyse_capacity, capacity_steps
+from edgekd.distill.diagnosis.diagnose import diagnose
+from edgekd.distill.diagnosis.finding import Finding, Setup
+from edgekd.distill.diagnosis.history import History, make_history
+from edgekd.distill.logs.events import CapacityAnalysis, read_events
 from edgekd.errors import BadInputError, ConfigError
 from edgekd.pipeline.costs import student_costs
 from edgekd.resources import list_resources

@@ -104,7 +104,7 @@ def reference_stage(context: Context, test: TaskData, source: Stage, model: str)
         from edgekd.distill.reference import reference_logits
         from edgekd.distill.student import load_module, open_student
         from edgekd.distill.teacher import load_teacher, open_teacher
-        from edgekd.distill.tokens import open_tokenizer, tokenize
+        from edgekd.distill.training.tokens import open_tokenizer, tokenize
 
         module: torch.nn.Module
         if model == "teacher":
@@ -168,7 +168,7 @@ def bench_stage(
     }
     of = "edgekd.serving.subject:open_subject"
     subjects = [
-        Subject(TEACHER, "edgekd.distill.eager:open_eager", (str(teacher.path), str(threads))),
+        Subject(TEACHER, "edgekd.distill.training.eager:open_eager", (str(teacher.path), str(threads))),
         Subject(TEACHER_ONNX, of, (str(teacher_onnx.path), str(threads))),
         *(Subject(names[d], of, (str(a.path), str(threads))) for d, a in sorted(unique.items())),
     ]

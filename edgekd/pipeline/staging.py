@@ -49,7 +49,7 @@ def run_stage_together(
     """
     if process_count() == 1:
         return run_stage(context, name, version, reads, build)
-    from edgekd.distill.processes import Processes
+    from edgekd.distill.training.processes import Processes
 
     processes = Processes()
     told = False

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from edgekd.distill.labels.labeller import Labeller
     from edgekd.distill.teacher import Teacher
-    from edgekd.distill.tokens import Tokens
+    from edgekd.distill.training.tokens import Tokens
 
 HALF = "pytorch bfloat16"
 # Recipe and precision hint, on OpenVINO. Not ONNX Runtime's dynamic int8: its scales are of a whole batch,

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from edgekd.config import load_project
-from edgekd.distill.events import ClassSliceEval, EpochSummary, EventLog
-from edgekd.distill.profile import StageClock
+from edgekd.distill.logs.events import ClassSliceEval, EpochSummary, EventLog
+from edgekd.distill.logs.profile import StageClock
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.rundir import write_config
 

@@ -6,7 +6,7 @@ import torch
 
 from edgekd.config import Columns, Data, Training
 from edgekd.data.load import load_data
-from edgekd.distill.events import EpochSummary
+from edgekd.distill.logs.events import EpochSummary
 from edgekd.distill.teacher import fine_tune, open_teacher
 
 

@@ -22,7 +22,7 @@ from edgekd.distill.softlabels import list_texts, open_soft_labels, save_texts
 from edgekd.distill.static import FoldedStatic, StaticClassifier, hash_pairs, start_from_teacher
 from edgekd.distill.student import cut_layers, distil, load_module, open_student
 from edgekd.distill.teacher import Classifier, load_teacher, teacher_tokens
-from edgekd.distill.tokens import open_tokenizer, tokenize
+from edgekd.distill.training.tokens import open_tokenizer, tokenize
 from edgekd.distill.weights import load_classifier, save_classifier
 from edgekd.errors import ConfigError
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from edgekd.distill.tokens import Tokens
+from edgekd.distill.training.tokens import Tokens
 
 # 256 to 1024 are alike within 10 % on two cores; less wastes more calls, more wastes more rows at the end.
 BATCH_TOKENS = 512

@@ -15,7 +15,7 @@ from edgekd.distill.labels.labeller import Labeller, check_logits, top_gaps
 from edgekd.distill.labels.shard import LabelRows, join_rows
 from edgekd.distill.labels.share import WHOLE, Share
 from edgekd.distill.labels.store import LabelStore
-from edgekd.distill.tokens import Tokens
+from edgekd.distill.training.tokens import Tokens
 from edgekd.progress import Progress, silent
 from edgekd.store import locked
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from edgekd.distill.labels.agreement import Agreement, compare_labels
 from edgekd.distill.labels.batches import equal_batches
 from edgekd.distill.labels.labeller import Labeller, check_logits, top_gaps
-from edgekd.distill.tokens import Tokens
+from edgekd.distill.training.tokens import Tokens
 
 # Of all texts, those whose answer is closest: compiled to int8 a teacher changes its mind on few others.
 CLOSE_SHARE = 0.02

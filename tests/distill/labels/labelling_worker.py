@@ -10,7 +10,7 @@ from edgekd.distill.labels.fill import Wanted, fill_store
 from edgekd.distill.labels.labeller import Labeller
 from edgekd.distill.labels.share import parse_share
 from edgekd.distill.labels.store import LabelStore
-from edgekd.distill.tokens import Tokens
+from edgekd.distill.training.tokens import Tokens
 
 pa.array([[""]])  # the first time it looks for pandas: 0.15 s, that all processes forked from here are spared
 LABELS = 7

@@ -31,7 +31,7 @@ def noisy(size: float):
 
 
 def make_tokens(count=2000, seed=0):
-    from edgekd.distill.tokens import Tokens
+    from edgekd.distill.training.tokens import Tokens
 
     rng = np.random.default_rng(seed)
     lengths = rng.integers(3, 12, count)

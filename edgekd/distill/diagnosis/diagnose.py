@@ -1,0 +1,132 @@
+"""What a training's log says, and what to try next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgekd.distill.diagnosis.balance import judge_balance
+from edgekd.distill.diagnosis.capacity import judge_capacity
+from edgekd.distill.diagnosis.finding import Finding, Setup
+from edgekd.distill.diagnosis.history import History
+from edgekd.distill.diagnosis.score import best_epoch
+from edgekd.distill.diagnosis.stop import check_rules
+from edgekd.distill.diagnosis.trends import judge_trends
+from edgekd.distill.logs.profile import name_bottleneck
+
+MISSED = 0.05
+"""Share by which live traffic may fall short of the validation rows before those miss a dimension."""
+FELL = 0.1
+"""Relative fall of validation loss from which it counts as good."""
+
+
+def diagnose(history: History, setup: Setup, others: Sequence[History] = ()) -> tuple[Finding, ...]:
+    """Find what is worth an action, the question whether to go on first.
+
+    `others` are the other students of the same run, on the same rows and the same teacher.
+    """
+    trends, capacity = judge_trends(history, setup), judge_capacity(history, others, setup)
+    found = [
+        None if capacity and trends and trends.name == "continue" else trends,
+        *judge_balance(history, setup),
+        capacity,
+        _gates(history, setup),
+        _rules(history, setup),
+        _time(history, setup),
+        _dominating(history, setup),
+    ]
+    return tuple(finding for finding in found if finding is not None)
+
+
+def _gates(history: History, setup: Setup) -> Finding | None:
+    """Offline loss is low and online business poor: the evaluation misses a dimension."""
+    best = history.best
+    evidence = []
+    weak = []
+    for live in history.shadow:
+        offline = best.teacher_preference_match
+        if offline is not None and offline - live.teacher_preference_match > MISSED:
+            shown = f"teacher match {offline:.3f} offline, {live.teacher_preference_match:.3f} in the shadow"
+            evidence.append(f"slice {live.slice} ({live.n} rows): {shown}")
+            weak.append(live.slice)
+        recalls = live.baseline_escalation_recall, live.policy_escalation_recall
+        if recalls[0] is not None and recalls[1] is not None and recalls[0] - recalls[1] > MISSED:
+            shown = f"escalation recall {recalls[1]:.3f}, the baseline's {recalls[0]:.3f}"
+            evidence.append(f"slice {live.slice} ({live.n} rows): {shown}")
+            weak.append(live.slice)
+    first, wins = history.epochs[0].val_loss, best.human_win_rate_vs_base
+    if best.val_loss < (1 - FELL) * first and wins is not None and wins < 0.5:
+        loss = f"validation loss {first:.3f} to {best.val_loss:.3f} (epoch {best.epoch})"
+        evidence.append(f"{loss}, and people prefer the base: win rate {wins:.3f}")
+    if not evidence:
+        return None
+    named = f" for {', '.join(dict.fromkeys(weak))}" if weak else ""
+    return Finding(
+        "fix the gates",
+        "good offline and poor online: the evaluation misses a dimension",
+        tuple(evidence),
+        f"add slices{named} to the project's `slices`, with tier: prove, and judge again",
+        (setup.command("gate"),),
+    )
+
+
+def _rules(history: History, setup: Setup) -> Finding | None:
+    """Name the stop rules that fire after the last epoch."""
+    if best_epoch(history.epochs) is None:
+        return Finding(
+            "business rule",
+            "no epoch may be promoted: each failed a gate on cost, latency or safety",
+            (f"epochs {history.epochs[0].epoch} to {history.epochs[-1].epoch}: not promotable",),
+            "mend what the gates name before training on",
+            (setup.command("gate"),),
+        )
+    fired = [verdict for verdict in check_rules(history.epochs) if verdict.fires]
+    if not fired:
+        return None
+    best = history.best.epoch
+    return Finding(
+        f"{' and '.join(verdict.rule for verdict in fired)} rule",
+        "a stop rule fires after the last epoch",
+        tuple(verdict.evidence for verdict in fired),
+        f"keep epoch {best} and judge it",
+        (setup.command("gate"),),
+    )
+
+
+def _time(history: History, setup: Setup) -> Finding | None:
+    if not history.profiles:
+        return None
+    profile = history.profiles[-1]
+    found = name_bottleneck(profile)
+    if not found.is_starved:
+        return None
+    commands = {
+        "teacher": (setup.command("label"),),
+        "input": (setup.retrain(batch=2 * setup.training.batch),),
+    }
+    return Finding(
+        "starved",
+        found.words.partition(": ")[0],
+        (f"epoch {profile.epoch}: {profile.seconds:.1f} s, {profile.tokens_per_second:.0f} tokens a second",),
+        found.words.partition(": ")[2],
+        commands.get(found.phase, ()),
+    )
+
+
+def _dominating(history: History, setup: Setup) -> Finding | None:
+    found = history.dominating
+    if found is None or not found.count:
+        return None
+    mixed = [e for e in found.examples if e.class_name and e.teacher_answer not in (None, e.class_name)]
+    shown = [
+        f"row {e.row}: {e.text!r}, class {e.class_name or 'none'}, teacher {e.teacher_answer or 'none'}, "
+        f"{e.epochs_over} of {e.epochs_seen} epochs, mean loss {e.mean_loss:.2f}"
+        for e in found.examples[:3]
+    ]
+    share = f"{found.count} of {found.rows} rows"
+    return Finding(
+        "dominating examples",
+        f"{share} have over {found.times_batch_mean:g} times their batch's mean loss, epoch after epoch",
+        (*shown, f"label and teacher differ on {len(mixed)} of the {len(found.examples)} worst"),
+        "read them: mend wrong labels in the data, then run again",
+        (setup.command(),),
+    )

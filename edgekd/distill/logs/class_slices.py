@@ -1,0 +1,44 @@
+"""How teacher and student do on each class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from edgekd.distill.logs.events import ClassSliceEval
+from edgekd.evaluate.arrays import Labels
+
+
+def class_slices(
+    epoch: int,
+    answers: Labels,
+    teacher: Labels,
+    classes: Labels,
+    labels: Sequence[str],
+    soft_weight: float | Float[np.ndarray, " label"],
+) -> tuple[ClassSliceEval, ...]:
+    """Judge every class that has validation rows.
+
+    All are label indices in the order of the same rows. `soft_weight` is alpha, of all classes or each.
+    """
+    count = len(labels)
+    alpha = np.broadcast_to(np.asarray(soft_weight, dtype=np.float64), count)
+    support = np.bincount(classes, minlength=count)
+    given = np.bincount(answers, minlength=count)
+    right = np.bincount(classes[answers == classes], minlength=count)
+    taught = np.bincount(classes[teacher == classes], minlength=count)
+    return tuple(
+        ClassSliceEval(
+            epoch=epoch,
+            class_name=labels[i],
+            support=int(support[i]),
+            teacher_recall=float(taught[i] / support[i]),
+            student_recall=float(right[i] / support[i]),
+            student_precision=float(right[i] / given[i]) if given[i] else None,
+            hard_label_weight=1 - float(alpha[i]),
+            soft_label_weight=float(alpha[i]),
+        )
+        for i in map(int, np.flatnonzero(support))
+    )

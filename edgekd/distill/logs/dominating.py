@@ -1,0 +1,108 @@
+"""Rows that dominate their batches epoch after epoch: wrong labels, and texts too hard for the student."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from jaxtyping import Float, Int
+
+from edgekd.distill.labels.stored import StoredLogits
+from edgekd.distill.logs.events import DominatingExample, DominatingExamples
+
+TIMES_BATCH_MEAN = 1.5
+"""A row dominates a batch where its loss is over this many times the batch's mean."""
+SHOWN = 20
+"""How many rows an event lists; it counts all."""
+_LONGEST = 200  # characters of a text in a log
+
+Picked = Int[np.ndarray, " picked"]
+
+
+class DominatingRows:
+    """Follows every row's combined loss over the epochs; memory is 14 bytes a row.
+
+    A row that is drawn more than once an epoch dominates it where it does so once.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self._over: npt.NDArray[np.bool_] = np.zeros(rows, dtype=np.bool_)
+        self._met: npt.NDArray[np.bool_] = np.zeros(rows, dtype=np.bool_)
+        self._latest: npt.NDArray[np.float32] = np.zeros(rows, dtype=np.float32)
+        self.epochs_over: npt.NDArray[np.uint16] = np.zeros(rows, dtype=np.uint16)
+        self.epochs_seen: npt.NDArray[np.uint16] = np.zeros(rows, dtype=np.uint16)
+        self.mean_loss: npt.NDArray[np.float32] = np.zeros(rows, dtype=np.float32)
+
+    def record(self, picked: Picked, losses: Float[np.ndarray, " picked"]) -> None:
+        """Take the combined losses of one batch, in the order of its rows."""
+        self._met[picked] = True
+        self._latest[picked] = losses
+        self._over[picked[losses > TIMES_BATCH_MEAN * losses.mean()]] = True
+
+    def end_epoch(self) -> None:
+        """Count the epoch that has ended; one that a kill cut is never counted."""
+        met = self._met
+        self.epochs_over += self._over
+        self.epochs_seen += met
+        seen = self.epochs_seen[met]
+        self.mean_loss[met] += (self._latest[met] - self.mean_loss[met]) / seen
+        self._over[:] = self._met[:] = False
+
+    def persistent(self, least: int) -> Int[np.ndarray, " persistent"]:
+        """Return the rows that dominated in at least `least` epochs, the highest mean loss first."""
+        found = np.flatnonzero(self.epochs_over >= max(1, least))
+        order = np.lexsort((found, -self.mean_loss[found]))
+        return np.asarray(found[order], dtype=np.int64)
+
+    def event(
+        self,
+        student: str,
+        epoch: int,
+        texts: Sequence[str],
+        classes: Int[np.ndarray, " row"],
+        labels: Sequence[str],
+        teacher: Float[np.ndarray, "row label"] | StoredLogits | None = None,
+        least: int | None = None,
+    ) -> DominatingExamples:
+        """List the persistent rows, with their text, class and teacher's answer.
+
+        `least` is how many epochs make a row persistent: half of those seen, and two, where it is not given.
+        """
+        wanted = least or max(2, math.ceil(int(self.epochs_seen.max(initial=0)) / 2))
+        rows = self.persistent(wanted)
+        answers = None if teacher is None else teacher[rows[:SHOWN]].argmax(axis=1)
+        return DominatingExamples(
+            student=student,
+            epoch=epoch,
+            times_batch_mean=TIMES_BATCH_MEAN,
+            least_epochs=wanted,
+            count=len(rows),
+            rows=len(self.epochs_seen),
+            examples=tuple(
+                DominatingExample(
+                    row=int(row),
+                    text=texts[row][:_LONGEST],
+                    class_name=labels[classes[row]] if classes[row] >= 0 else None,
+                    teacher_answer=None if answers is None else labels[answers[place]],
+                    epochs_over=int(self.epochs_over[row]),
+                    epochs_seen=int(self.epochs_seen[row]),
+                    mean_loss=float(self.mean_loss[row]),
+                )
+                for place, row in enumerate(rows[:SHOWN])
+            ),
+        )
+
+    def save(self, path: Path) -> None:
+        """Keep what the ended epochs have shown, for a run that is killed and goes on."""
+        with path.open("wb") as file:
+            np.savez(file, over=self.epochs_over, seen=self.epochs_seen, loss=self.mean_loss)
+
+    def load(self, path: Path) -> None:
+        """Go on from what `save` kept."""
+        with np.load(path, allow_pickle=False) as kept:
+            self.epochs_over, self.epochs_seen = kept["over"], kept["seen"]
+            self.mean_loss = kept["loss"]
+        self._over[:] = self._met[:] = False

@@ -1,0 +1,125 @@
+"""Where the time of a training goes, and what starves it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from edgekd.distill.logs.events import SystemProfile
+
+Phase = Literal["input", "teacher", "student", "judging", "checkpoint", "other"]
+
+
+class StageClock:
+    """Shares the time of an epoch out among phases.
+
+    The loop says what begins; what went before ends there, so that the shares add up to the wall time.
+    A switch reads one clock: about 100 ns. On a GPU, whose kernels run on after the call that started
+    them, the loop must wait for them before it switches.
+    """
+
+    def __init__(
+        self,
+        clock_ns: Callable[[], int] = time.perf_counter_ns,
+        cpu_ns: Callable[[], int] = time.process_time_ns,
+    ) -> None:
+        self._clock_ns, self._cpu_ns = clock_ns, cpu_ns
+        self._start()
+
+    def _start(self) -> None:
+        self._spent: dict[Phase, int] = {
+            "input": 0, "teacher": 0, "student": 0, "judging": 0, "checkpoint": 0, "other": 0
+        }  # fmt: skip
+        self._phase: Phase = "other"
+        self._rows = self._tokens = 0
+        self._began_cpu = self._cpu_ns()
+        self._mark = self._clock_ns()
+
+    def switch(self, phase: Phase) -> None:
+        """End the phase that runs, and begin this one."""
+        now = self._clock_ns()
+        self._spent[self._phase] += now - self._mark
+        self._mark, self._phase = now, phase
+
+    def count(self, rows: int, tokens: int) -> None:
+        """Add a step's rows and their tokens, without padding."""
+        self._rows += rows
+        self._tokens += tokens
+
+    def profile(
+        self, job: str, epoch: int, *, threads: int, gpu_utilization: float | None = None
+    ) -> SystemProfile:
+        """Report what was spent since the clock was made or last reported, and begin anew.
+
+        The use of the CPU is this process's time on it over the wall time of `threads`.
+        """
+        self.switch("other")
+        wall = max(1, sum(self._spent.values()))
+        cpu = (self._cpu_ns() - self._began_cpu) / (wall * threads)
+        share = {phase: spent / wall for phase, spent in self._spent.items()}
+        found = SystemProfile(
+            job=job,
+            epoch=epoch,
+            seconds=wall / 1e9,
+            cpu_utilization=min(1.0, cpu),
+            gpu_utilization=gpu_utilization,
+            input_pipeline_wait_fraction=share["input"],
+            teacher_forward_fraction=share["teacher"],
+            student_step_fraction=share["student"],
+            judging_fraction=share["judging"],
+            checkpoint_time_fraction=share["checkpoint"],
+            other_fraction=share["other"],
+            rows_per_second=self._rows / wall * 1e9,
+            tokens_per_second=self._tokens / wall * 1e9,
+        )
+        self._start()
+        return found
+
+
+@dataclass(frozen=True)
+class Bottleneck:
+    """What a training spends its time on: the phase, the figure, and what to do about it."""
+
+    phase: Phase
+    share: float
+    is_starved: bool
+    words: str
+
+
+# From which share of the time a phase beside the student's own step is worth an action.
+_STARVING: tuple[tuple[Phase, str, float, str, str], ...] = (
+    ("teacher", "teacher_forward_fraction", 0.2, "the teacher's forward pass",
+     "label once with `edgekd label` and train every student on the stored labels"),
+    ("input", "input_pipeline_wait_fraction", 0.1, "waiting for input",
+     "tokenize ahead of the loop, or take larger batches"),
+    ("checkpoint", "checkpoint_time_fraction", 0.1, "writing checkpoints",
+     "put the workspace on a faster disk"),
+    ("judging", "judging_fraction", 0.3, "judging validation rows",
+     "carve fewer validation rows"),
+    ("other", "other_fraction", 0.2, "work that no phase names",
+     "look at logging and at what shares the machine"),
+)  # fmt: skip
+
+
+def name_bottleneck(profile: SystemProfile) -> Bottleneck:
+    """Say in one sentence what bounds the training, and what to do.
+
+    The phase furthest above its bound starves the job; with none above, the student's step bounds it.
+    """
+    shares: list[tuple[float, Phase, float, str, str]] = [
+        (getattr(profile, field) / bound, phase, getattr(profile, field), what, advice)
+        for phase, field, bound, what, advice in _STARVING
+    ]
+    over, phase, share, what, advice = max(shares)
+    if over >= 1:
+        return Bottleneck(phase, share, True, f"{100 * share:.0f} % of the time is {what}: {advice}")
+    share = profile.student_step_fraction
+    words = f"the student's own step takes {100 * share:.0f} % of the time: nothing starves it"
+    used = profile.cpu_utilization
+    if profile.gpu_utilization is None and used is not None and used < 0.6:
+        words += f"; the CPU is busy {100 * used:.0f} % of it: take larger batches or fewer threads"
+    if profile.gpu_utilization is not None and profile.gpu_utilization < 0.6:
+        words += f"; the GPU is busy {100 * profile.gpu_utilization:.0f} % of it: take larger batches"
+    return Bottleneck("student", share, False, words)

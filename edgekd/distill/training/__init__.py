@@ -1,0 +1,1 @@
+"""Teach: rows in, one loop, what it needs to go on after a kill."""

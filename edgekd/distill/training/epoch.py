@@ -1,0 +1,157 @@
+"""One pass over the training rows."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from edgekd.distill.logs import events
+from edgekd.distill.logs.dominating import DominatingRows
+from edgekd.distill.logs.profile import StageClock
+from edgekd.distill.losses import combined_loss, hard_cross_entropy, soft_divergence
+from edgekd.distill.training.optimizer import StudentOptimizer, rate_at
+from edgekd.distill.training.predict import autocast, padded_tensors
+from edgekd.distill.training.processes import Processes
+from edgekd.distill.training.rows import Recipe, Rows
+from edgekd.distill.training.tokens import length_batches
+from edgekd.errors import TrainingError
+from edgekd.progress import Progress
+
+_LOG_EVERY = 20  # steps; reading a loss back costs nothing on a CPU, a line costs 10 microseconds
+
+
+@dataclass(frozen=True)
+class EpochLosses:
+    """Weighted means over an epoch's rows; `hard` over those with a label."""
+
+    total: float
+    hard: float
+    soft: float | None
+
+
+class Epochs:
+    """Runs epochs of one training; what goes on from epoch to epoch is held here."""
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        optimizer: StudentOptimizer,
+        rows: Rows,
+        recipe: Recipe,
+        processes: Processes,
+        clock: StageClock,
+        dominating: DominatingRows,
+    ) -> None:
+        self._model, self._optimizer, self._rows, self._recipe = model, optimizer, rows, recipe
+        self._processes, self._clock, self._dominating = processes, clock, dominating
+
+    def run(
+        self, epoch: int, steps: int, writer: events.EventLog | None, on_progress: Progress
+    ) -> tuple[EpochLosses, int]:
+        """Run one epoch (counted from 0) after `steps` steps; return its losses, and the steps so far.
+
+        Raises:
+            TrainingError: if the loss is not finite.
+        """
+        recipe, training, lengths = self._recipe, self._recipe.training, self._rows.tokens.lengths
+        torch.manual_seed(recipe.seed * 1000 + epoch)
+        rng = np.random.default_rng((recipe.seed, epoch))
+        budget = max(1, round(training.batch * float(lengths.mean())))
+        pieces = training.accumulate * self._processes.count
+        sums, weight_sum, labelled_sum = np.zeros(3), 0.0, 0.0
+        done, mark, marked = 0, time.perf_counter(), 0
+        self._model.train()
+        for picked in length_batches(lengths, budget, rng, pieces):
+            weights = self._weights(picked)
+            step_weight = float(weights.sum())
+            share = (epoch + (done + len(picked) / 2) / len(lengths)) / training.epochs
+            rate = rate_at(training, share)
+            found = self._step(picked, step_weight)
+            norm = self._optimizer.step(rate)
+            steps, done = steps + 1, done + len(picked)
+            self._clock.count(len(picked), int(lengths[picked].sum()))
+            if not math.isfinite(found[0]):
+                raise TrainingError(
+                    f"{recipe.student}: loss is {found[0]} at step {steps}; lower training.learning_rate"
+                )
+            sums, weight_sum = sums + found, weight_sum + step_weight
+            labelled_sum += float(weights[self._rows.classes[picked] >= 0].sum())
+            if steps % _LOG_EVERY == 0:
+                now = time.perf_counter()
+                speed = (done - marked) / (now - mark)
+                mark, marked = now, done
+                if writer is not None:
+                    means = found / step_weight
+                    writer.write(
+                        events.TrainStep(
+                            task=recipe.task,
+                            epoch=epoch + 1,
+                            global_step=steps,
+                            batch_size=len(picked),
+                            hard_ce=means[1],
+                            kd_kl_t2=means[2],
+                            total_loss=means[0],
+                            grad_norm=norm,
+                            lr=rate,
+                            throughput_samples_per_sec=speed,
+                        )
+                    )
+                words = f"epoch {epoch + 1} of {training.epochs}, {speed:.0f} rows/s"
+                on_progress((epoch + done / len(lengths)) / training.epochs, words)
+        self._dominating.end_epoch()
+        total, hard, soft = sums / weight_sum
+        has_teacher = self._rows.logits is not None
+        hard = hard * weight_sum / labelled_sum if labelled_sum else 0.0
+        return EpochLosses(total, hard, soft if has_teacher else None), steps
+
+    def _weights(self, picked: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        weights = self._rows.weights
+        return np.ones(len(picked), np.float32) if weights is None else weights[picked]
+
+    def _step(self, picked: npt.NDArray[np.int64], step_weight: float) -> npt.NDArray[np.float64]:
+        """Compute the gradient of a step; return its sums of loss, hard and soft term over all processes."""
+        summed = torch.zeros(3)
+        for number, own in enumerate(self._shares(picked)):
+            is_last = number == self._recipe.training.accumulate - 1
+            with self._processes.own_gradient(self._model, is_last):
+                losses, parts = self._forward(own)
+                # The processes' gradients are averaged, so that each gives `count` times its share.
+                torch.autograd.backward(losses.sum() * (self._processes.count / step_weight))
+            summed += parts
+        self._clock.switch("input")
+        return self._processes.sum(summed).double().numpy()
+
+    def _shares(self, picked: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
+        """Split a step's rows: this process's part of each of its accumulated pieces."""
+        pieces, count = self._recipe.training.accumulate, self._processes.count
+        for piece in range(pieces):
+            yield picked[piece * count + self._processes.number :: pieces * count]
+
+    def _forward(self, own: npt.NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Return the weighted loss of each row, and the sums of it, its hard and its soft term."""
+        rows, recipe = self._rows, self._recipe
+        self._clock.switch("input")
+        ids, mask = padded_tensors(rows.tokens, own)
+        classes = torch.from_numpy(rows.classes[own])
+        taught = None if rows.logits is None else torch.from_numpy(rows.logits[own].astype(np.float32))
+        weights = torch.from_numpy(self._weights(own))
+        self._clock.switch("student")
+        with autocast():
+            logits = self._model(ids, mask).float()
+        hard = hard_cross_entropy(logits, classes)
+        soft, losses = torch.zeros_like(hard), hard
+        if taught is not None:
+            soft = soft_divergence(logits, taught, recipe.temperature)
+            losses = combined_loss(
+                logits, taught, classes, alpha=recipe.alpha, temperature=recipe.temperature
+            )
+        self._dominating.record(own, losses.detach().numpy())
+        parts = torch.stack([(part.detach() * weights).sum() for part in (losses, hard, soft)])
+        return losses * weights, parts
