@@ -168,7 +168,7 @@ def bench_stage(
     }
     of = "edgekd.serving.subject:open_subject"
     subjects = [
-        Subject(TEACHER, "edgekd.distill.training.eager:open_eager", (str(teacher.path), str(threads))),
+        Subject(TEACHER, "edgekd.distill.eager:open_eager", (str(teacher.path), str(threads))),
         Subject(TEACHER_ONNX, of, (str(teacher_onnx.path), str(threads))),
         *(Subject(names[d], of, (str(a.path), str(threads))) for d, a in sorted(unique.items())),
     ]
