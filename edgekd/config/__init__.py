@@ -1,11 +1,19 @@
 """What a user writes: the project file, target files and model files."""
 
-from edgekd.config.model import EncoderModel, Model, StaticModel, Training, TransformerModel
+from edgekd.config.distillation import Distillation, FeatureStage, Origin, Reviewed
+from edgekd.config.model import (
+    EncoderModel,
+    Model,
+    NarrowModel,
+    StaticModel,
+    StudentModel,
+    Training,
+    TransformerModel,
+)
 from edgekd.config.project import (
     Carve,
     Columns,
     Data,
-    Distillation,
     Measure,
     Project,
     Slice,
@@ -22,15 +30,20 @@ __all__ = [
     "Data",
     "Distillation",
     "EncoderModel",
+    "FeatureStage",
     "Hardware",
     "Limits",
     "Measure",
     "Model",
+    "NarrowModel",
+    "Origin",
     "Price",
     "Project",
+    "Reviewed",
     "Slice",
     "StaticModel",
     "StudentEntry",
+    "StudentModel",
     "Target",
     "Teacher",
     "Training",

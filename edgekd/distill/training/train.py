@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from edgekd.distill.logs.dominating import DominatingRows
 from edgekd.distill.logs.profile import StageClock
 from edgekd.distill.losses import hard_cross_entropy
 from edgekd.distill.training.checkpoint import Progressed, load_best, load_checkpoint, save_checkpoint
+from edgekd.distill.training.device import find_device
 from edgekd.distill.training.epoch import EpochLosses, Epochs
 from edgekd.distill.training.optimizer import StudentOptimizer
 from edgekd.distill.training.predict import predict
@@ -33,6 +35,7 @@ def train(
     *,
     resume: Path,
     log: Path,
+    also: Callable[[events.Event], None] | None = None,
     on_progress: Progress = silent,
 ) -> Progressed:
     """Train `model` in place; it ends with the weights of the epoch best on validation rows.
@@ -42,7 +45,10 @@ def train(
     and end with the same bits: order and dropout depend on the seed and the epoch alone.
 
     Started by `torchrun`, the processes share the rows of every step, and take the step that one process
-    would: the loss is divided by the weight of the whole step. Only the first writes.
+    would: the loss is divided by the weight of the whole step. Only the first writes. One process computes
+    on a GPU where there is one; several are for the cores of a CPU, or of several machines.
+
+    `also` is told of every event that the log gets.
 
     Raises:
         TrainingError: if the loss is not finite.
@@ -51,14 +57,15 @@ def train(
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Filling memory that nobody reads takes 8 % of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    processes, clock = Processes(), StageClock()
+    processes, clock = Processes(has_idle_parts=len(recipe.schedule.stages) > 1), StageClock()
+    model.to(find_device() if processes.count == 1 else torch.device("cpu"))
     optimizer = StudentOptimizer(model, recipe.training)
     state = load_checkpoint(resume, model, optimizer)
     dominating = DominatingRows(len(rows.tokens))
     if state.epochs:
         dominating.load(resume / f"epoch-{state.epochs}.dominating")
     epochs = Epochs(processes.wrap(model), optimizer, rows, recipe, processes, clock, dominating)
-    writer = events.EventLog(resume / "train.jsonl", epochs=state.epochs) if processes.is_first else None
+    writer = events.EventLog(resume / "train.jsonl", state.epochs, also) if processes.is_first else None
     try:
         while state.epochs < recipe.training.epochs and not state.is_stopped:
             began = time.perf_counter()
@@ -86,7 +93,7 @@ def train(
     if processes.is_first:
         log.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(resume / "train.jsonl", log)
-    load_best(resume, model, state)
+    load_best(resume, model.to(torch.device("cpu")), state)
     model.eval()
     return state
 
@@ -119,7 +126,12 @@ def _notes(
     if recipe.labels and validation.logits is not None:
         taught = np.asarray(validation.logits.argmax(axis=1))
         notes += class_slices(
-            epoch, logits.argmax(axis=1), taught, validation.classes, recipe.labels, recipe.alpha
+            epoch,
+            logits.argmax(axis=1),
+            taught,
+            validation.classes,
+            recipe.labels,
+            np.array(recipe.alphas or recipe.alpha),
         )
     if recipe.labels and rows.texts:
         notes.append(

@@ -291,7 +291,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import torch
 from test_train import make_bert, make_static, teach
-from edgekd.distill.training import predict as loop
+from edgekd.distill.training import device as loop
 loop.has_bf16 = lambda: False
 for name, make in (("static", make_static), ("bert", make_bert)):
     model = make()
