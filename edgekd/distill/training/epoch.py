@@ -32,11 +32,13 @@ _LOG_EVERY = 20  # steps; reading a loss back costs nothing on a CPU, a line cos
 
 @dataclass(frozen=True)
 class EpochLosses:
-    """Weighted means over an epoch's rows; `hard` over those with a label."""
+    """Weighted means over an epoch's rows; `hard` over those with a label, the last two of features."""
 
     total: float
     hard: float
     soft: float | None
+    hidden: float | None = None
+    attention: float | None = None
 
 
 class Epochs:
@@ -72,7 +74,7 @@ class Epochs:
         drawn = self._rows.draw(recipe.times, recipe.seed, epoch)
         stage = recipe.schedule.weights(epoch)
         pieces = training.accumulate * self._processes.count
-        sums, weight_sum, labelled_sum = np.zeros(3), 0.0, 0.0
+        sums, weight_sum, labelled_sum = np.zeros(5), 0.0, 0.0
         done, mark, marked = 0, time.perf_counter(), 0
         self._model.train()
         for batch in length_batches(lengths[drawn], budget, rng, pieces):
@@ -106,6 +108,8 @@ class Epochs:
                             hard_ce=means[1],
                             kd_kl_t2=means[2],
                             total_loss=means[0],
+                            feature_mse=means[3] if stage.reads_features else None,
+                            attention_mse=means[4] if stage.reads_features else None,
                             grad_norm=norm,
                             lr=rate,
                             throughput_samples_per_sec=speed,
@@ -114,10 +118,11 @@ class Epochs:
                 words = f"epoch {epoch + 1} of {training.epochs}, {speed:.0f} rows/s"
                 on_progress((epoch + done / len(drawn)) / training.epochs, words)
         self._dominating.end_epoch()
-        total, hard, soft = sums / weight_sum
+        total, hard, soft, *inner = sums / weight_sum
         has_teacher = self._rows.logits is not None
         hard = hard * weight_sum / labelled_sum if labelled_sum else 0.0
-        return EpochLosses(total, hard, soft if has_teacher else None), steps
+        shown = inner if stage.reads_features else (None, None)
+        return EpochLosses(total, hard, soft if has_teacher else None, *shown), steps
 
     def _weights(self, picked: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         weights = self._rows.weights
@@ -126,9 +131,9 @@ class Epochs:
     def _step(
         self, picked: npt.NDArray[np.int64], step_weight: float, stage: StageWeights
     ) -> npt.NDArray[np.float64]:
-        """Compute the gradient of a step; return its sums of loss, hard and soft term over all processes."""
+        """Compute the gradient of a step; return its sums over all processes, as in `EpochLosses`."""
         rare = self._objective.rare_counts(self._tensor(self._rows.classes[picked]))
-        summed = torch.zeros(3)
+        summed = torch.zeros(5)
         for number, own in enumerate(self._shares(picked)):
             is_last = number == self._recipe.training.accumulate - 1
             with self._processes.own_gradient(self._model, is_last):
@@ -148,7 +153,7 @@ class Epochs:
     def _forward(
         self, own: npt.NDArray[np.int64], stage: StageWeights, rare: Tensor, step_weight: float
     ) -> tuple[Tensor, Tensor]:
-        """Return the weighted sum of rows' losses, and on the CPU the sums of it, its hard and its soft term.
+        """Return the weighted sum of rows' losses, and on the CPU that of each term, as in `EpochLosses`.
 
         The penalty for rare classes is of a whole step: it enters with the step's weight.
         """
@@ -173,8 +178,10 @@ class Epochs:
         penalty = self._objective.penalty(logits, classes, rare)
         if penalty is not None:
             loss = loss + stage.output * step_weight * penalty
-        parts = [loss.detach(), *((part.detach() * weights).sum() for part in (losses.hard, losses.soft))]
-        return loss, torch.stack(parts).cpu()
+        none = torch.zeros_like(losses.hard)
+        inner = (none, none) if terms is None else (terms.hidden, terms.attention + terms.relation)
+        sums = [(part.detach() * weights).sum() for part in (losses.hard, losses.soft, *inner)]
+        return loss, torch.stack([loss.detach(), *sums]).cpu()
 
     def _tensor(self, values: npt.NDArray[Any]) -> Tensor:
         return torch.from_numpy(values).to(self._device)

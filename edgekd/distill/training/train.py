@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from edgekd.distill.diagnosis.score import best_epoch, validation_figures
-from edgekd.distill.diagnosis.stop import check_rules
+from edgekd.distill.diagnosis.stop import ends_training
 from edgekd.distill.logs import events
 from edgekd.distill.logs.class_slices import class_slices
 from edgekd.distill.logs.dominating import DominatingRows
@@ -41,8 +41,8 @@ def train(
     """Train `model` in place; it ends with the weights of the epoch best on validation rows.
 
     `model(ids, mask)` gives logits [row, label]. Best is the highest promotion score, the first of equals.
-    Training ends early where a stop rule fires. A checkpoint an epoch in `resume` lets a killed run go on
-    and end with the same bits: order and dropout depend on the seed and the epoch alone.
+    Training ends early where a stop rule says so (`ends_training`). A checkpoint an epoch in `resume` lets
+    a killed run go on and end with the same bits: order and dropout depend on seed and epoch alone.
 
     Started by `torchrun`, the processes share the rows of every step, and take the step that one process
     would: the loss is divided by the weight of the whole step. Only the first writes. One process computes
@@ -78,7 +78,7 @@ def train(
             history = [events.EpochSummary.model_validate(entry) for entry in state.history]
             is_best = best_epoch(history) == state.epochs
             state.best_epoch = state.epochs if is_best else state.best_epoch
-            state.is_stopped = any(verdict.fires for verdict in check_rules(history))
+            state.is_stopped = ends_training(history, recipe.training.epochs)
             clock.switch("checkpoint")
             if writer is not None:
                 for event in (*_notes(logits, rows, validation, recipe, state.epochs, dominating), found):
@@ -111,6 +111,8 @@ def _judge(
         train_loss=losses.total,
         train_hard_ce=losses.hard,
         train_kd_kl_t2=losses.soft,
+        train_feature_mse=losses.hidden,
+        train_attention_mse=losses.attention,
         val_loss=float(hard.mean()),
         val_rows=len(rows.classes),
         seconds=seconds,
