@@ -57,6 +57,11 @@ class InnerStudent(nn.Module):
         tables: tuple[Tensor, ...] = getattr(self.answering, "row_tables", ())
         return tables
 
+    @property
+    def has_idle_parts(self) -> bool:
+        """Whether there are projections, which learn nothing once features are no longer matched."""
+        return next(self.matcher.parameters(), None) is not None
+
     def forward(
         self, ids: Tensor, mask: Tensor | None = None, matches: bool = False
     ) -> Tensor | tuple[Tensor, FeatureTerms]:

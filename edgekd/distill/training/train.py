@@ -57,7 +57,7 @@ def train(
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Filling memory that nobody reads takes 8 % of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    processes, clock = Processes(has_idle_parts=len(recipe.schedule.stages) > 1), StageClock()
+    processes, clock = Processes(has_idle_parts=getattr(model, "has_idle_parts", False)), StageClock()
     model.to(find_device() if processes.count == 1 else torch.device("cpu"))
     optimizer = StudentOptimizer(model, recipe.training)
     state = load_checkpoint(resume, model, optimizer)
