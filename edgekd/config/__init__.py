@@ -1,6 +1,6 @@
 """What a user writes: the project file, target files and model files."""
 
-from edgekd.config.model import EncoderModel, Model, StaticModel, Training, TransformerModel
+from edgekd.config.model import EncoderModel, Lora, Model, StaticModel, Training, TransformerModel
 from edgekd.config.project import (
     Carve,
     Columns,
@@ -24,6 +24,7 @@ __all__ = [
     "EncoderModel",
     "Hardware",
     "Limits",
+    "Lora",
     "Measure",
     "Model",
     "Price",

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from edgekd.config import Distillation, StaticModel, Training, TransformerModel
+from edgekd.distill.layers import find_layers
 from edgekd.distill.lean import make_lean
 from edgekd.distill.softlabels import SoftLabels
 from edgekd.distill.static import FoldedStatic, StaticClassifier, start_from_teacher
@@ -112,12 +113,9 @@ def cut_layers(teacher: Classifier, layers: tuple[int, ...], kept: npt.NDArray[n
     chosen = sorted({layer % depth for layer in layers if -depth <= layer < depth})
     if len(chosen) != len(layers):
         raise ConfigError(f"layers {list(layers)} must be different and within the teacher's {depth}")
-    for name, module in model.named_modules():
-        if isinstance(module, nn.ModuleList) and len(module) == depth:
-            model.set_submodule(name, nn.ModuleList([module[i] for i in chosen]))
-            break
-    else:
-        raise ConfigError(f"{type(model).__name__}: has no list of {depth} layers to cut")
+    place = find_layers(model)
+    whole = model.get_submodule(place)
+    model.set_submodule(place, nn.ModuleList([whole[i] for i in chosen]))
     model.config.num_hidden_layers = len(chosen)
     old = model.get_input_embeddings()
     new = nn.Embedding(len(kept), old.embedding_dim)
@@ -153,7 +151,7 @@ def open_student(folder: Path, digest: str) -> Student:
     return Student(notes["name"], notes["kind"], folder, tuple(notes["labels"]), notes["max_tokens"], digest)
 
 
-def load_module(student: Student, attention: str = "sdpa") -> nn.Module:
+def load_module(student: Student, attention: str | None = None) -> nn.Module:
     """Load a student in eval mode, as `input_ids [row, token] -> logits [row, label]` without padding."""
     notes: dict[str, Any] = json.loads((student.path / "student.json").read_text(encoding="utf-8"))
     if student.kind == "transformer":
