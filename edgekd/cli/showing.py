@@ -17,7 +17,7 @@ from edgekd.resources import list_resources
 from edgekd.units import format_bytes
 
 _EXTRAS = {
-    "train": ("torch", "transformers", "safetensors", "scikit-learn", "datasets"),
+    "train": ("torch", "transformers", "safetensors", "scikit-learn", "datasets", "peft"),
     "onnx": ("onnx", "onnxscript", "onnxruntime", "tokenizers"),
     "intel": ("openvino", "nncf", "tokenizers"),
     "report": ("Jinja2", "plotly"),

@@ -3,6 +3,7 @@
 from edgekd.config.distillation import Distillation, FeatureStage, Origin, Reviewed
 from edgekd.config.model import (
     EncoderModel,
+    Lora,
     Model,
     NarrowModel,
     StaticModel,
@@ -33,6 +34,7 @@ __all__ = [
     "FeatureStage",
     "Hardware",
     "Limits",
+    "Lora",
     "Measure",
     "Model",
     "NarrowModel",

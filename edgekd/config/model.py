@@ -26,6 +26,17 @@ class Training(Frozen):
     """AdamW's decoupled weight decay."""
 
 
+class Lora(Frozen):
+    """Adapters beside frozen weights, merged into them when training ends."""
+
+    rank: int = Field(16, ge=1)
+    """Width of an adapter; more can learn more."""
+    alpha: int = Field(32, ge=1)
+    """An adapter's product counts alpha / rank times."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Share of an adapter's inputs that a training step leaves out."""
+
+
 class EncoderModel(Frozen):
     """A pretrained encoder to fine-tune as the teacher."""
 

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from edgekd.config.base import Frozen
 from edgekd.config.distillation import Distillation
-from edgekd.config.model import Training
+from edgekd.config.model import Lora, Training
 
 Split = Literal["train", "unlabelled", "calibration", "validation", "test"]
 
@@ -78,11 +78,19 @@ class Teacher(Frozen):
     """The model that labels."""
 
     model: str = "minilm-l6"
-    """A file in models/, or a folder or `hub:NAME` of a trained classifier."""
+    """A file in models/, or a folder or `hub:NAME` of a checkpoint."""
     fine_tune: bool = True
     """Whether it is fine-tuned here; a classifier with these labels can be used as it is."""
     training: Training | None = None
     """Overrides the model file's training."""
+    lora: Lora | None = None
+    """Trains low-rank adapters and the head instead of all weights; wants a rate about ten times as high."""
+
+    @model_validator(mode="after")
+    def _adapters_are_trained(self) -> Teacher:
+        if self.lora is not None and not self.fine_tune:
+            raise ValueError("lora needs fine_tune: true; a classifier used as it is has nothing to train")
+        return self
 
 
 def _named(value: Any) -> Any:

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from edgekd.config import Distillation, FeatureStage, StudentModel
+from edgekd.distill.layers import find_layers
 from edgekd.distill.lean import make_lean
 from edgekd.distill.logs.events import Event
 from edgekd.distill.narrow import make_narrow
@@ -119,7 +120,7 @@ def _make_network(
         static = StaticClassifier(len(kept), model.pairs, model.dimension, model.hidden, len(teacher.labels))
         start_from_teacher(static, teacher, kept)
         return static, static
-    whole = load_teacher(teacher, attention="sdpa" if features is None else "eager")
+    whole = load_teacher(teacher, attention=None if features is None else "eager")
     if model.kind == "narrow":
         student = make_narrow(whole, model, kept)
     else:
@@ -150,12 +151,9 @@ def cut_layers(teacher: Classifier, layers: tuple[int, ...], kept: npt.NDArray[n
     chosen = sorted({layer % depth for layer in layers if -depth <= layer < depth})
     if len(chosen) != len(layers):
         raise ConfigError(f"layers {list(layers)} must be different and within the teacher's {depth}")
-    for name, module in model.named_modules():
-        if isinstance(module, nn.ModuleList) and len(module) == depth:
-            model.set_submodule(name, nn.ModuleList([module[i] for i in chosen]))
-            break
-    else:
-        raise ConfigError(f"{type(model).__name__}: has no list of {depth} layers to cut")
+    place = find_layers(model)
+    whole = model.get_submodule(place)
+    model.set_submodule(place, nn.ModuleList([whole[i] for i in chosen]))
     model.config.num_hidden_layers = len(chosen)
     old = model.get_input_embeddings()
     new = nn.Embedding(len(kept), old.embedding_dim)
@@ -191,7 +189,7 @@ def open_student(folder: Path, digest: str) -> Student:
     return Student(notes["name"], notes["kind"], folder, tuple(notes["labels"]), notes["max_tokens"], digest)
 
 
-def load_module(student: Student, attention: str = "sdpa") -> nn.Module:
+def load_module(student: Student, attention: str | None = None) -> nn.Module:
     """Load a student in eval mode, as `input_ids [row, token] -> logits [row, label]` without padding."""
     notes: dict[str, Any] = json.loads((student.path / "student.json").read_text(encoding="utf-8"))
     if student.kind == "transformer":

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgekd.config import Training
+from edgekd.config import Lora, Training
 from edgekd.data.taskdata import TaskData
+from edgekd.distill.lora import add_adapters, merge_adapters
 from edgekd.distill.training.rows import Recipe, Rows
 from edgekd.distill.training.tokens import Tokens, open_tokenizer, tokenize
 from edgekd.distill.training.train import train
@@ -56,12 +57,17 @@ def fine_tune(
     max_tokens: int,
     seed: int,
     threads: int,
+    lora: Lora | None = None,
     on_progress: Progress = silent,
 ) -> None:
-    """Fine-tune a checkpoint on the train split and write the teacher to `folder`."""
+    """Fine-tune a checkpoint on the train split and write the teacher to `folder`.
+
+    With `lora` adapters and the head are trained, and what is written is the merged model: an ordinary one.
+    """
     torch.manual_seed(seed)  # the new head
     # Over a dozen tokens torch's fused attention takes longer on a CPU, its backward pass above all.
     model = load_classifier(location, len(data.labels), attention="eager")
+    adapted = None if lora is None else add_adapters(model, lora)
     tokenizer_json = load_tokenizer_json(location)
     write_atomic(folder / "tokenizer.json", tokenizer_json)
     tokenizer = open_tokenizer(folder / "tokenizer.json", max_tokens)
@@ -71,6 +77,8 @@ def fine_tune(
     resume = resume_folder(folder)
     log = folder / "logs" / "train.jsonl"
     train(Classifier(model), rows, validation, recipe, resume=resume, log=log, on_progress=on_progress)
+    if adapted is not None:
+        model = merge_adapters(adapted)
     _name_labels(model, data.labels)
     save_classifier(model, folder)
     _write_notes(folder, name, data.labels, max_tokens, None)
@@ -96,7 +104,7 @@ def open_teacher(folder: Path, digest: str) -> Teacher:
     return Teacher(notes["name"], folder, tuple(notes["labels"]), notes["max_tokens"], digest)
 
 
-def load_teacher(teacher: Teacher, attention: str = "sdpa") -> Classifier:
+def load_teacher(teacher: Teacher, attention: str | None = None) -> Classifier:
     """Load the teacher's network in eval mode."""
     notes = json.loads((teacher.path / "teacher.json").read_text(encoding="utf-8"))
     return Classifier(load_classifier(str(teacher.path), attention=attention), notes["order"]).eval()

@@ -8,6 +8,7 @@ shorter pieces, and no text becomes unknown that was known.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
+
+# Rows that BERT left free, and MPNet with it.
+_RESERVED = re.compile(r"\[unused\d+\]")
 
 
 def prune_vocabulary(
@@ -41,7 +45,8 @@ def prune_vocabulary(
     prefix = document["model"]["continuing_subword_prefix"]
     always = {token["id"] for token in document["added_tokens"]}
     always |= {i for token, i in vocabulary.items() if len(token.removeprefix(prefix)) == 1}
-    by_use = sorted(vocabulary.values(), key=lambda i: (-counts[i], _is_reserved(i, vocabulary), i))
+    reserved = {i for token, i in vocabulary.items() if _RESERVED.fullmatch(token)}
+    by_use = sorted(vocabulary.values(), key=lambda i: (-counts[i], i in reserved, i))
     room = max(size - len(always), 0)
     kept = np.array(sorted(always | set([i for i in by_use if i not in always][:room])), dtype=np.int64)
     new_id = {int(old): new for new, old in enumerate(kept)}
@@ -50,10 +55,6 @@ def prune_vocabulary(
         token["id"] = new_id[token["id"]]
     _renumber(document.get("post_processor"), new_id)
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")), kept
-
-
-def _is_reserved(token: int, vocabulary: dict[str, int]) -> bool:
-    return 1 <= token < 999 and len(vocabulary) == 30522  # BERT's [unused…] block
 
 
 def _renumber(part: Any, new_id: dict[int, int]) -> None:

@@ -47,8 +47,10 @@ def describe_weights(location: str) -> str:
     return digest_json({f.name: digest_file(f) for f in files})
 
 
-def load_classifier(location: str, labels: int | None = None, attention: str = "sdpa") -> Any:
+def load_classifier(location: str, labels: int | None = None, attention: str | None = None) -> Any:
     """Load a sequence classifier from safetensors in float32; with `labels` its head is new where it must be.
+
+    Without `attention` it is torch's fused one, for the architectures that `transformers` wrote it for.
 
     Raises:
         ConfigError: if the checkpoint cannot be loaded without running code from it.

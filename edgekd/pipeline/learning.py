@@ -46,6 +46,9 @@ def teacher_stage(context: Context, data: TaskData) -> Stage:
         "threads": project.threads,
         "libraries": library_versions(*_LIBRARIES),
     }
+    lora = project.teacher.lora
+    if lora is not None:
+        reads["lora"] = {**lora.model_dump(mode="json"), "libraries": library_versions("peft")}
 
     def build(folder: Path, progress: Progress) -> None:
         from edgekd.distill.teacher import adopt, fine_tune
@@ -63,6 +66,7 @@ def teacher_stage(context: Context, data: TaskData) -> Stage:
             max_tokens=limit,
             seed=project.seed,
             threads=project.threads,
+            lora=lora,
             on_progress=progress,
         )
 

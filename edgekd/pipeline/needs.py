@@ -8,12 +8,13 @@ from importlib.util import find_spec
 from edgekd.errors import MissingExtraError
 
 LEARNING = ("torch", "transformers", "tokenizers", "safetensors")
+ADAPTING = ("peft",)
 EXPORTING = ("onnx", "onnxscript", "onnxruntime")
 JUDGING = ("sklearn",)
 REPORTING = ("jinja2", "plotly")
 
 _EXTRAS = {
-    **dict.fromkeys((*LEARNING, *JUDGING), "train"),
+    **dict.fromkeys((*LEARNING, *ADAPTING, *JUDGING), "train"),
     **dict.fromkeys((*EXPORTING, "tokenizers"), "onnx"),
     **dict.fromkeys(("openvino", "nncf"), "intel"),
     **dict.fromkeys(REPORTING, "report"),

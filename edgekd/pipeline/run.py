@@ -26,7 +26,7 @@ from edgekd.pipeline.judging import (
 )
 from edgekd.pipeline.labelling import Labels, label_share, label_stage
 from edgekd.pipeline.learning import check_distillation, distil_stage, load_stage, teacher_stage
-from edgekd.pipeline.needs import EXPORTING, JUDGING, LEARNING, REPORTING, require_libraries
+from edgekd.pipeline.needs import ADAPTING, EXPORTING, JUDGING, LEARNING, REPORTING, require_libraries
 from edgekd.pipeline.promoting import promote_target, write_evidence
 from edgekd.pipeline.rundir import place_files, write_config
 from edgekd.pipeline.staging import is_first_process
@@ -67,7 +67,7 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
     measurable = [t for t in targets if find_basis(t.hardware, here)[0] != "not measured"]
     _refuse_unmeasurable(targets, measurable, only)
     step = STEPS.index(until)
-    _require(measurable, step)
+    _require(context, measurable, step)
     data = _load(context)
     test = data.split("test")
     teacher = teacher_stage(context, data)
@@ -104,7 +104,7 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
 
 def run_share(context: Context, share: Share) -> int:
     """Go as far as the teacher, then label one share of the texts; returns how many were labelled."""
-    _require([], STEPS.index("label"))
+    _require(context, [], STEPS.index("label"))
     data = _load(context)
     return label_share(context, data, teacher_stage(context, data), share)
 
@@ -157,9 +157,9 @@ def _bench(context: Context, results: Results, measurable: list[Target]) -> None
         )
 
 
-def _require(targets: list[Target], step: int) -> None:
+def _require(context: Context, targets: list[Target], step: int) -> None:
     """Refuse a build that nothing here can make, and a step whose libraries are missing."""
-    needs = [*LEARNING]
+    needs = [*LEARNING, *(ADAPTING if context.project.teacher.lora else ())]
     needs += EXPORTING if step >= STEPS.index("compile") else ()
     needs += JUDGING if step >= STEPS.index("evaluate") else ()
     needs += REPORTING if step >= STEPS.index("report") else ()

@@ -48,6 +48,8 @@ def test_minimal_project_and_overrides(project):
         ("targets: [a, a]", "target 'a' is listed twice"),
         ("slices: [{name: x, margin: 1}]", "one slice must be named 'overall'"),
         ("seed: .nan", "seed"),
+        ("teacher: {lora: {rank: 0}}", "teacher.lora.rank: .* greater than or equal to 1, got 0"),
+        ("teacher: {lora: {}, fine_tune: false}", "teacher: lora needs fine_tune: true"),
         ("name: [", "is not YAML"),
     ],
 )

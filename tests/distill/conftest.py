@@ -8,6 +8,7 @@ from edgekd.config import Columns, Data, Training
 from edgekd.data.load import load_data
 from edgekd.distill.logs.events import EpochSummary
 from edgekd.distill.teacher import fine_tune, open_teacher
+from edgekd.distill.weights import quiet
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +47,36 @@ def teacher(task_data, teacher_folder, tmp_path_factory):
         task_data, str(teacher_folder), training, folder, name="tuned", max_tokens=32, seed=0, threads=1
     )
     return open_teacher(folder, "the teacher's digest")
+
+
+@pytest.fixture(scope="session")
+def mpnet_folder(tmp_path_factory) -> Path:
+    """A real MPNet, two layers wide 64, with a tokenizer of its kind; its weights are random."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import MPNetConfig, MPNetForSequenceClassification, PreTrainedTokenizerFast
+
+    folder: Path = tmp_path_factory.mktemp("mpnet")
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    words = (
+        "where is my parcel order shipped track delivery want send return refund gift read next please again"
+    )
+    tokens = ["<s>", "<pad>", "</s>", "<unk>", *(f"[unused{i}]" for i in range(40)), "[UNK]"]
+    tokens += [*letters, *(f"##{letter}" for letter in letters), *words.split(), "<mask>"]
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    named = {"bos": "<s>", "pad": "<pad>", "eos": "</s>", "unk": "[UNK]", "mask": "<mask>"}
+    names = {f"{name}_token": token for name, token in named.items()}
+    torch.manual_seed(0)
+    shape = {"num_hidden_layers": 2, "num_attention_heads": 2, "hidden_size": 64, "intermediate_size": 128}
+    with quiet():
+        PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+        MPNetForSequenceClassification(MPNetConfig(vocab_size=len(tokens), **shape)).save_pretrained(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

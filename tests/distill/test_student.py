@@ -11,6 +11,7 @@ from transformers import (
     BertConfig,
     DistilBertConfig,
     ElectraConfig,
+    MPNetConfig,
     RobertaConfig,
 )
 
@@ -37,6 +38,7 @@ ENCODERS = {
         "distilbert.transformer.layer",
     ),
     "roberta": (RobertaConfig(**SHAPE, **COMMON, pad_token_id=1), "roberta.encoder.layer"),
+    "mpnet": (MPNetConfig(**SHAPE, **COMMON), "mpnet.encoder.layer"),
 }
 LAYERS = pytest.mark.parametrize("layers", [(0, -1), (0, 2, 3), (1,)])
 IDS = torch.tensor([[5, 9, 20, 30], [7, 7, 8, 9]])

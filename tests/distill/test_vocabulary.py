@@ -125,3 +125,13 @@ def test_other_kinds_are_returned_as_they_are():
 def test_same_input_gives_the_same_bytes(source):
     one, other = (prune_vocabulary(source, TEXTS, 3000) for _ in range(2))
     assert one[0] == other[0] and np.array_equal(one[1], other[1])
+
+
+def test_reserved_rows_of_another_vocabulary_go_first(mpnet_folder):
+    source = (mpnet_folder / "tokenizer.json").read_text(encoding="utf-8")
+    size = plain(source).get_vocab_size() - 40
+    text, kept = prune_vocabulary(source, ["where is my parcel"], size)
+    new = plain(text)
+    assert not [token for token in new.get_vocab() if token.startswith("[unused")]
+    assert kept[:4].tolist() == [0, 1, 2, 3]  # the padding token that MPNet counts places from keeps its id
+    assert new.encode("where").tokens == ["<s>", "where", "</s>"]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from edgekd.distill.layers import find_layers
 from edgekd.distill.training.features import EncoderShape, FeatureMatcher, Features, FeatureTerms
 from edgekd.distill.training.layermap import LayerMap, uniform_map
 from edgekd.errors import ConfigError
@@ -107,12 +108,10 @@ def show_features(model: Any, ids: Tensor, mask: Tensor | None, relations: bool)
 
 
 def _projections(model: Any) -> list[nn.Module]:
-    depth = model.config.num_hidden_layers
-    for module in model.modules():
-        if isinstance(module, nn.ModuleList) and len(module) == depth:
-            found = [part for layer in module for part in _of_layer(layer)]
-            if len(found) == 3 * depth:
-                return found
+    layers = model.get_submodule(find_layers(model))
+    found = [part for layer in layers for part in _of_layer(layer)]
+    if len(found) == 3 * len(layers):
+        return found
     raise ConfigError(
         f"distillation.features: {type(model).__name__} has no layers with query, key and value projections; "
         "set attention to 0 or leave features out"

@@ -1,0 +1,48 @@
+from contextlib import nullcontext
+from importlib.util import find_spec
+
+import pytest
+
+from edgekd.config import load_project
+from edgekd.errors import MissingExtraError
+from edgekd.pipeline import learning, needs, run
+from edgekd.pipeline.context import Context
+from edgekd.store import digest_json
+
+
+@pytest.fixture
+def teacher_reads(small_project, monkeypatch):
+    """What the key of the teacher's stage is made of, under some settings."""
+    monkeypatch.setattr(learning, "run_stage_together", lambda context, name, version, reads, build: reads)
+
+    def read(*settings: str) -> dict:
+        project = load_project(small_project, settings)
+        context = Context(project, small_project.parent, lambda name: nullcontext(print), lambda line: None)
+        return learning.teacher_stage(context, learning.load_stage(context))
+
+    return read
+
+
+def test_key_of_a_teacher_without_adapters_knows_nothing_of_them(teacher_reads):
+    assert set(teacher_reads()) == {
+        "model", "weights", "fine_tune", "labels", "rows", "seed", "threads", "libraries"
+    }  # fmt: skip
+
+
+def test_adapters_change_the_key_of_the_teacher(teacher_reads):
+    settings = ("{}", "{rank: 8}", "{alpha: 8}", "{dropout: 0.1}")
+    reads = [teacher_reads(), *(teacher_reads(f"teacher.lora={lora}") for lora in settings)]
+    assert len({digest_json(one) for one in reads}) == 5
+    assert reads[1]["lora"]["libraries"].keys() == {"peft"}
+    assert {key: value for key, value in reads[1].items() if key != "lora"} == reads[0]
+
+
+def test_run_with_adapters_wants_their_library_before_it_begins(small_project, monkeypatch):
+    monkeypatch.setattr(needs, "find_spec", lambda name: None if name == "peft" else find_spec(name))
+    project = load_project(small_project, ["teacher.lora={}"])
+    context = Context(project, small_project.parent, lambda name: nullcontext(print), lambda line: None)
+    with pytest.raises(
+        MissingExtraError, match=r'^peft is not installed; run: pip install "edgekd\[train\]"$'
+    ):
+        run.run(context, "label", (), "label")
+    assert not (small_project.parent / ".edgekd").exists()
