@@ -57,12 +57,12 @@ def _ours(given: Any, threads: int, is_fp32: bool) -> dict[str, float]:
 
     from edgekd.config import Training
     from edgekd.distill.lean import make_lean
-    from edgekd.distill.training import predict
+    from edgekd.distill.training import device
     from edgekd.distill.training.rows import Recipe, Rows
     from edgekd.distill.training.train import train
 
     if is_fp32:
-        predict.has_bf16 = lambda: False
+        device.has_bf16 = lambda: False
     model = make_lean(given.student, torch.arange(16).reshape(2, 8))
     training = Training(epochs=1, learning_rate=4e-4, batch=BATCH)
     recipe = Recipe(training, ALPHA, TEMPERATURE, 0, threads, "intent", "student", "teacher")

@@ -195,6 +195,8 @@ def doctor(as_json: bool) -> None:
 
 
 def _finish(outcome: Any, as_json: bool) -> None:
+    if os.environ.get("RANK", "0") != "0":  # of several processes under torchrun the first one speaks
+        sys.exit(outcome.exit_code)
     if as_json:
         click.echo(json.dumps(outcome.document, indent=1, allow_nan=False))
     else:

@@ -1,11 +1,20 @@
 """What a user writes: the project file, target files and model files."""
 
-from edgekd.config.model import EncoderModel, Lora, Model, StaticModel, Training, TransformerModel
+from edgekd.config.distillation import Distillation, FeatureStage, Origin, Reviewed
+from edgekd.config.model import (
+    EncoderModel,
+    Lora,
+    Model,
+    NarrowModel,
+    StaticModel,
+    StudentModel,
+    Training,
+    TransformerModel,
+)
 from edgekd.config.project import (
     Carve,
     Columns,
     Data,
-    Distillation,
     Measure,
     Project,
     Slice,
@@ -22,16 +31,21 @@ __all__ = [
     "Data",
     "Distillation",
     "EncoderModel",
+    "FeatureStage",
     "Hardware",
     "Limits",
     "Lora",
     "Measure",
     "Model",
+    "NarrowModel",
+    "Origin",
     "Price",
     "Project",
+    "Reviewed",
     "Slice",
     "StaticModel",
     "StudentEntry",
+    "StudentModel",
     "Target",
     "Teacher",
     "Training",

@@ -69,6 +69,29 @@ class TransformerModel(Frozen):
     """How it is distilled."""
 
 
+class NarrowModel(Frozen):
+    """A transformer of a width of its own: it cannot be cut from the teacher, its layers start anew."""
+
+    kind: Literal["narrow"]
+    """The teacher's architecture in another size; token vectors start from the teacher's."""
+    name: str
+    """Name, as in the file's name."""
+    layers: int = Field(ge=1)
+    """How many."""
+    width: int = Field(ge=8)
+    """Of hidden states."""
+    heads: int = Field(ge=1)
+    """Attention heads; they divide the width."""
+    feed_forward: int = Field(ge=8)
+    """Width inside a feed-forward block."""
+    vocabulary: int = Field(8192, ge=256)
+    """Tokens kept: all that the labelled text uses, then the most frequent."""
+    max_tokens: int = Field(64, ge=8)
+    """Longer texts are cut."""
+    training: Training = Training()
+    """How it is distilled."""
+
+
 class StaticModel(Frozen):
     """A student without attention: weighted mean of token vectors, and a small head."""
 
@@ -90,4 +113,5 @@ class StaticModel(Frozen):
     """How it is distilled."""
 
 
-Model = Annotated[EncoderModel | TransformerModel | StaticModel, Field(discriminator="kind")]
+StudentModel = TransformerModel | NarrowModel | StaticModel
+Model = Annotated[EncoderModel | StudentModel, Field(discriminator="kind")]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from edgekd.config.base import Frozen
+from edgekd.config.distillation import Distillation
 from edgekd.config.model import Lora, Training
 
 Split = Literal["train", "unlabelled", "calibration", "validation", "test"]
@@ -106,17 +107,6 @@ class _StudentEntry(Frozen):
 
 
 StudentEntry = Annotated[_StudentEntry, BeforeValidator(_named)]
-
-
-class Distillation(Frozen):
-    """How students learn from the teacher."""
-
-    temperature: float = Field(2.0, gt=0)
-    """Softens both distributions."""
-    alpha: float = Field(0.9, ge=0, le=1)
-    """Weight of the soft loss: (1 - alpha) * CE + alpha * T^2 * KL."""
-    augmentations: int = Field(4, ge=0)
-    """Teacher-labelled noisy copies a training row: dropped words, swaps, typos, crossings."""
 
 
 class Measure(Frozen):

@@ -112,7 +112,7 @@ def _validate(adapter: TypeAdapter[_M], document: Any, source: str) -> _M:
 
 def _first_problem(error: ValidationError, adapter: TypeAdapter[Any]) -> str:
     problem = error.errors()[0]
-    kinds = {"encoder", "transformer", "static"}
+    kinds = {"encoder", "transformer", "narrow", "static"}
     key = ".".join(str(part) for part in problem["loc"] if part not in kinds)
     if problem["type"] == "extra_forbidden":
         known = sorted(_keys(adapter.json_schema()))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,27 @@ def slice_masks(data: TaskData, slices: Sequence[Slice]) -> dict[str, npt.NDArra
         SliceError: if a predicate is not one SQL expression of type BOOLEAN over the columns,
             or reads anything but the rows; if `recall_of` names an unknown class.
     """
+    for item in slices:
+        for label in item.recall_of:
+            if label not in data.labels:
+                raise SliceError(f"slice '{item.name}': recall_of names '{label}', which is not a class")
+    with _rows(data) as connection:
+        rows = len(data)
+        return {item.name: _mask(connection, rows, item.where, f"slice '{item.name}'") for item in slices}
+
+
+def select_rows(data: TaskData, where: str, what: str) -> npt.NDArray[np.bool_]:
+    """Compute which rows a predicate selects; `what` names it in errors.
+
+    Raises:
+        SliceError: as of `slice_masks`.
+    """
+    with _rows(data) as connection:
+        return _mask(connection, len(data), where, what)
+
+
+@contextmanager
+def _rows(data: TaskData) -> Iterator[duckdb.DuckDBPyConnection]:
     import duckdb
 
     connection = duckdb.connect(":memory:", config={"threads": 1})
@@ -33,27 +55,24 @@ def slice_masks(data: TaskData, slices: Sequence[Slice]) -> dict[str, npt.NDArra
         connection.execute("SET python_enable_replacements = false")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        return {item.name: _mask(connection, data, item) for item in slices}
+        yield connection
     finally:
         connection.close()
 
 
-def _mask(connection: duckdb.DuckDBPyConnection, data: TaskData, item: Slice) -> npt.NDArray[np.bool_]:
+def _mask(connection: duckdb.DuckDBPyConnection, rows: int, where: str, what: str) -> npt.NDArray[np.bool_]:
     import duckdb
 
-    for label in item.recall_of:
-        if label not in data.labels:
-            raise SliceError(f"slice '{item.name}': recall_of names '{label}', which is not a class")
     try:
-        predicate = duckdb.SQLExpression(item.where)
+        predicate = duckdb.SQLExpression(where)
         relation = connection.table("rows").select(predicate.alias("mask"))
         kind = str(relation.types[0])
         if kind != "BOOLEAN":
-            raise SliceError(f"slice '{item.name}': where must be true or false, got {kind}: {item.where}")
+            raise SliceError(f"{what}: where must be true or false, got {kind}: {where}")
         values = [row[0] is True for row in relation.fetchall()]
     except duckdb.Error as error:
         words = str(error).split("\n")[0]
-        raise SliceError(f"slice '{item.name}': where is not a predicate: {item.where!r}: {words}") from None
-    if len(values) != len(data):
-        raise SliceError(f"slice '{item.name}': where must give one value a row: {item.where!r}")
+        raise SliceError(f"{what}: where is not a predicate: {where!r}: {words}") from None
+    if len(values) != rows:
+        raise SliceError(f"{what}: where must give one value a row: {where!r}")
     return np.array(values, dtype=np.bool_)

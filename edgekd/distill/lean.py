@@ -28,7 +28,7 @@ class LeanEncoder(nn.Module):
     def __init__(self, encoder: Any, pooler: nn.Linear, head: nn.Linear) -> None:
         super().__init__()
         embeddings = encoder.embeddings
-        self.words = embeddings.word_embeddings.weight
+        self.words = embeddings.word_embeddings
         self.places = embeddings.position_embeddings.weight
         self.norm = embeddings.LayerNorm
         self.layers = encoder.encoder.layer
@@ -39,12 +39,12 @@ class LeanEncoder(nn.Module):
     @property
     def row_tables(self) -> tuple[Tensor, ...]:
         """Tables of which a step reads few rows."""
-        return (self.words,)
+        return (self.words.weight,)
 
     def forward(self, input_ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return logits [batch, label] of ids [batch, sequence]; the mask is 1 on real tokens."""
         places = self._place(input_ids)
-        hidden = self.norm(functional.embedding(input_ids, self.words, sparse=self.training) + places)
+        hidden = self.norm(self.words(input_ids) + places)
         bias = self._bias(input_ids.shape[1])
         last = len(self.layers) - 1
         for index, layer in enumerate(self.layers):
@@ -178,7 +178,11 @@ def make_lean(module: nn.Module, example_ids: Tensor, fold: int | None = None) -
         wanted = module(example_ids)
         got = lean(example_ids)
     is_same = wanted.shape == got.shape and torch.allclose(wanted, got, rtol=0, atol=1e-4)
-    return lean if is_same else module
+    if not is_same:
+        return module
+    # Said by the table itself, so that several processes sum its gradient as rows, too.
+    lean.words.sparse = fold is None
+    return lean
 
 
 def _reorder(head: nn.Linear, order: list[int]) -> nn.Linear:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,16 +14,21 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from edgekd.config import Distillation, StaticModel, Training, TransformerModel
+from edgekd.config import Distillation, FeatureStage, StudentModel
 from edgekd.distill.layers import find_layers
 from edgekd.distill.lean import make_lean
+from edgekd.distill.logs.events import Event
+from edgekd.distill.narrow import make_narrow
 from edgekd.distill.softlabels import SoftLabels
 from edgekd.distill.static import FoldedStatic, StaticClassifier, start_from_teacher
 from edgekd.distill.teacher import Classifier, Teacher, load_teacher
+from edgekd.distill.training.inner import InnerStudent
 from edgekd.distill.training.rows import Recipe, Rows
-from edgekd.distill.training.tokens import open_tokenizer, tokenize
+from edgekd.distill.training.schedule import OUTPUT_ALONE, Schedule, StageWeights, features_first
+from edgekd.distill.training.tokens import mapped_tokens, open_tokenizer
 from edgekd.distill.training.train import train
 from edgekd.distill.vocabulary import prune_vocabulary
+from edgekd.distill.weighing import Weighing
 from edgekd.distill.weights import load_classifier, save_classifier
 from edgekd.errors import ConfigError
 from edgekd.progress import Progress, silent
@@ -42,16 +48,18 @@ class Student:
 
 
 def distil(
-    model: TransformerModel | StaticModel,
+    model: StudentModel,
     teacher: Teacher,
     learn: SoftLabels,
     validation: SoftLabels,
+    weighing: Weighing,
     folder: Path,
     *,
-    training: Training,
     distillation: Distillation,
     seed: int,
     threads: int,
+    critical: tuple[int, ...] = (),
+    also: Callable[[Event], None] | None = None,
     on_progress: Progress = silent,
 ) -> None:
     """Make a student from the teacher, teach it on soft labels, and write it to `folder`."""
@@ -63,18 +71,15 @@ def distil(
         pruned = _without_specials(pruned)
     write_atomic(folder / "tokenizer.json", pruned)
     tokenizer = open_tokenizer(folder / "tokenizer.json", model.max_tokens)
+    resume = resume_folder(folder)
     rows, judged = (
-        Rows(tokenize(tokenizer, part.texts), part.classes, part.logits, texts=part.texts)
-        for part in (learn, validation)
+        Rows(mapped_tokens(resume / name, tokenizer, part.texts), part.classes, part.logits, texts=part.texts)
+        for name, part in (("learn", learn), ("validation", validation))
     )
-    network: nn.Module
-    if model.kind == "static":
-        network = StaticClassifier(len(kept), model.pairs, model.dimension, model.hidden, len(teacher.labels))
-        start_from_teacher(network, teacher, kept)
-    else:
-        network = cut_layers(load_teacher(teacher), model.layers, kept)
+    rows = replace(rows, weights=weighing.weights, reviewed=weighing.reviewed)
+    network, taught = _make_network(model, teacher, kept, distillation.features)
     recipe = Recipe(
-        training,
+        model.training,
         distillation.alpha,
         distillation.temperature,
         seed,
@@ -83,24 +88,57 @@ def distil(
         model.name,
         teacher.name,
         teacher.labels,
+        critical,
+        weighing.alphas,
+        weighing.rare,
+        distillation.rare_penalty,
+        weighing.times,
+        _schedule(distillation.features) if isinstance(taught, InnerStudent) else OUTPUT_ALONE,
     )
     log = folder / "logs" / "train.jsonl"
-    in_order = getattr(network, "order", None) is None  # else the lean form holds a copy of the head
-    taught = make_lean(network, torch.arange(16).reshape(2, 8)) if in_order else network
-    train(taught, rows, judged, recipe, resume=resume_folder(folder), log=log, on_progress=on_progress)
+    train(taught, rows, judged, recipe, resume=resume, log=log, also=also, on_progress=on_progress)
     if isinstance(network, StaticClassifier):
         save_file(dict(network.state_dict()), folder / "model.safetensors")
     else:
         save_classifier(network.model, folder)
     notes = {
         "name": model.name,
-        "kind": model.kind,
+        "kind": "static" if model.kind == "static" else "transformer",
         "labels": teacher.labels,
         "max_tokens": model.max_tokens,
         "order": getattr(network, "order", None),
         "shape": {"hidden": model.hidden} if model.kind == "static" else {"layers": model.layers},
     }
     write_atomic(folder / "student.json", json.dumps(notes, indent=1))
+
+
+def _make_network(
+    model: StudentModel, teacher: Teacher, kept: npt.NDArray[np.int64], features: FeatureStage | None
+) -> tuple[StaticClassifier | Classifier, nn.Module]:
+    """Make a student, and the form of it that is trained; both share their parameters."""
+    if model.kind == "static":
+        static = StaticClassifier(len(kept), model.pairs, model.dimension, model.hidden, len(teacher.labels))
+        start_from_teacher(static, teacher, kept)
+        return static, static
+    whole = load_teacher(teacher, attention=None if features is None else "eager")
+    if model.kind == "narrow":
+        student = make_narrow(whole, model, kept)
+    else:
+        student = cut_layers(whole, model.layers, kept)
+    in_order = student.order is None  # else the lean form holds a copy of the head
+    taught = make_lean(student, torch.arange(16).reshape(2, 8)) if in_order else student
+    if features is None:
+        return student, taught
+    other = load_teacher(teacher, attention="eager").model
+    return student, InnerStudent(taught, student.model, other, kept, features.layers)
+
+
+def _schedule(features: FeatureStage | None) -> Schedule:
+    if features is None:
+        return OUTPUT_ALONE
+    attention = features.attention
+    weights = StageWeights(features.output, features.hidden, attention, attention)
+    return features_first(features.epochs, weights)
 
 
 def cut_layers(teacher: Classifier, layers: tuple[int, ...], kept: npt.NDArray[np.int64]) -> Classifier:

@@ -104,10 +104,10 @@ def open_teacher(folder: Path, digest: str) -> Teacher:
     return Teacher(notes["name"], folder, tuple(notes["labels"]), notes["max_tokens"], digest)
 
 
-def load_teacher(teacher: Teacher) -> Classifier:
+def load_teacher(teacher: Teacher, attention: str | None = None) -> Classifier:
     """Load the teacher's network in eval mode."""
     notes = json.loads((teacher.path / "teacher.json").read_text(encoding="utf-8"))
-    return Classifier(load_classifier(str(teacher.path)), notes["order"]).eval()
+    return Classifier(load_classifier(str(teacher.path), attention=attention), notes["order"]).eval()
 
 
 def teacher_tokens(teacher: Teacher, texts: list[str]) -> Tokens:

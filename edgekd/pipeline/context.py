@@ -12,9 +12,8 @@ from pathlib import Path
 from edgekd.config import (
     EncoderModel,
     Project,
-    StaticModel,
+    StudentModel,
     Target,
-    TransformerModel,
     load_model,
     load_target,
 )
@@ -63,14 +62,14 @@ class Context:
         return tuple(load_target(name, self.folder) for name in self.project.targets)
 
     @cached_property
-    def students(self) -> tuple[TransformerModel | StaticModel, ...]:
+    def students(self) -> tuple[StudentModel, ...]:
         """The student files with the project's own training put in."""
         models = []
         for entry in self.project.students:
             model = load_model(entry.model, self.folder)
             if isinstance(model, EncoderModel):
                 raise ConfigError(
-                    f"students: '{entry.model}' is a teacher; name a transformer or static shape"
+                    f"students: '{entry.model}' is a teacher; name a transformer, narrow or static shape"
                 )
             models.append(model.model_copy(update={"training": entry.training}) if entry.training else model)
         return tuple(models)

@@ -161,7 +161,8 @@ def _setup(run: Path, settings: Mapping[str, Any], place: int, project: str) -> 
 
 def _larger(model: Mapping[str, Any], folder: Path) -> str | None:
     """Return the transformer shape with the fewest layers above the model's own; a static one has none."""
-    own = len(model.get("layers", ()))
+    layers = model.get("layers", ())
+    own = layers if isinstance(layers, int) else len(layers)
     shapes = [load_model(name, folder) for name in list_resources("models", folder)]
     larger = [(len(s.layers), s.name) for s in shapes if s.kind == "transformer" and len(s.layers) > own]
     return min(larger, default=(0, None))[1]

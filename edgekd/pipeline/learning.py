@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from edgekd.config import StaticModel, TransformerModel
+from edgekd.config import StudentModel
 from edgekd.data.load import describe_source, load_data
 from edgekd.data.taskdata import TaskData, open_data, save_data
 from edgekd.pipeline.context import Context, library_versions
 from edgekd.pipeline.labelling import Labels
-from edgekd.pipeline.staging import run_stage, run_stage_together
+from edgekd.pipeline.staging import is_first_process, run_stage, run_stage_together
 from edgekd.progress import Progress
 from edgekd.store import Stage, digest_json
 
-_DISTIL_VERSION = {"transformer": 3, "static": 5}
+_DISTIL_VERSION = {"transformer": 4, "narrow": 1, "static": 6}
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
 
 
@@ -73,11 +74,11 @@ def teacher_stage(context: Context, data: TaskData) -> Stage:
 
 
 def distil_stage(
-    context: Context, data: TaskData, teacher: Stage, labels: Labels, model: TransformerModel | StaticModel
+    context: Context, data: TaskData, teacher: Stage, labels: Labels, model: StudentModel
 ) -> Stage:
     """Distil one student."""
     project = context.project
-    reads = {
+    reads: dict[str, Any] = {
         "model": model.model_dump(mode="json"),
         "distillation": project.distillation.model_dump(mode="json", exclude={"augmentations"}),
         "teacher": teacher.digest,
@@ -88,28 +89,62 @@ def distil_stage(
         "libraries": library_versions(*_LIBRARIES),
     }
 
+    critical = _critical(context, data)
+    if critical:
+        reads["critical"] = critical
+
     def build(folder: Path, progress: Progress) -> None:
+        from edgekd.distill.logs.trackers import open_trackers
         from edgekd.distill.softlabels import open_soft_labels
         from edgekd.distill.student import distil
         from edgekd.distill.teacher import open_teacher
+        from edgekd.distill.weighing import weigh_rows
 
+        settings, train = project.distillation, data.split("train")
         learn, validation = open_soft_labels(
-            labels.texts.path, data, labels.store, project.distillation.temperature, labels.values.digest
+            labels.texts.path, data, labels.store, settings.temperature, labels.values.digest
         )
-        distil(
-            model,
-            open_teacher(teacher.path, teacher.digest),
-            learn,
-            validation,
-            folder,
-            training=model.training,
-            distillation=project.distillation,
-            seed=project.seed,
-            threads=project.threads,
-            on_progress=progress,
-        )
+        weighing = weigh_rows(train, len(learn.texts) - len(train), settings)
+        names = project.tracking if is_first_process() else ()
+        run = f"{context.run_folder.name}/{model.name}"
+        with open_trackers(names, run, context.workspace / "tracking") as send:
+            distil(
+                model,
+                open_teacher(teacher.path, teacher.digest),
+                learn,
+                validation,
+                weighing,
+                folder,
+                distillation=settings,
+                seed=project.seed,
+                threads=project.threads,
+                critical=critical,
+                also=send,
+                on_progress=progress,
+            )
 
     return run_stage_together(context, f"distil/{model.name}", _DISTIL_VERSION[model.kind], reads, build)
+
+
+def check_distillation(context: Context, data: TaskData) -> None:
+    """Refuse classes, columns and predicates that do not fit the rows, before anything costs time.
+
+    Raises:
+        EdgekdError: in one line.
+    """
+    asked = {"alpha_of", "rare_classes", "class_weights", "origin", "reviewed"}
+    if not context.project.distillation.model_dump(include=asked, exclude_defaults=True):
+        return
+    from edgekd.distill.weighing import weigh_rows  # torch: two seconds
+
+    weigh_rows(data.split("train"), 0, context.project.distillation)
+
+
+def _critical(context: Context, data: TaskData) -> tuple[int, ...]:
+    """Return the classes whose recall must be proven: a checkpoint is chosen by it, too."""
+    proven = (one for one in context.project.slices if one.tier == "prove")
+    names = {name for one in proven for name in one.recall_of}
+    return tuple(sorted(data.labels.index(name) for name in names))
 
 
 def _digest(data: TaskData, *splits: str) -> str:

@@ -25,7 +25,7 @@ from edgekd.pipeline.judging import (
     reference_stage,
 )
 from edgekd.pipeline.labelling import Labels, label_share, label_stage
-from edgekd.pipeline.learning import distil_stage, load_stage, teacher_stage
+from edgekd.pipeline.learning import check_distillation, distil_stage, load_stage, teacher_stage
 from edgekd.pipeline.needs import ADAPTING, EXPORTING, JUDGING, LEARNING, REPORTING, require_libraries
 from edgekd.pipeline.promoting import promote_target, write_evidence
 from edgekd.pipeline.rundir import place_files, write_config
@@ -114,6 +114,7 @@ def _load(context: Context) -> TaskData:
     data = load_stage(context)
     if not slice_masks(data.split("test"), context.project.slices)["overall"].any():
         raise SliceError("slice 'overall': matches no row of the test split; widen its where")
+    check_distillation(context, data)
     return data
 
 

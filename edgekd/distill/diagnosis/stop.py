@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, Protocol
 
+from edgekd.distill.diagnosis.score import best_epoch
 from edgekd.distill.logs.events import EpochSummary
 from edgekd.stats.proportion import exact_upper_bound
 
@@ -103,6 +105,19 @@ RULES: tuple[StopRule, ...] = (LossRule(), QualityRule(), SafetyRule())
 def check_rules(epochs: Sequence[EpochSummary], rules: Sequence[StopRule] = RULES) -> tuple[StopVerdict, ...]:
     """Ask every rule about the last epoch."""
     return tuple(rule.check(epochs) for rule in rules)
+
+
+def ends_training(epochs: Sequence[EpochSummary], planned: int) -> bool:
+    """Tell whether to stop after the last epoch, of so many planned.
+
+    The safety rule stops at once. The others wait until the promotion score, too, has not risen for a
+    quarter of the planned epochs, at least two: a student's validation loss rises while it grows surer of
+    itself, and its answers still gain, most of all where the learning rate falls at the end.
+    """
+    fired = {verdict.rule for verdict in check_rules(epochs) if verdict.fires}
+    best = best_epoch(epochs) or 0
+    waited = epochs[-1].epoch - best if epochs else 0
+    return "safety" in fired or (bool(fired) and waited >= max(2, math.ceil(planned / 4)))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +16,13 @@ from torch import Tensor
 from edgekd.distill.logs import events
 from edgekd.distill.logs.dominating import DominatingRows
 from edgekd.distill.logs.profile import StageClock
-from edgekd.distill.losses import combined_loss, hard_cross_entropy, soft_divergence
+from edgekd.distill.training.device import autocast, device_of
+from edgekd.distill.training.objective import Objective
 from edgekd.distill.training.optimizer import StudentOptimizer, rate_at
-from edgekd.distill.training.predict import autocast, padded_tensors
+from edgekd.distill.training.predict import padded_tensors
 from edgekd.distill.training.processes import Processes
 from edgekd.distill.training.rows import Recipe, Rows
+from edgekd.distill.training.schedule import StageWeights
 from edgekd.distill.training.tokens import length_batches
 from edgekd.errors import TrainingError
 from edgekd.progress import Progress
@@ -29,11 +32,13 @@ _LOG_EVERY = 20  # steps; reading a loss back costs nothing on a CPU, a line cos
 
 @dataclass(frozen=True)
 class EpochLosses:
-    """Weighted means over an epoch's rows; `hard` over those with a label."""
+    """Weighted means over an epoch's rows; `hard` over those with a label, the last two of features."""
 
     total: float
     hard: float
     soft: float | None
+    hidden: float | None = None
+    attention: float | None = None
 
 
 class Epochs:
@@ -51,6 +56,8 @@ class Epochs:
     ) -> None:
         self._model, self._optimizer, self._rows, self._recipe = model, optimizer, rows, recipe
         self._processes, self._clock, self._dominating = processes, clock, dominating
+        self._device = device_of(model)
+        self._objective = Objective(recipe, self._device)
 
     def run(
         self, epoch: int, steps: int, writer: events.EventLog | None, on_progress: Progress
@@ -64,16 +71,19 @@ class Epochs:
         torch.manual_seed(recipe.seed * 1000 + epoch)
         rng = np.random.default_rng((recipe.seed, epoch))
         budget = max(1, round(training.batch * float(lengths.mean())))
+        drawn = self._rows.draw(recipe.times, recipe.seed, epoch)
+        stage = recipe.schedule.weights(epoch)
         pieces = training.accumulate * self._processes.count
-        sums, weight_sum, labelled_sum = np.zeros(3), 0.0, 0.0
+        sums, weight_sum, labelled_sum = np.zeros(5), 0.0, 0.0
         done, mark, marked = 0, time.perf_counter(), 0
         self._model.train()
-        for picked in length_batches(lengths, budget, rng, pieces):
+        for batch in length_batches(lengths[drawn], budget, rng, pieces):
+            picked = drawn[batch]
             weights = self._weights(picked)
             step_weight = float(weights.sum())
-            share = (epoch + (done + len(picked) / 2) / len(lengths)) / training.epochs
+            share = (epoch + (done + len(picked) / 2) / len(drawn)) / training.epochs
             rate = rate_at(training, share)
-            found = self._step(picked, step_weight)
+            found = self._step(picked, step_weight, stage)
             norm = self._optimizer.step(rate)
             steps, done = steps + 1, done + len(picked)
             self._clock.count(len(picked), int(lengths[picked].sum()))
@@ -98,32 +108,38 @@ class Epochs:
                             hard_ce=means[1],
                             kd_kl_t2=means[2],
                             total_loss=means[0],
+                            feature_mse=means[3] if stage.reads_features else None,
+                            attention_mse=means[4] if stage.reads_features else None,
                             grad_norm=norm,
                             lr=rate,
                             throughput_samples_per_sec=speed,
                         )
                     )
                 words = f"epoch {epoch + 1} of {training.epochs}, {speed:.0f} rows/s"
-                on_progress((epoch + done / len(lengths)) / training.epochs, words)
+                on_progress((epoch + done / len(drawn)) / training.epochs, words)
         self._dominating.end_epoch()
-        total, hard, soft = sums / weight_sum
+        total, hard, soft, *inner = sums / weight_sum
         has_teacher = self._rows.logits is not None
         hard = hard * weight_sum / labelled_sum if labelled_sum else 0.0
-        return EpochLosses(total, hard, soft if has_teacher else None), steps
+        shown = inner if stage.reads_features else (None, None)
+        return EpochLosses(total, hard, soft if has_teacher else None, *shown), steps
 
     def _weights(self, picked: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         weights = self._rows.weights
         return np.ones(len(picked), np.float32) if weights is None else weights[picked]
 
-    def _step(self, picked: npt.NDArray[np.int64], step_weight: float) -> npt.NDArray[np.float64]:
-        """Compute the gradient of a step; return its sums of loss, hard and soft term over all processes."""
-        summed = torch.zeros(3)
+    def _step(
+        self, picked: npt.NDArray[np.int64], step_weight: float, stage: StageWeights
+    ) -> npt.NDArray[np.float64]:
+        """Compute the gradient of a step; return its sums over all processes, as in `EpochLosses`."""
+        rare = self._objective.rare_counts(self._tensor(self._rows.classes[picked]))
+        summed = torch.zeros(5)
         for number, own in enumerate(self._shares(picked)):
             is_last = number == self._recipe.training.accumulate - 1
             with self._processes.own_gradient(self._model, is_last):
-                losses, parts = self._forward(own)
+                loss, parts = self._forward(own, stage, rare, step_weight)
                 # The processes' gradients are averaged, so that each gives `count` times its share.
-                torch.autograd.backward(losses.sum() * (self._processes.count / step_weight))
+                torch.autograd.backward(loss * (self._processes.count / step_weight))
             summed += parts
         self._clock.switch("input")
         return self._processes.sum(summed).double().numpy()
@@ -134,24 +150,38 @@ class Epochs:
         for piece in range(pieces):
             yield picked[piece * count + self._processes.number :: pieces * count]
 
-    def _forward(self, own: npt.NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Return the weighted loss of each row, and the sums of it, its hard and its soft term."""
-        rows, recipe = self._rows, self._recipe
+    def _forward(
+        self, own: npt.NDArray[np.int64], stage: StageWeights, rare: Tensor, step_weight: float
+    ) -> tuple[Tensor, Tensor]:
+        """Return the weighted sum of rows' losses, and on the CPU that of each term, as in `EpochLosses`.
+
+        The penalty for rare classes is of a whole step: it enters with the step's weight.
+        """
+        rows = self._rows
         self._clock.switch("input")
-        ids, mask = padded_tensors(rows.tokens, own)
-        classes = torch.from_numpy(rows.classes[own])
-        taught = None if rows.logits is None else torch.from_numpy(rows.logits[own].astype(np.float32))
-        weights = torch.from_numpy(self._weights(own))
+        ids, mask = padded_tensors(rows.tokens, own, self._device)
+        classes = self._tensor(rows.classes[own])
+        taught = None if rows.logits is None else self._tensor(rows.logits[own].astype(np.float32))
+        weights = self._tensor(self._weights(own))
         self._clock.switch("student")
-        with autocast():
-            logits = self._model(ids, mask).float()
-        hard = hard_cross_entropy(logits, classes)
-        soft, losses = torch.zeros_like(hard), hard
-        if taught is not None:
-            soft = soft_divergence(logits, taught, recipe.temperature)
-            losses = combined_loss(
-                logits, taught, classes, alpha=recipe.alpha, temperature=recipe.temperature
-            )
-        self._dominating.record(own, losses.detach().numpy())
-        parts = torch.stack([(part.detach() * weights).sum() for part in (losses, hard, soft)])
-        return losses * weights, parts
+        terms = None
+        with autocast(self._device):
+            if stage.reads_features:
+                logits, terms = self._model(ids, mask, matches=True)
+            else:
+                logits = self._model(ids, mask)
+            logits = logits.float()
+        losses = self._objective.losses(logits, taught, classes)
+        total = stage.total(losses.total, terms)
+        self._dominating.record(own, losses.total.detach().cpu().numpy())
+        loss = (total * weights).sum()
+        penalty = self._objective.penalty(logits, classes, rare)
+        if penalty is not None:
+            loss = loss + stage.output * step_weight * penalty
+        none = torch.zeros_like(losses.hard)
+        inner = (none, none) if terms is None else (terms.hidden, terms.attention + terms.relation)
+        sums = [(part.detach() * weights).sum() for part in (losses.hard, losses.soft, *inner)]
+        return loss, torch.stack([loss.detach(), *sums]).cpu()
+
+    def _tensor(self, values: npt.NDArray[Any]) -> Tensor:
+        return torch.from_numpy(values).to(self._device)

@@ -36,7 +36,9 @@ class StudentOptimizer:
         """Clip the gradient's norm to `clip`, move, forget the gradient; return the norm before clipping."""
         for table in self._tables:
             if table.grad is not None:
-                table.grad = table.grad.coalesce()
+                # Dense where the table was read as a whole model reads it: for feature matching.
+                is_sparse = table.grad.is_sparse
+                table.grad = table.grad.coalesce() if is_sparse else table.grad.to_sparse(1)
         parts = [p.grad for p in self._dense if p.grad is not None]
         parts += [table.grad._values() for table in self._tables if table.grad is not None]
         norm = torch.nn.utils.get_total_norm(parts)

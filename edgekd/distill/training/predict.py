@@ -1,4 +1,4 @@
-"""A model's answers to many texts, and the precision it computes in."""
+"""A model's answers to many texts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from edgekd.distill.training.device import autocast, device_of
 from edgekd.distill.training.tokens import Tokens, length_batches
 from edgekd.progress import Progress, silent
 
@@ -19,12 +20,13 @@ def predict(
 ) -> npt.NDArray[np.float32]:
     """Compute logits [row, label] in the rows' order, in batches of like length of `batch` tokens."""
     model.eval()
+    device = device_of(model)
     out: npt.NDArray[np.float32] | None = None
     done = 0
     with torch.inference_mode():
         for picked in length_batches(tokens.lengths, batch):
-            with autocast():
-                logits = model(*padded_tensors(tokens, picked)).float().numpy()
+            with autocast(device):
+                logits = model(*padded_tensors(tokens, picked, device)).float().cpu().numpy()
             if out is None:
                 out = np.empty((len(tokens), logits.shape[1]), dtype=np.float32)
             out[picked] = logits
@@ -34,18 +36,9 @@ def predict(
     return out
 
 
-def padded_tensors(tokens: Tokens, picked: npt.NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+def padded_tensors(
+    tokens: Tokens, picked: npt.NDArray[np.int64], device: torch.device
+) -> tuple[Tensor, Tensor]:
     """Return ids and mask of some rows, both [row, token]."""
     ids, mask = tokens.padded(picked)
-    return torch.from_numpy(ids), torch.from_numpy(mask)
-
-
-def autocast() -> torch.autocast:
-    """Compute in bfloat16 where the CPU has instructions for it, else in float32."""
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=has_bf16())
-
-
-def has_bf16() -> bool:
-    """Tell whether the CPU multiplies bfloat16 in hardware; emulated it is slower than float32."""
-    capability = torch.cpu.get_capabilities()
-    return bool(capability.get("avx512_bf16") or capability.get("amx_bf16") or capability.get("amx_tile"))
+    return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)

@@ -18,18 +18,22 @@ _LONGEST = 1 << 13  # bytes, twice the longest path
 
 
 class Processes:
-    """How many there are, which one this is, and what they do together; alone it costs nothing."""
+    """How many there are, which one this is, and what they do together; alone it costs nothing.
 
-    def __init__(self) -> None:
+    A model `has_idle_parts` if some steps give some of its parameters no gradient.
+    """
+
+    def __init__(self, has_idle_parts: bool = False) -> None:
         self._accelerator: Any = None
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             try:
-                from accelerate import Accelerator, InitProcessGroupKwargs
+                from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
             except ImportError:
                 raise MissingExtraError("accelerate", "train") from None
             # gloo sums sparse gradients, too.
             group = InitProcessGroupKwargs(backend="gloo", timeout=_PATIENCE)
-            self._accelerator = Accelerator(cpu=True, kwargs_handlers=[group])
+            idle = DistributedDataParallelKwargs(find_unused_parameters=has_idle_parts)
+            self._accelerator = Accelerator(cpu=True, kwargs_handlers=[group, idle])
         self.count = 1 if self._accelerator is None else int(self._accelerator.num_processes)
         self.number = 0 if self._accelerator is None else int(self._accelerator.process_index)
 

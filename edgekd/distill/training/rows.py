@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from edgekd.config import Training
 from edgekd.distill.labels.stored import StoredLogits
+from edgekd.distill.losses import oversampled_rows
+from edgekd.distill.training.schedule import OUTPUT_ALONE, Schedule
 from edgekd.distill.training.tokens import Tokens
 
 
@@ -23,6 +25,7 @@ class Rows:
         logits: the teacher's, if it has spoken.
         weights: of each row in the loss; all alike where there are none.
         texts: to name rows in the log.
+        reviewed: rows that an epoch shows several times, as often as the recipe says.
     """
 
     tokens: Tokens
@@ -30,13 +33,28 @@ class Rows:
     logits: npt.NDArray[np.float16] | StoredLogits | None = None
     weights: npt.NDArray[np.float32] | None = None
     texts: Sequence[str] = ()
+    reviewed: npt.NDArray[np.bool_] | None = None
+
+    def draw(self, times: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+        """Return the row numbers of an epoch; reviewed rows are there `times` times."""
+        if self.reviewed is None:
+            return np.arange(len(self.tokens))
+        return oversampled_rows(self.reviewed, times, seed=seed, epoch=epoch)
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a model is trained; without teacher logits in the rows alpha is of no use.
 
-    `labels` names the classes in the log; `critical` are the classes whose recall is the safety recall.
+    Attributes:
+        alpha: Weight of the soft loss.
+        alphas: Weight of it a class, in the place of `alpha`; empty where all are alike.
+        labels: Names of the classes in the log.
+        critical: Classes whose recall is the safety recall.
+        rare: Classes whose recall the penalty raises.
+        penalty: Weight of that penalty.
+        times: How often an epoch shows a reviewed row.
+        schedule: Weights of the terms epoch by epoch; the output's alone where there is none.
     """
 
     training: Training
@@ -49,3 +67,8 @@ class Recipe:
     teacher: str
     labels: tuple[str, ...] = ()
     critical: tuple[int, ...] = ()
+    alphas: tuple[float, ...] = ()
+    rare: tuple[int, ...] = ()
+    penalty: float = 0.0
+    times: int = 1
+    schedule: Schedule = OUTPUT_ALONE

@@ -61,6 +61,10 @@ class Schedule:
         return [weights for start, weights in self.stages if start <= epoch][-1]
 
 
+OUTPUT_ALONE = Schedule(((0, StageWeights(output=1.0)),))
+"""Labels and soft labels from the first epoch to the last."""
+
+
 def features_first(epochs: int, features: StageWeights | None = None) -> Schedule:
     """Learn from features for some epochs, then from outputs alone.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +57,20 @@ def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> Tokens:
     np.cumsum([len(ids) for ids in encoded], out=starts[1:])
     ids = np.fromiter((i for row in encoded for i in row), dtype=np.int32, count=int(starts[-1]))
     return Tokens(ids, starts)
+
+
+def mapped_tokens(path: Path, tokenizer: Tokenizer, texts: Sequence[str]) -> Tokens:
+    """Turn texts into ids once, keep them beside `path`, and map them from there."""
+    files = [path.with_suffix(f".{name}.npy") for name in ("ids", "starts")]
+    if not all(file.exists() for file in files):
+        tokens = tokenize(tokenizer, texts)
+        parts: tuple[npt.NDArray[Any], ...] = (tokens.ids, tokens.starts)
+        for file, values in zip(files, parts, strict=True):
+            temporary = file.with_suffix(f".{os.getpid()}")
+            with temporary.open("wb") as sink:
+                np.save(sink, values, allow_pickle=False)
+            temporary.replace(file)
+    return Tokens(*(np.load(file, mmap_mode="r", allow_pickle=False) for file in files))
 
 
 def length_batches(

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from edgekd.distill.diagnosis.score import best_epoch, validation_figures
-from edgekd.distill.diagnosis.stop import check_rules
+from edgekd.distill.diagnosis.stop import ends_training
 from edgekd.distill.logs import events
 from edgekd.distill.logs.class_slices import class_slices
 from edgekd.distill.logs.dominating import DominatingRows
 from edgekd.distill.logs.profile import StageClock
 from edgekd.distill.losses import hard_cross_entropy
 from edgekd.distill.training.checkpoint import Progressed, load_best, load_checkpoint, save_checkpoint
+from edgekd.distill.training.device import find_device
 from edgekd.distill.training.epoch import EpochLosses, Epochs
 from edgekd.distill.training.optimizer import StudentOptimizer
 from edgekd.distill.training.predict import predict
@@ -33,16 +35,20 @@ def train(
     *,
     resume: Path,
     log: Path,
+    also: Callable[[events.Event], None] | None = None,
     on_progress: Progress = silent,
 ) -> Progressed:
     """Train `model` in place; it ends with the weights of the epoch best on validation rows.
 
     `model(ids, mask)` gives logits [row, label]. Best is the highest promotion score, the first of equals.
-    Training ends early where a stop rule fires. A checkpoint an epoch in `resume` lets a killed run go on
-    and end with the same bits: order and dropout depend on the seed and the epoch alone.
+    Training ends early where a stop rule says so (`ends_training`). A checkpoint an epoch in `resume` lets
+    a killed run go on and end with the same bits: order and dropout depend on seed and epoch alone.
 
     Started by `torchrun`, the processes share the rows of every step, and take the step that one process
-    would: the loss is divided by the weight of the whole step. Only the first writes.
+    would: the loss is divided by the weight of the whole step. Only the first writes. One process computes
+    on a GPU where there is one; several are for the cores of a CPU, or of several machines.
+
+    `also` is told of every event that the log gets.
 
     Raises:
         TrainingError: if the loss is not finite.
@@ -51,14 +57,15 @@ def train(
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Filling memory that nobody reads takes 8 % of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    processes, clock = Processes(), StageClock()
+    processes, clock = Processes(has_idle_parts=getattr(model, "has_idle_parts", False)), StageClock()
+    model.to(find_device() if processes.count == 1 else torch.device("cpu"))
     optimizer = StudentOptimizer(model, recipe.training)
     state = load_checkpoint(resume, model, optimizer)
     dominating = DominatingRows(len(rows.tokens))
     if state.epochs:
         dominating.load(resume / f"epoch-{state.epochs}.dominating")
     epochs = Epochs(processes.wrap(model), optimizer, rows, recipe, processes, clock, dominating)
-    writer = events.EventLog(resume / "train.jsonl", epochs=state.epochs) if processes.is_first else None
+    writer = events.EventLog(resume / "train.jsonl", state.epochs, also) if processes.is_first else None
     try:
         while state.epochs < recipe.training.epochs and not state.is_stopped:
             began = time.perf_counter()
@@ -71,7 +78,7 @@ def train(
             history = [events.EpochSummary.model_validate(entry) for entry in state.history]
             is_best = best_epoch(history) == state.epochs
             state.best_epoch = state.epochs if is_best else state.best_epoch
-            state.is_stopped = any(verdict.fires for verdict in check_rules(history))
+            state.is_stopped = ends_training(history, recipe.training.epochs)
             clock.switch("checkpoint")
             if writer is not None:
                 for event in (*_notes(logits, rows, validation, recipe, state.epochs, dominating), found):
@@ -86,7 +93,7 @@ def train(
     if processes.is_first:
         log.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(resume / "train.jsonl", log)
-    load_best(resume, model, state)
+    load_best(resume, model.to(torch.device("cpu")), state)
     model.eval()
     return state
 
@@ -104,6 +111,8 @@ def _judge(
         train_loss=losses.total,
         train_hard_ce=losses.hard,
         train_kd_kl_t2=losses.soft,
+        train_feature_mse=losses.hidden,
+        train_attention_mse=losses.attention,
         val_loss=float(hard.mean()),
         val_rows=len(rows.classes),
         seconds=seconds,
@@ -119,7 +128,12 @@ def _notes(
     if recipe.labels and validation.logits is not None:
         taught = np.asarray(validation.logits.argmax(axis=1))
         notes += class_slices(
-            epoch, logits.argmax(axis=1), taught, validation.classes, recipe.labels, recipe.alpha
+            epoch,
+            logits.argmax(axis=1),
+            taught,
+            validation.classes,
+            recipe.labels,
+            np.array(recipe.alphas or recipe.alpha),
         )
     if recipe.labels and rows.texts:
         notes.append(

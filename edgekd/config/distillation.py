@@ -1,0 +1,69 @@
+"""How students learn from the teacher."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from edgekd.config.base import Frozen
+
+
+class Origin(Frozen):
+    """Rows that count more or less by where their label comes from."""
+
+    column: str = "origin"
+    """Column of the training rows; a row without a value counts as `teacher`, as noisy copies do."""
+    weights: dict[str, float] = Field(
+        default_factory=lambda: {"teacher": 1.0, "human_corrected": 3.0, "refusal_or_escalation": 2.0}
+    )
+    """Weight of a row a value."""
+
+
+class Reviewed(Frozen):
+    """Rows that are shown several times an epoch."""
+
+    where: str
+    """SQL predicate over the data's columns."""
+    times: int = Field(3, ge=2)
+    """How often each is shown."""
+
+
+class FeatureStage(Frozen):
+    """Epochs in which a transformer learns from its teacher's inside, before it learns from answers."""
+
+    epochs: int = Field(1, ge=1)
+    """How many of the student's epochs."""
+    hidden: float = Field(1.0, ge=0)
+    """Weight of hidden states, through a projection where widths differ."""
+    attention: float = Field(1.0, ge=0)
+    """Weight of attention maps; where heads differ, of relations between tokens."""
+    output: float = Field(0.0, ge=0)
+    """Weight of labels and soft labels in these epochs."""
+    layers: dict[int, int] | None = None
+    """Student's layer to teacher's, from 1, 0 for the embeddings; evenly spread where absent."""
+
+
+class Distillation(Frozen):
+    """How students learn from the teacher."""
+
+    temperature: float = Field(2.0, gt=0)
+    """Softens both distributions."""
+    alpha: float = Field(0.9, ge=0, le=1)
+    """Weight of the soft loss: (1 - alpha) * CE + alpha * T^2 * KL."""
+    alpha_of: dict[str, float] = Field(default_factory=dict)
+    """Another alpha for rows of some classes: lower where the teacher is weak."""
+    rare_classes: tuple[str, ...] = ()
+    """Classes with few rows whose recall the penalty raises."""
+    rare_penalty: float = Field(0.3, ge=0)
+    """Weight of that penalty in the loss."""
+    class_weights: Literal["equal", "inverse", "effective"] = "equal"
+    """Weight of a row by its class's rows: alike, 1 / n, or milder by the effective number."""
+    origin: Origin | None = None
+    """Weight of a row by its origin."""
+    reviewed: Reviewed | None = None
+    """Rows to show more often."""
+    features: FeatureStage | None = None
+    """Learn from the teacher's hidden states and attention first."""
+    augmentations: int = Field(4, ge=0)
+    """Teacher-labelled noisy copies a training row: dropped words, swaps, typos, crossings."""

@@ -1,0 +1,70 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from edgekd.config import Distillation, Origin, Reviewed
+from edgekd.data.taskdata import TaskData
+from edgekd.distill.weighing import weigh_rows
+from edgekd.errors import ConfigError, DataError, SliceError
+
+TRAIN = TaskData(
+    pa.table(
+        {
+            "id": ["a", "b", "c", "d"],
+            "text": ["where", "when", "refund", "who"],
+            "label": ["ask", "ask", "claim", "ask"],
+            "split": ["train"] * 4,
+            "origin": [None, "human_corrected", "refusal_or_escalation", "teacher"],
+            "checked": [True, False, True, False],
+        }
+    ),
+    ("ask", "claim"),
+)
+
+
+def test_nothing_asked_for_weighs_nothing():
+    found = weigh_rows(TRAIN, 3, Distillation())
+    assert found.weights is None and found.reviewed is None
+    assert (found.times, found.alphas, found.rare) == (1, (), ())
+
+
+def test_rows_weigh_by_origin_and_noisy_copies_as_the_teachers():
+    assert weigh_rows(TRAIN, 2, Distillation(origin=Origin())).weights.tolist() == [1, 3, 2, 1, 1, 1]
+    origin = Origin(weights={"teacher": 0.5, "human_corrected": 4, "refusal_or_escalation": 1})
+    assert weigh_rows(TRAIN, 1, Distillation(origin=origin)).weights.tolist() == [0.5, 4, 1, 0.5, 0.5]
+
+
+def test_weights_of_origin_and_class_multiply():
+    inverse = weigh_rows(TRAIN, 1, Distillation(class_weights="inverse")).weights
+    assert inverse == pytest.approx([2 / 3, 2 / 3, 2, 2 / 3, 1])
+    both = weigh_rows(TRAIN, 1, Distillation(class_weights="inverse", origin=Origin())).weights
+    assert both == pytest.approx([2 / 3, 2, 4, 2 / 3, 1])
+    milder = weigh_rows(TRAIN, 0, Distillation(class_weights="effective")).weights
+    assert 1 < milder[2] / milder[0] < 3
+
+
+def test_classes_have_an_alpha_and_a_penalty_by_name():
+    found = weigh_rows(TRAIN, 0, Distillation(alpha=0.8, alpha_of={"claim": 0.2}, rare_classes=("claim",)))
+    assert (found.alphas, found.rare) == ((0.8, 0.2), (1,))
+
+
+def test_reviewed_rows_are_those_of_the_predicate():
+    found = weigh_rows(TRAIN, 2, Distillation(reviewed=Reviewed(where="checked", times=4)))
+    assert found.reviewed.tolist() == [True, False, True, False, False, False] and found.times == 4
+    assert found.reviewed.dtype == np.bool_
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "words"),
+    [
+        ({"alpha_of": {"clam": 0.1}}, ConfigError, r"distillation\.alpha_of: .*'clam'.*claim"),
+        ({"rare_classes": ("x",)}, ConfigError, r"distillation\.rare_classes: .*'x'"),
+        ({"origin": Origin(column="from")}, ConfigError, "there is no column 'from'; the rows have id"),
+        ({"origin": Origin(weights={})}, DataError, "'human_corrected'"),
+        ({"reviewed": Reviewed(where="nobody")}, SliceError, r"^distillation\.reviewed: where is not"),
+    ],
+)
+def test_what_is_not_there_is_one_line(how, error, words):
+    with pytest.raises(error, match=words) as caught:
+        weigh_rows(TRAIN, 0, Distillation(**how))
+    assert "\n" not in str(caught.value)
