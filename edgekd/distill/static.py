@@ -1,9 +1,10 @@
-"""The static student: a weighted mean of token vectors, vectors of token pairs, then a small head.
+"""The static student: vectors of tokens and of token pairs, their sum and their maximum, and a small head.
 
-Token vectors start from the teacher's own, reduced by principal components, and a token's weight
-starts from its rank as in smooth inverse frequency (Arora et al. 2017; Model2Vec does likewise).
-Vectors of pairs of neighbours start at zero and bring in word order; they share a table by hashing
-(fastText, Joulin et al. 2017). All of it is then trained.
+Token vectors start from the teacher's own, reduced by principal components and weighted by a token's
+rank as in smooth inverse frequency (Arora et al. 2017; Model2Vec does likewise). Vectors of pairs of
+neighbours start at zero and bring in word order; they share a table by hashing (fastText, Joulin et al.
+2017). The sum sees every token, the maximum (over tokens and pairs alike) the one that decides; the
+norm after them makes a weight a token superfluous. All of it is then trained.
 """
 
 from __future__ import annotations
@@ -27,49 +28,47 @@ class StaticClassifier(nn.Module):
     def __init__(self, tokens: int, pairs: int, dimension: int, hidden: int, labels: int) -> None:
         super().__init__()
         self.table = nn.Embedding(tokens, dimension, sparse=True)
-        self.weight = nn.Embedding(tokens, 1, sparse=True)
         self.pairs = nn.Embedding(pairs, dimension, sparse=True)
-        self.norm = nn.LayerNorm(dimension)
-        self.inner = nn.Linear(dimension, hidden)
+        self.norm = nn.LayerNorm(2 * dimension)
+        self.inner = nn.Linear(2 * dimension, hidden)
         self.head = nn.Linear(hidden, labels)
         self.drop = nn.Dropout(0.1)
 
     @property
     def row_tables(self) -> tuple[Tensor, ...]:
         """Tables of which a step reads few rows."""
-        return self.table.weight, self.weight.weight, self.pairs.weight
+        return self.table.weight, self.pairs.weight
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Compute logits [row, label] from ids [row, token]."""
-        weight = F.softplus(self.weight(ids))
         pairs = self.pairs(hash_pairs(ids, self.pairs.num_embeddings))
+        vectors = torch.cat([self.table(ids), pairs], dim=1)
+        total, largest = vectors, vectors
         if mask is not None:
-            weight = weight * mask.unsqueeze(-1)
-            pairs = pairs * mask.unsqueeze(-1)
-        total = (weight * self.table(ids) + pairs).sum(1)
-        mean = total / weight.sum(1).clamp_min(1e-6)
-        logits: Tensor = self.head(self.drop(F.gelu(self.inner(self.drop(self.norm(mean))))))
+            real = torch.cat([mask, mask], dim=1).unsqueeze(-1)
+            total = vectors * real
+            largest = vectors.masked_fill(real == 0, torch.finfo(vectors.dtype).min)
+        pooled = torch.cat([total.sum(dim=1), largest.amax(dim=1)], dim=1)
+        logits: Tensor = self.head(self.drop(F.gelu(self.inner(self.drop(self.norm(pooled))))))
         return logits
 
 
 class FoldedStatic(nn.Module):
-    """The same function of rows without padding, with each weight multiplied into its vector."""
+    """The same function of rows without padding, with both tables in one: one look-up a text."""
 
     def __init__(self, student: StaticClassifier) -> None:
         super().__init__()
+        self.tokens, self.pairs = student.table.num_embeddings, student.pairs.num_embeddings
         with torch.no_grad():
-            weight = F.softplus(student.weight.weight)
-            self.table = nn.Parameter(student.table.weight * weight)
-            self.weight = nn.Parameter(weight)
-        self.pairs = student.pairs.weight
+            self.table = nn.Parameter(torch.cat([student.table.weight, student.pairs.weight]))
         self.norm, self.inner, self.head = student.norm, student.inner, student.head
 
     def forward(self, input_ids: Tensor) -> Tensor:
         """Compute logits [row, label] from ids [row, token]."""
-        pairs = F.embedding(hash_pairs(input_ids, self.pairs.shape[0]), self.pairs)
-        total = (F.embedding(input_ids, self.table) + pairs).sum(1)
-        mean = total / F.embedding(input_ids, self.weight).sum(1).clamp_min(1e-6)
-        logits: Tensor = self.head(F.gelu(self.inner(self.norm(mean))))
+        pairs = hash_pairs(input_ids, self.pairs) + self.tokens
+        vectors = F.embedding(torch.cat([input_ids, pairs], dim=1), self.table)
+        pooled = torch.cat([vectors.sum(dim=1), vectors.amax(dim=1)], dim=1)
+        logits: Tensor = self.head(F.gelu(self.inner(self.norm(pooled))))
         return logits
 
 
@@ -93,8 +92,7 @@ def start_from_teacher(student: StaticClassifier, teacher: Teacher, kept: npt.ND
         _, _, components = torch.linalg.svd(found, full_matrices=False)
         width = min(student.table.embedding_dim, components.shape[0])
         reduced = found @ components[:width].T
+        rank = torch.log1p(torch.arange(len(kept), dtype=torch.float32))
         student.table.weight.zero_()
-        student.table.weight[:, :width] = reduced / reduced.std()
+        student.table.weight[:, :width] = reduced / reduced.std() * F.softplus(rank / rank.mean())[:, None]
         student.pairs.weight.zero_()
-        rank = torch.arange(len(kept), dtype=torch.float32)
-        student.weight.weight[:, 0] = torch.log1p(rank) / torch.log1p(rank).mean()

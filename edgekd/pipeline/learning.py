@@ -14,7 +14,7 @@ from edgekd.pipeline.staging import is_first_process, run_stage, run_stage_toget
 from edgekd.progress import Progress
 from edgekd.store import Stage, digest_json
 
-_DISTIL_VERSION = {"transformer": 4, "narrow": 1, "static": 6}
+_DISTIL_VERSION = {"transformer": 4, "narrow": 1, "static": 7}
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
 
 
