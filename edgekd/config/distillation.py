@@ -66,4 +66,4 @@ class Distillation(Frozen):
     features: FeatureStage | None = None
     """Learn from the teacher's hidden states and attention first."""
     augmentations: int = Field(4, ge=0)
-    """Teacher-labelled noisy copies a training row: dropped words, swaps, typos, crossings."""
+    """Teacher-labelled copies a training row: dropped words, swaps, typos, crossings, recombinations."""

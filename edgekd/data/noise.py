@@ -1,9 +1,11 @@
-"""Noise that real traffic has, as augmentation: dropped words, swaps, typos, crossings."""
+"""Noise that real traffic has, as augmentation: dropped words, swaps, typos, crossings, recombinations."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+
+from edgekd.data.recombine import Recombination
 
 _NEIGHBOURS = {
     "a": "qsz", "b": "vgn", "c": "xdv", "d": "sfe", "e": "wrd", "f": "dgr", "g": "fht", "h": "gjy",
@@ -16,16 +18,20 @@ _NEIGHBOURS = {
 def augment(texts: Sequence[str], copies: int, seed: int) -> list[str]:
     """Make `copies` noisy copies of each text, in order; none keeps its text's label.
 
-    A copy gets one or two of: a word dropped, two words swapped, a typo, or (a crossing) its
-    second half from another text. The teacher labels the result, so a crossing that changes the
-    meaning teaches the boundary between classes (TinyBERT, arXiv:1909.10351, augments likewise).
-    The same arguments give the same copies on any machine.
+    Every second copy is a recombination. The others get one or two of: a word dropped, two words
+    swapped, a typo, or (a crossing) the second half from another text. The teacher labels the result,
+    so one that changes the meaning teaches the boundary between classes (TinyBERT, arXiv:1909.10351,
+    augments likewise). The same arguments give the same copies on any machine.
     """
     made = []
+    sentences = Recombination(texts if copies > 1 else ())
     for i, text in enumerate(texts):
         for k in range(copies):
             rng = random.Random(f"{seed}:{i}:{k}")
             words = text.split()
+            if k % 2 and (other := sentences.recombine(words, rng)) != words:
+                made.append(" ".join(other))
+                continue
             for _ in range(rng.choice((1, 1, 2))):
                 words = rng.choice((_drop, _drop, _swap, _mistype, _cross))(words, rng, texts)
             made.append(" ".join(words))

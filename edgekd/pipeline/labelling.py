@@ -67,7 +67,7 @@ def _texts(context: Context, data: TaskData) -> tuple[Stage, Wanted]:
     def build(folder: Path, progress: Progress) -> None:
         save_texts(*list_texts(data, augmentations, seed), folder)
 
-    stage = run_stage(context, "texts", 1, reads, build)
+    stage = run_stage(context, "texts", 2, reads, build)
     learn, validation = open_texts(stage.path)
     return stage, learn + validation
 
