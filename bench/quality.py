@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -40,12 +41,11 @@ teacher's accuracy. Agreement is the share of in-scope rows that get the teacher
 """
 
 
-def open_study(study: str, seed: int = 0) -> Context:
+def open_study(study: str, seed: int = 0, settings: Sequence[str] = ()) -> Context:
     """Open a study's project file; its seed is that of students."""
     path = HERE / "studies" / f"{study}.yaml"
-    return Context(
-        load_project(path, [f"seed={seed}"]), path.parent, lambda _: contextlib.nullcontext(silent), print
-    )
+    project = load_project(path, [f"seed={seed}", *settings])
+    return Context(project, path.parent, lambda _: contextlib.nullcontext(silent), print)
 
 
 def measure(study: str, seeds: int) -> list[dict[str, Any]]:
