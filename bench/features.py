@@ -12,6 +12,8 @@ import numpy as np
 from quality import open_study
 from studied import HERE
 
+from edgekd.distill.diagnosis.history import make_history
+from edgekd.distill.logs.events import read_events
 from edgekd.pipeline.labelling import label_stage
 from edgekd.pipeline.learning import distil_stage, load_stage, teacher_stage
 
@@ -50,12 +52,10 @@ def main() -> None:
         for seed in range(SEEDS):
             context = open_study("clinc150", seed, (*COMMON, *settings))
             stage = distil_stage(context, data, teacher, labels, context.students[0])
-            log = (stage.path / "logs" / "train.jsonl").read_text("utf-8").splitlines()
-            epochs = [one for one in map(json.loads, log) if one["event"] == "kd_epoch_summary"]
-            best = max(
-                epochs, key=lambda one: 0.35 * one["teacher_preference_match"] - 0.1 * one["calibration_ece"]
-            )
-            found.append([best[key] for key in ("teacher_preference_match", "val_accuracy", "val_loss")])
+            history = make_history(read_events(stage.path / "logs" / "train.jsonl"))
+            assert history is not None
+            best = history.best
+            found.append([best.teacher_preference_match, best.val_accuracy, best.val_loss])
             print(name, seed, found[-1], flush=True)
         match, accuracy, loss = np.array(found).T
         cells = [f"{part.mean():.2%} ({part.min():.2%} to {part.max():.2%})" for part in (match, accuracy)]
