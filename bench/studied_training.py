@@ -12,7 +12,7 @@ from studied import HERE
 
 from edgekd.config.reading import load_project
 from edgekd.data.load import load_data
-from edgekd.distill.student import cut_layers
+from edgekd.distill.cut import cut_layers
 from edgekd.distill.teacher import Classifier, Teacher, load_teacher, open_teacher
 from edgekd.distill.training.predict import predict
 from edgekd.distill.training.rows import Rows

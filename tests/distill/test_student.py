@@ -16,12 +16,13 @@ from transformers import (
 )
 
 from edgekd.config import Distillation, FeatureStage, NarrowModel, StaticModel, Training, TransformerModel
+from edgekd.distill.cut import cut_layers
 from edgekd.distill.labels.fill import fill_store
 from edgekd.distill.labels.store import LabelStore
 from edgekd.distill.reference import reference_logits, torch_labeller
 from edgekd.distill.softlabels import list_texts, open_soft_labels, save_texts
 from edgekd.distill.static import FoldedStatic, StaticClassifier, hash_pairs, start_from_teacher
-from edgekd.distill.student import cut_layers, distil, load_module, open_student
+from edgekd.distill.student import distil, load_module, open_student
 from edgekd.distill.teacher import Classifier, load_teacher, teacher_tokens
 from edgekd.distill.training.tokens import open_tokenizer, tokenize
 from edgekd.distill.weighing import Weighing
