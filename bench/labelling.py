@@ -28,14 +28,13 @@ from edgekd.distill.labels.labeller import Labeller
 from edgekd.distill.labels.store import LabelStore
 from edgekd.distill.labels.trial import CLOSE_SHARE, try_labeller
 from edgekd.distill.reference import reference_logits, torch_labeller
-from edgekd.distill.softlabels import list_texts
 from edgekd.distill.teacher import Classifier, Teacher, load_teacher, open_teacher, teacher_tokens
 from edgekd.distill.training.tokens import length_batches
 from edgekd.export.graph import Graph
 from edgekd.measure.environment import read_environment
 from edgekd.pipeline.compiling import export_stage
 from edgekd.pipeline.context import Context
-from edgekd.pipeline.labeller import CALIBRATION, SAMPLE
+from edgekd.pipeline.labeller import CALIBRATION, SAMPLE, texts_to_label
 from edgekd.pipeline.learning import load_stage, teacher_stage
 from edgekd.pipeline.teacher_forms import COMPILED, FORMS, compile_form, open_form, open_network
 from edgekd.progress import silent
@@ -90,7 +89,7 @@ def main() -> None:
     teacher = open_teacher(stage.path, stage.digest)
     graph = export_stage(context, data, stage, "teacher")
     print("\n".join(notes), flush=True)
-    texts = list_texts(data, context.project.distillation.augmentations, 0)[0].texts
+    texts = texts_to_label(data, stage, context.project.distillation.augmentations, 0)[0].texts
     order = np.random.default_rng(0).permutation(len(texts))
     shuffled = [texts[i] for i in order]
     lines = []

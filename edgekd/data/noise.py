@@ -1,9 +1,10 @@
-"""Noise that real traffic has, as augmentation: dropped words, swaps, typos, crossings, recombinations."""
+"""Noise that real traffic has, as augmentation: dropped words, swaps, typos, crossings, other words."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from string import punctuation
 
 from edgekd.data.recombine import Recombination
 
@@ -15,13 +16,16 @@ _NEIGHBOURS = {
 }  # fmt: skip
 
 
-def augment(texts: Sequence[str], copies: int, seed: int) -> list[str]:
+def augment(
+    texts: Sequence[str], copies: int, seed: int, near: Mapping[str, Sequence[str]] | None = None
+) -> list[str]:
     """Make `copies` noisy copies of each text, in order; none keeps its text's label.
 
-    Every second copy is a recombination. The others get one or two of: a word dropped, two words
-    swapped, a typo, or (a crossing) the second half from another text. The teacher labels the result,
-    so one that changes the meaning teaches the boundary between classes (TinyBERT, arXiv:1909.10351,
-    augments likewise). The same arguments give the same copies on any machine.
+    Of three copies the first gets one or two of: a word dropped, two words swapped, a typo, or (a
+    crossing) the second half from another text. The second is a recombination. In the third some words
+    give way to others that are `near` them, so that it may hold words that no row has. The teacher labels
+    the result, so one that changes the meaning teaches the boundary between classes (TinyBERT,
+    arXiv:1909.10351, augments likewise). The same arguments give the same copies on any machine.
     """
     made = []
     sentences = Recombination(texts if copies > 1 else ())
@@ -29,7 +33,12 @@ def augment(texts: Sequence[str], copies: int, seed: int) -> list[str]:
         for k in range(copies):
             rng = random.Random(f"{seed}:{i}:{k}")
             words = text.split()
-            if k % 2 and (other := sentences.recombine(words, rng)) != words:
+            other = words
+            if k % 3 == 1:
+                other = sentences.recombine(words, rng)
+            elif k % 3 == 2 and near:
+                other = reword(words, near, rng)
+            if other != words:
                 made.append(" ".join(other))
                 continue
             for _ in range(rng.choice((1, 1, 2))):
@@ -58,6 +67,20 @@ def _mistype(words: list[str], rng: random.Random, texts: Sequence[str]) -> list
 def _cross(words: list[str], rng: random.Random, texts: Sequence[str]) -> list[str]:
     other = rng.choice(texts).split()
     return [*words[: max(1, len(words) // 2)], *other[len(other) // 2 :]]
+
+
+def reword(words: list[str], near: Mapping[str, Sequence[str]], rng: random.Random) -> list[str]:
+    """Put near words in the place of about a quarter of those that have any, of one at least."""
+    cores = [word.strip(punctuation) for word in words]
+    places = [place for place, core in enumerate(cores) if core.lower() in near]
+    if not places:
+        return words
+    chosen = [place for place in places if rng.random() < 0.25] or [rng.choice(places)]
+    changed = list(words)
+    for place in chosen:
+        core = cores[place]
+        changed[place] = words[place].replace(core, rng.choice(near[core.lower()]), 1)
+    return changed
 
 
 def mistype(word: str, rng: random.Random) -> str:

@@ -14,15 +14,18 @@ from edgekd.data.taskdata import TaskData
 from edgekd.distill.labels.fill import Wanted
 from edgekd.distill.labels.store import LabelStore
 from edgekd.distill.labels.stored import StoredLogits
+from edgekd.distill.lexicon import Lexicon
 from edgekd.store import write_atomic
+
+NOTHING = Lexicon()
 
 
 @dataclass(frozen=True)
 class SoftLabels:
     """Texts with teacher logits [text, label] in half precision, and class (-1 where unlabelled).
 
-    Rows are the train split, then its noisy copies, then the unlabelled split. The logits stay on
-    disk: index them by rows.
+    Rows are the train split, then its noisy copies, then the unlabelled split, then words alone. The
+    logits stay on disk: index them by rows.
     """
 
     texts: list[str]
@@ -31,17 +34,26 @@ class SoftLabels:
     digest: str
 
 
-def list_texts(data: TaskData, augmentations: int, seed: int) -> tuple[Wanted, Wanted]:
+def list_texts(
+    data: TaskData, augmentations: int, seed: int, lexicon: Lexicon = NOTHING
+) -> tuple[Wanted, Wanted]:
     """List every text a student may learn from, and the validation texts.
+
+    With a lexicon also texts of one word: what a student cannot learn from sentences that lack it.
 
     The evidence of a label is the row that the text is from, or was made from; its tag says how.
     """
     train, unlabelled, validation = (data.split(name) for name in ("train", "unlabelled", "validation"))
-    made = augment(train.texts, augmentations, seed)
+    made = augment(train.texts, augmentations, seed, lexicon.near)
     parents = [name for name in train.ids for _ in range(augmentations)]
     texts, rows = list(train.texts), [(name, "train") for name in train.ids]
     known = set(texts)
-    for more, names, tag in ((made, parents, "augmented"), (unlabelled.texts, unlabelled.ids, "unlabelled")):
+    sources = (
+        (made, parents, "augmented"),
+        (unlabelled.texts, unlabelled.ids, "unlabelled"),
+        (lexicon.words, lexicon.words, "word"),
+    )
+    for more, names, tag in sources:
         for text, name in zip(more, names, strict=True):
             if text not in known:
                 known.add(text)

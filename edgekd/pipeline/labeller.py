@@ -33,13 +33,28 @@ from edgekd.store import Stage, digest_json, write_atomic
 if TYPE_CHECKING:
     from torch import nn
 
+    from edgekd.distill.labels.fill import Wanted
     from edgekd.distill.labels.labeller import Labeller
     from edgekd.distill.teacher import Teacher
 
 # Below these PyTorch is done sooner than another form is made and tried: about 50 s on two cores.
 LEAST_TEXTS, LEAST_MULTIPLICATIONS = 4096, 3e12
 SAMPLE, CALIBRATION = 2048, 128
+COPY_KINDS = 3
+"""Copies of a row from which on there is one with words that are the teacher's own."""
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", *COMPILING)
+
+
+def texts_to_label(data: TaskData, teacher: Stage, copies: int, seed: int) -> tuple[Wanted, Wanted]:
+    """List the texts to learn from, and the validation texts; the teacher is asked for words of some."""
+    from edgekd.distill.lexicon import make_lexicon
+    from edgekd.distill.softlabels import list_texts
+    from edgekd.distill.teacher import open_teacher
+
+    if copies < COPY_KINDS:
+        return list_texts(data, copies, seed)
+    opened = open_teacher(teacher.path, teacher.digest)
+    return list_texts(data, copies, seed, make_lexicon(opened, data.split("train").texts))
 
 
 def choose_labeller(context: Context, data: TaskData, stage: Stage, texts: int) -> Labeller:
@@ -56,12 +71,12 @@ def choose_labeller(context: Context, data: TaskData, stage: Stage, texts: int) 
     if not _is_long(data, teacher, network, texts):
         return exact
     graph = _export(context, data, stage)
-    has_copies = context.project.distillation.augmentations > 0
+    copies = min(COPY_KINDS, context.project.distillation.augmentations)
     reads = {
         "teacher": stage.digest,
         "graph": graph.digest if graph else "",
         "rows": digest_json([data.split(name).digest for name in ("train", "unlabelled")]),
-        "copies": has_copies,
+        "copies": copies,
         "seed": context.project.seed,
         "threads": context.project.threads,
         "machine": read_environment(1).cpu,
@@ -69,9 +84,9 @@ def choose_labeller(context: Context, data: TaskData, stage: Stage, texts: int) 
     }
 
     def build(folder: Path, progress: Progress) -> None:
-        _try_all(context, data, teacher, network, graph, folder, progress)
+        _try_all(context, data, stage, teacher, network, graph, folder, progress)
 
-    tried = run_stage(context, "labeller", 1, reads, build)
+    tried = run_stage(context, "labeller", 2, reads, build)
     choice = json.loads((tried.path / "labeller.json").read_text(encoding="utf-8"))
     if choice["name"] == exact.name:
         return exact
@@ -83,6 +98,7 @@ def choose_labeller(context: Context, data: TaskData, stage: Stage, texts: int) 
 def _try_all(
     context: Context,
     data: TaskData,
+    stage: Stage,
     teacher: Teacher,
     network: nn.Module,
     graph: Graph | None,
@@ -91,11 +107,11 @@ def _try_all(
 ) -> None:
     from edgekd.distill.labels.trial import try_labeller
     from edgekd.distill.reference import torch_labeller
-    from edgekd.distill.softlabels import list_texts
     from edgekd.distill.teacher import teacher_tokens
 
     project = context.project
-    learn, _ = list_texts(data, min(1, project.distillation.augmentations), project.seed)
+    copies = min(COPY_KINDS, project.distillation.augmentations)
+    learn, _ = texts_to_label(data, stage, copies, project.seed)
     order = np.random.default_rng(project.seed).permutation(len(learn.texts))
     first = min(CALIBRATION, len(order) // 4)
     calibration, sample = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgekd.data.taskdata import TaskData
 from edgekd.pipeline.context import Context
-from edgekd.pipeline.labeller import choose_labeller
+from edgekd.pipeline.labeller import COPY_KINDS, choose_labeller, texts_to_label
 from edgekd.pipeline.staging import run_stage
 from edgekd.progress import Progress
 from edgekd.store import Stage, digest_json, write_atomic
@@ -37,7 +37,7 @@ def label_stage(context: Context, data: TaskData, teacher: Stage) -> Labels:
     """
     from edgekd.distill.labels.share import WHOLE
 
-    texts, wanted = _texts(context, data)
+    texts, wanted = _texts(context, data, teacher)
     store = _open_store(context, data, teacher)
     _label(context, data, teacher, store, wanted, WHOLE)
     names = sorted(shard.path.name for shard in store.shards)
@@ -53,19 +53,21 @@ def label_stage(context: Context, data: TaskData, teacher: Stage) -> Labels:
 
 def label_share(context: Context, data: TaskData, teacher: Stage, share: Share) -> int:
     """Label one share of those texts, for several processes or machines; returns how many were labelled."""
-    _, wanted = _texts(context, data)
+    _, wanted = _texts(context, data, teacher)
     return _label(context, data, teacher, _open_store(context, data, teacher), wanted, share)
 
 
-def _texts(context: Context, data: TaskData) -> tuple[Stage, Wanted]:
-    from edgekd.distill.softlabels import list_texts, open_texts, save_texts
+def _texts(context: Context, data: TaskData, teacher: Stage) -> tuple[Stage, Wanted]:
+    from edgekd.distill.softlabels import open_texts, save_texts
 
-    augmentations, seed = context.project.distillation.augmentations, context.project.seed
+    copies, seed = context.project.distillation.augmentations, context.project.seed
     digests = [data.split(name).digest for name in ("train", "unlabelled", "validation")]
-    reads = {"rows": digests, "augmentations": augmentations, "seed": seed}
+    reads = {"rows": digests, "augmentations": copies, "seed": seed}
+    if copies >= COPY_KINDS:
+        reads["teacher"] = teacher.digest
 
     def build(folder: Path, progress: Progress) -> None:
-        save_texts(*list_texts(data, augmentations, seed), folder)
+        save_texts(*texts_to_label(data, teacher, copies, seed), folder)
 
     stage = run_stage(context, "texts", 2, reads, build)
     learn, validation = open_texts(stage.path)
