@@ -2,19 +2,25 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
+# Tests that time something have the machine to themselves; the others share its cores.
+TIMED := tests/measure tests/cli tests/ci tests/test_wheel.py
+SHARED := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(TIMED))
+
 .PHONY: demo test check tools clean
 
 demo: $(INSTALLED)
 	$(BIN)/edgekd run bench/studies/mangaassist.yaml
 
 test: $(INSTALLED) tools
-	$(BIN)/python -m pytest
+	$(SHARED)
+	$(BIN)/python -m pytest $(TIMED)
 
 check: $(INSTALLED) tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(SHARED)
+	$(BIN)/python -m pytest $(TIMED)
 
 # What some tests need beside Python: a browser (the report), valgrind (counting), an SSH server (remote devices).
 # Where they cannot be had, those tests are skipped and say so.
