@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edgekd.config.base import Frozen
 
@@ -14,7 +14,7 @@ class Origin(Frozen):
 
     column: str = "origin"
     """Column of the training rows; a row without a value counts as `teacher`, as noisy copies do."""
-    weights: dict[str, float] = Field(
+    weights: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=lambda: {"teacher": 1.0, "human_corrected": 3.0, "refusal_or_escalation": 2.0}
     )
     """Weight of a row a value."""
@@ -43,6 +43,12 @@ class FeatureStage(Frozen):
     layers: dict[int, int] | None = None
     """Student's layer to teacher's, from 1, 0 for the embeddings; evenly spread where absent."""
 
+    @model_validator(mode="after")
+    def _something_is_matched(self) -> FeatureStage:
+        if not self.hidden and not self.attention:
+            raise ValueError("hidden and attention are both 0: nothing is matched; leave features out")
+        return self
+
 
 class Distillation(Frozen):
     """How students learn from the teacher."""
@@ -51,7 +57,7 @@ class Distillation(Frozen):
     """Softens both distributions."""
     alpha: float = Field(0.9, ge=0, le=1)
     """Weight of the soft loss: (1 - alpha) * CE + alpha * T^2 * KL."""
-    alpha_of: dict[str, float] = Field(default_factory=dict)
+    alpha_of: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
     """Another alpha for rows of some classes: lower where the teacher is weak."""
     rare_classes: tuple[str, ...] = ()
     """Classes with few rows whose recall the penalty raises."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edgekd.config.base import Frozen
 
@@ -90,6 +90,12 @@ class NarrowModel(Frozen):
     """Longer texts are cut."""
     training: Training = Training()
     """How it is distilled."""
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> NarrowModel:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of its {self.heads} heads")
+        return self
 
 
 class StaticModel(Frozen):

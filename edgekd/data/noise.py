@@ -34,10 +34,11 @@ def augment(
             rng = random.Random(f"{seed}:{i}:{k}")
             words = text.split()
             other = words
+            own = random.Random(f"{seed}:{i}:{k}:words")
             if k % 3 == 1:
-                other = sentences.recombine(words, rng)
+                other = sentences.recombine(words, own)
             elif k % 3 == 2 and near:
-                other = reword(words, near, rng)
+                other = reword(words, near, own)
             if other != words:
                 made.append(" ".join(other))
                 continue

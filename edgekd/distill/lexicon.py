@@ -48,7 +48,7 @@ def known_words(teacher: Teacher) -> dict[str, int]:
     for token, number in sorted(vocabulary.items(), key=lambda entry: entry[1]):
         if is_marked and token[:1] not in _MARKS:
             continue
-        word = token.lstrip(_MARKS).lower() if is_marked else token
+        word = (token.lstrip(_MARKS) if is_marked else token).lower()
         if _WORD.fullmatch(word):
             found.setdefault(word, number)
     return found

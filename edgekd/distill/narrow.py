@@ -12,22 +12,17 @@ from torch import nn
 
 from edgekd.config import NarrowModel
 from edgekd.distill.teacher import Classifier
-from edgekd.errors import ConfigError
 
 
 def make_narrow(teacher: Classifier, model: NarrowModel, kept: npt.NDArray[np.int64]) -> Classifier:
     """Make a student with fresh layers; its tables are the teacher's, reduced to its width.
 
     Token vectors are reduced by their principal components, as of the static student, and the other
-    tables of the same width by the same components. `kept` holds for each id the teacher's id.
-
-    Raises:
-        ConfigError: if the shape is impossible.
+    tables of the same width by the same components. `kept` holds for each id the teacher's id, shape
+    [token].
     """
     from transformers import AutoModelForSequenceClassification
 
-    if model.width % model.heads:
-        raise ConfigError(f"{model.name}: width {model.width} is not a multiple of its {model.heads} heads")
     config = deepcopy(teacher.model.config)
     config.hidden_size, config.num_hidden_layers = model.width, model.layers
     config.num_attention_heads, config.intermediate_size = model.heads, model.feed_forward
@@ -47,7 +42,7 @@ def make_narrow(teacher: Classifier, model: NarrowModel, kept: npt.NDArray[np.in
             found = source[name].weight
             if table is network.get_input_embeddings():
                 found = vectors
-            if found.shape[1] > table.embedding_dim and len(found) == len(table.weight):
+            if found.shape[1] == vectors.shape[1] and len(found) == len(table.weight):
                 table.weight[:, : len(components)] = found @ components.T
     for module in network.modules():
         if isinstance(module, nn.Dropout):

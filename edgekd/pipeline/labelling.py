@@ -69,7 +69,7 @@ def _texts(context: Context, data: TaskData, teacher: Stage) -> tuple[Stage, Wan
     def build(folder: Path, progress: Progress) -> None:
         save_texts(*texts_to_label(data, teacher, copies, seed), folder)
 
-    stage = run_stage(context, "texts", 2, reads, build)
+    stage = run_stage(context, "texts", 3, reads, build)
     learn, validation = open_texts(stage.path)
     return stage, learn + validation
 

@@ -8,6 +8,7 @@ from typing import Any
 from edgekd.config import StudentModel
 from edgekd.data.load import describe_source, load_data
 from edgekd.data.taskdata import TaskData, open_data, save_data
+from edgekd.errors import ConfigError
 from edgekd.pipeline.context import Context, library_versions
 from edgekd.pipeline.labelling import Labels
 from edgekd.pipeline.staging import is_first_process, run_stage, run_stage_together
@@ -127,11 +128,18 @@ def distil_stage(
 
 
 def check_distillation(context: Context, data: TaskData) -> None:
-    """Refuse classes, columns and predicates that do not fit the rows, before anything costs time.
+    """Refuse what fits neither rows nor students, before anything costs time.
 
     Raises:
         EdgekdError: in one line.
     """
+    features = context.project.distillation.features
+    for model in context.students if features and not features.output else ():
+        if features and model.kind != "static" and model.training.epochs <= features.epochs:
+            raise ConfigError(
+                f"distillation.features: {features.epochs} of {model.name}'s {model.training.epochs} epochs "
+                "leave none to learn answers in; lower features.epochs or raise training.epochs"
+            )
     asked = {"alpha_of", "rare_classes", "class_weights", "origin", "reviewed"}
     if not context.project.distillation.model_dump(include=asked, exclude_defaults=True):
         return

@@ -13,7 +13,7 @@ def test_augmentation_is_repeatable_and_never_empty():
 
 def test_most_copies_differ_from_their_text():
     made = augment(TEXTS[:1], 50, seed=0)
-    assert sum(text != TEXTS[0] for text in made) > 25
+    assert sum(text != TEXTS[0] for text in made) > 30
 
 
 def test_a_row_does_not_depend_on_how_many_copies_others_get():

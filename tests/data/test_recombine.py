@@ -47,7 +47,14 @@ def test_the_second_copy_of_three_is_recombined():
     ]
     made = augment(texts, 40, seed=0)
     assert made == augment(texts, 40, seed=0)
-    words = {word for text in texts for word in text.split()}
-    strange = [not set(text.split()) <= words for text in made]  # noise mistypes, recombination does not
-    of_kind = [sum(part for i, part in enumerate(strange) if i % 40 % 3 == kind) for kind in range(3)]
-    assert of_kind[1] < of_kind[0] / 2
+    offered = {word for text in texts for word in text.split()}
+    known = [set(text.split()) <= offered for text in made]
+    sentences, changed = Recombination(texts), 0
+    for i, text in enumerate(texts):
+        for k in range(1, 40, 3):
+            words = sentences.recombine(text.split(), random.Random(f"0:{i}:{k}:words"))
+            if words != text.split():  # else noise takes its place
+                changed += 1
+                assert made[40 * i + k] == " ".join(words) and known[40 * i + k]
+    assert changed > 9 * 13 / 2
+    assert not all(known[0::40]) or not all(known[3::40])  # noise mistypes, recombination does not

@@ -46,3 +46,14 @@ def test_run_with_adapters_wants_their_library_before_it_begins(small_project, m
     ):
         run.run(context, "label", (), "label")
     assert not (small_project.parent / ".edgekd").exists()
+
+
+def test_features_that_leave_no_epoch_for_answers_are_refused_before_any_work(small_project, run_edgekd):
+    models = small_project.parent / "models"
+    models.mkdir()
+    text = "kind: transformer\nname: one\nlayers: [0]\ntraining: {epochs: 2}\n"
+    (models / "one.yaml").write_text(text, encoding="utf-8")
+    settings = ("--set", "students=[one]", "--set", "distillation.features={epochs: 2}")
+    done = run_edgekd("distill", "project.yaml", *settings, cwd=small_project.parent)
+    assert done.returncode == 2 and "teacher" not in done.stderr.split("edgekd: ")[0]
+    assert "edgekd: distillation.features: 2 of one's 2 epochs leave none to learn answers in" in done.stderr

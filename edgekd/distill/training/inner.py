@@ -114,7 +114,7 @@ def _projections(model: Any) -> list[nn.Module]:
         return found
     raise ConfigError(
         f"distillation.features: {type(model).__name__} has no layers with query, key and value projections; "
-        "set attention to 0 or leave features out"
+        "leave features out"
     )
 
 
