@@ -102,6 +102,8 @@ class _StudentEntry(Frozen):
 
     model: str
     """A file in models/."""
+    vocabulary: int | None = Field(None, ge=256)
+    """Overrides the model file's vocabulary; at or above the teacher's size, every token stays."""
     training: Training | None = None
     """Overrides the model file's training."""
 

@@ -63,7 +63,7 @@ class Context:
 
     @cached_property
     def students(self) -> tuple[StudentModel, ...]:
-        """The student files with the project's own training put in."""
+        """The student files with what the project itself says put in."""
         models = []
         for entry in self.project.students:
             model = load_model(entry.model, self.folder)
@@ -71,7 +71,8 @@ class Context:
                 raise ConfigError(
                     f"students: '{entry.model}' is a teacher; name a transformer, narrow or static shape"
                 )
-            models.append(model.model_copy(update={"training": entry.training}) if entry.training else model)
+            own = {key: value for key, value in entry if key != "model" and value is not None}
+            models.append(model.model_copy(update=own))
         return tuple(models)
 
     @cached_property

@@ -1,11 +1,14 @@
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from edgekd.config import Project, load_model, load_project, load_target
 from edgekd.errors import ConfigError
+from edgekd.pipeline.context import Context
 from edgekd.plugins import list_plugins
+from edgekd.progress import silent
 from edgekd.resources import list_resources
 
 MINIMAL = """\
@@ -87,6 +90,13 @@ def test_every_study(path):
         load_target(name, path.parent)
     for entry in project.students:
         load_model(entry.model, path.parent)
+
+
+def test_a_project_says_how_many_tokens_a_student_keeps(project, tmp_path):
+    path = project(MINIMAL.replace("[cut-2l]", "[cut-2l, {model: cut-2l, vocabulary: 30522}]"))
+    as_it_is, whole = Context(load_project(path), tmp_path, lambda _: nullcontext(silent), print).students
+    assert (as_it_is.vocabulary, whole.vocabulary) == (8192, 30522)
+    assert whole.training == as_it_is.training
 
 
 def test_own_targets_come_first(tmp_path):
