@@ -1,6 +1,6 @@
 """What helps a student, one change at a time: validation rows of CLINC150, one seed.
 
-    python bench/ablations.py                 # three quarters of an hour; goes on where it was stopped
+    python bench/ablations.py                 # an hour; goes on where it was stopped
 
 Every arm starts from the same teacher and sees as many rows; the first of each student is what the studies
 use but for its length. KL is the student's divergence from the teacher at temperature 1 over in-scope
@@ -28,8 +28,6 @@ from edgekd.distill.reference import reference_logits
 from edgekd.distill.softlabels import open_soft_labels
 from edgekd.distill.student import distil, load_module, open_student
 from edgekd.distill.teacher import open_teacher
-from edgekd.distill.training import epoch
-from edgekd.distill.training.objective import Objective, RowLosses
 from edgekd.distill.training.tokens import open_tokenizer, tokenize
 from edgekd.distill.weighing import weigh_rows
 from edgekd.pipeline.context import Context
@@ -44,51 +42,37 @@ ROWS = 210_000
 COPIES = 5
 
 
-class LogitError(Objective):
-    """Half of it the squared error of logits about their mean (Kim et al. 2021, arXiv:2105.08919)."""
-
-    def losses(self, logits: torch.Tensor, taught: torch.Tensor | None, classes: torch.Tensor) -> RowLosses:
-        """Mix the two."""
-        found = super().losses(logits, taught, classes)
-        assert taught is not None
-        centred = [part - part.mean(dim=1, keepdim=True) for part in (logits, taught)]
-        error = (centred[0] - centred[1]).square().mean(dim=1)
-        return found._replace(total=(found.total + error) / 2)
-
-
 def settings(**changes: Any) -> tuple[str, ...]:
     """Write changes of a project's `distillation` as the command line takes them."""
     return tuple(f"distillation.{key}={json.dumps(value)}" for key, value in changes.items())
 
 
-# Student, its changes of shape, its changes of training, the project's settings, and a loss of its own.
-Arm = tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...], type[Objective]]
+# Student, its changes of shape, its changes of training, the project's settings.
+Arm = tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]
 ARMS: dict[str, Arm] = {
-    "cut-2l: as it is": ("cut-2l", {}, {}, (), Objective),
-    "cut-2l: temperature 2": ("cut-2l", {}, {}, settings(temperature=2), Objective),
-    "cut-2l: temperature 4": ("cut-2l", {}, {}, settings(temperature=4), Objective),
-    "cut-2l: alpha 0.5": ("cut-2l", {}, {}, settings(alpha=0.5), Objective),
-    "cut-2l: 16,384 tokens": ("cut-2l", {"vocabulary": 16384}, {}, (), Objective),
-    "cut-2l: 8,192 tokens": ("cut-2l", {"vocabulary": 8192}, {}, (), Objective),
-    "cut-2l: layers 0 and 1": ("cut-2l", {"layers": (0, 1)}, {}, (), Objective),
-    "cut-2l: rate 8e-4": ("cut-2l", {}, {"learning_rate": 8e-4}, (), Objective),
-    "cut-2l: half from logit error": ("cut-2l", {}, {}, (), LogitError),
-    "cut-2l: features in the first epoch": (
-        "cut-2l",
-        {},
-        {},
-        settings(features={"epochs": 1}),
-        Objective,
-    ),
-    "cut-2l: 1 copy a row": ("cut-2l", {}, {}, settings(augmentations=1), Objective),
-    "cut-2l: no copies": ("cut-2l", {}, {}, settings(augmentations=0), Objective),
-    "static-256: as it is": ("static-256", {}, {}, (), Objective),
-    "static-256: temperature 2": ("static-256", {}, {}, settings(temperature=2), Objective),
-    "static-256: temperature 4": ("static-256", {}, {}, settings(temperature=4), Objective),
-    "static-256: one pair vector for all": ("static-256", {"pairs": 1}, {}, (), Objective),
-    "static-256: dimension 384": ("static-256", {"dimension": 384}, {}, (), Objective),
-    "static-256: half from logit error": ("static-256", {}, {}, (), LogitError),
-    "static-256: no copies": ("static-256", {}, {}, settings(augmentations=0), Objective),
+    "cut-2l: as it is": ("cut-2l", {}, {}, ()),
+    "cut-2l: no logit error": ("cut-2l", {}, {}, settings(logits=0)),
+    "cut-2l: logit error alone": ("cut-2l", {}, {}, settings(logits=1)),
+    "cut-2l: temperature 2": ("cut-2l", {}, {}, settings(temperature=2)),
+    "cut-2l: temperature 4": ("cut-2l", {}, {}, settings(temperature=4)),
+    "cut-2l: alpha 0.5": ("cut-2l", {}, {}, settings(alpha=0.5)),
+    "cut-2l: no text of other data sets": ("cut-2l", {}, {}, ("data.unlabelled=[]",)),
+    "cut-2l: 1 copy a row": ("cut-2l", {}, {}, settings(augmentations=1)),
+    "cut-2l: no copies": ("cut-2l", {}, {}, settings(augmentations=0)),
+    "cut-2l: 16,384 tokens": ("cut-2l", {"vocabulary": 16384}, {}, ()),
+    "cut-2l: 8,192 tokens": ("cut-2l", {"vocabulary": 8192}, {}, ()),
+    "cut-2l: layers 0 and 1": ("cut-2l", {"layers": (0, 1)}, {}, ()),
+    "cut-2l: rate 8e-4": ("cut-2l", {}, {"learning_rate": 8e-4}, ()),
+    "cut-2l: features in the first epoch": ("cut-2l", {}, {}, settings(features={"epochs": 1})),
+    "static-256: as it is": ("static-256", {}, {}, ()),
+    "static-256: no logit error": ("static-256", {}, {}, settings(logits=0)),
+    "static-256: logit error alone": ("static-256", {}, {}, settings(logits=1)),
+    "static-256: temperature 2": ("static-256", {}, {}, settings(temperature=2)),
+    "static-256: no text of other data sets": ("static-256", {}, {}, ("data.unlabelled=[]",)),
+    "static-256: no copies": ("static-256", {}, {}, settings(augmentations=0)),
+    "static-256: all tokens": ("static-256", {"vocabulary": 30522}, {}, ()),
+    "static-256: one pair vector for all": ("static-256", {"pairs": 1}, {}, ()),
+    "static-256: dimension 384": ("static-256", {"dimension": 384}, {}, ()),
 }
 _HEAD = """\
 # Ablations
@@ -101,10 +85,11 @@ _HEAD = """\
 """
 
 
-def run(name: str, data: TaskData, teacher: Stage) -> dict[str, Any]:
+def run(name: str, teacher: Stage) -> dict[str, Any]:
     """Distil an arm's student and judge it on validation rows."""
-    student, shape, training, changes, objective = ARMS[name]
+    student, shape, training, changes = ARMS[name]
     context = open_study("clinc150", 0, (f"distillation.augmentations={COPIES}", *changes))
+    data = load_stage(context)
     labels = label_stage(context, data, teacher)
     how, train = context.project.distillation, data.split("train")
     learn, judged = open_soft_labels(
@@ -112,7 +97,6 @@ def run(name: str, data: TaskData, teacher: Stage) -> dict[str, Any]:
     )
     model = _shape(context, student, shape, training, max(1, round(ROWS / len(learn.texts))))
     weighing = weigh_rows(train, len(learn.texts) - len(train), how)
-    epoch.Objective = objective  # type: ignore[misc]
     with tempfile.TemporaryDirectory() as kept:
         folder = Path(kept) / "student"
         folder.mkdir()
@@ -151,12 +135,11 @@ def _judge(logits: np.ndarray, taught: np.ndarray, context: Context, data: TaskD
 def main() -> None:
     """Run what is missing and write the table."""
     base = open_study("clinc150")
-    data = load_stage(base)
-    teacher = teacher_stage(base, data)
+    teacher = teacher_stage(base, load_stage(base))
     found = [json.loads(line) for line in KEPT.read_text("utf-8").splitlines()] if KEPT.exists() else []
     for name in ARMS:
         if name not in {one["arm"] for one in found}:
-            found.append(run(name, data, teacher))
+            found.append(run(name, teacher))
             print(found[-1], flush=True)
             KEPT.write_text("".join(json.dumps(one) + "\n" for one in found), encoding="utf-8")
     found.sort(key=lambda one: list(ARMS).index(one["arm"]))

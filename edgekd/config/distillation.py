@@ -57,6 +57,8 @@ class Distillation(Frozen):
     """Softens both distributions."""
     alpha: float = Field(0.9, ge=0, le=1)
     """Weight of the soft loss: (1 - alpha) * CE + alpha * T^2 * KL."""
+    logits: float = Field(0.0, ge=0, le=1)
+    """Share of the loss that is the squared error of logits; the blend above has the rest."""
     alpha_of: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
     """Another alpha for rows of some classes: lower where the teacher is weak."""
     rare_classes: tuple[str, ...] = ()

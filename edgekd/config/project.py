@@ -46,6 +46,8 @@ class Data(Frozen):
     """Values of the split column that make each split; absent means equal names."""
     carve: dict[Split, Carve] = Field(default_factory=dict)
     """Splits to cut from others; the test split can neither give nor take."""
+    unlabelled: tuple[str, ...] = ()
+    """Files of more text for the teacher to label; of a file with splits, its training rows."""
     options: dict[str, int] = Field(default_factory=dict)
     """Row counts and seed of the built-in data."""
 

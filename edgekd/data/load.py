@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from edgekd.config import Carve, Data
 from edgekd.data.check import check_rows, check_splits
 from edgekd.data.files import read_table, require_file
 from edgekd.data.taskdata import SPLITS, TaskData
+from edgekd.data.unlabelled import read_unlabelled
 from edgekd.errors import DataError, MissingExtraError
 from edgekd.store import digest_bytes, digest_file
 
@@ -21,6 +23,10 @@ _OWN = ("id", "text", "label", "split")
 
 def describe_source(data: Data, folder: Path) -> dict[str, str]:
     """Say what the rows depend on: the digest of every file, or a name and version."""
+    return {**_describe_rows(data, folder), **_digests(folder / path for path in data.unlabelled)}
+
+
+def _describe_rows(data: Data, folder: Path) -> dict[str, str]:
     if data.source == "mangaassist":
         from edgekd.data import mangaassist
 
@@ -29,8 +35,12 @@ def describe_source(data: Data, folder: Path) -> dict[str, str]:
         return {str(f.relative_to(folder)): digest_file(f) for f in files}
     if isinstance(data.source, str) and data.source.startswith("hf:"):
         return {"hub": data.source}
+    return _digests(_paths(data, folder).values())
+
+
+def _digests(paths: Iterable[Path]) -> dict[str, str]:
     found = {}
-    for path in _paths(data, folder).values():
+    for path in paths:
         require_file(path)
         found[str(path)] = digest_file(path)
     return found
@@ -50,6 +60,8 @@ def load_data(data: Data, folder: Path, seed: int = 0) -> TaskData:
         rows, source = _from_files(data, folder), _shown(data)
     if data.options and data.source != "mangaassist":
         raise DataError("data.options belong to the built-in data; remove them")
+    more = [folder / path for path in data.unlabelled]
+    rows += read_unlabelled(more, rows, text=data.columns.text, split=data.columns.split or "split")
     check_rows(rows, source)
     for name, carve in data.carve.items():
         rows = _carve(rows, name, carve, seed, source)

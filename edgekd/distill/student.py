@@ -93,6 +93,7 @@ def distil(
         distillation.rare_penalty,
         weighing.times,
         _schedule(distillation.features) if isinstance(taught, InnerStudent) else OUTPUT_ALONE,
+        distillation.logits,
     )
     log = folder / "logs" / "train.jsonl"
     train(taught, rows, judged, recipe, resume=resume, log=log, also=also, on_progress=on_progress)

@@ -93,8 +93,9 @@ def test_every_study(path):
 
 
 def test_a_project_says_how_many_tokens_a_student_keeps(project, tmp_path):
-    path = project(MINIMAL.replace("[cut-2l]", "[cut-2l, {model: cut-2l, vocabulary: 30522}]"))
-    as_it_is, whole = Context(load_project(path), tmp_path, lambda _: nullcontext(silent), print).students
+    path = project(MINIMAL.replace("[cut-2l]", "[{model: cut-2l, vocabulary: 30522}]"))
+    (whole,) = Context(load_project(path), tmp_path, lambda _: nullcontext(silent), print).students
+    as_it_is = load_model("cut-2l")
     assert (as_it_is.vocabulary, whole.vocabulary) == (8192, 30522)
     assert whole.training == as_it_is.training
 

@@ -14,6 +14,7 @@ from edgekd.distill.losses.cross_entropy import hard_cross_entropy
 from edgekd.distill.losses.divergence import soft_divergence
 from edgekd.distill.losses.dominating import dominating_examples, persistent_examples
 from edgekd.distill.losses.hidden import hidden_mse
+from edgekd.distill.losses.logits import logit_mse
 from edgekd.distill.losses.mean import weighted_mean
 from edgekd.distill.losses.oversampling import oversampled_rows
 from edgekd.distill.losses.ranking import list_divergence, margin_mse, score_mse
@@ -35,6 +36,7 @@ __all__ = [
     "hidden_mse",
     "inverse_frequency",
     "list_divergence",
+    "logit_mse",
     "margin_mse",
     "oversampled_rows",
     "persistent_examples",

@@ -85,6 +85,7 @@ class Epochs:
             rate = rate_at(training, share)
             found = self._step(picked, step_weight, stage)
             norm = self._optimizer.step(rate)
+            self._clock.switch("input")
             steps, done = steps + 1, done + len(picked)
             self._clock.count(len(picked), int(lengths[picked].sum()))
             if not math.isfinite(found[0]):
@@ -141,7 +142,6 @@ class Epochs:
                 # The processes' gradients are averaged, so that each gives `count` times its share.
                 torch.autograd.backward(loss * (self._processes.count / step_weight))
             summed += parts
-        self._clock.switch("input")
         return self._processes.sum(summed).double().numpy()
 
     def _shares(self, picked: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:

@@ -11,6 +11,7 @@ from edgekd.distill.losses import (
     blend_by_class,
     combined_loss,
     hard_cross_entropy,
+    logit_mse,
     rare_class_penalty,
     soft_divergence,
 )
@@ -26,7 +27,10 @@ class RowLosses(NamedTuple):
 
 
 class Objective:
-    """The recipe's loss: (1 - alpha) * CE + alpha * T^2 * KL a row, and a penalty for rare classes a step."""
+    """The recipe's loss a row, and a penalty for rare classes a step.
+
+    A row's is (1 - m) * [(1 - alpha) * CE + alpha * T^2 * KL] + m * MSE of logits, m being `recipe.logits`.
+    """
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self._recipe = recipe
@@ -43,9 +47,10 @@ class Objective:
             alpha = blend_by_class(classes, 1 - self._alphas, self._alphas)
         temperature = self._recipe.temperature
         soft = soft_divergence(logits, taught, temperature)
-        return RowLosses(
-            combined_loss(logits, taught, classes, alpha=alpha, temperature=temperature), hard, soft
-        )
+        total = combined_loss(logits, taught, classes, alpha=alpha, temperature=temperature)
+        if self._recipe.logits:
+            total = torch.lerp(total, logit_mse(logits, taught), self._recipe.logits)
+        return RowLosses(total, hard, soft)
 
     def rare_counts(self, classes: Tensor) -> Tensor:
         """Count the rows of each rare class in a whole step, for `penalty`."""

@@ -55,6 +55,7 @@ class Recipe:
         penalty: Weight of that penalty.
         times: How often an epoch shows a reviewed row.
         schedule: Weights of the terms epoch by epoch; the output's alone where there is none.
+        logits: Share of the squared error of logits in the output's term.
     """
 
     training: Training
@@ -72,3 +73,4 @@ class Recipe:
     penalty: float = 0.0
     times: int = 1
     schedule: Schedule = OUTPUT_ALONE
+    logits: float = 0.0

@@ -19,6 +19,7 @@ from edgekd.distill.losses import (
     hard_cross_entropy,
     hidden_mse,
     list_divergence,
+    logit_mse,
     margin_mse,
     rare_class_loss,
     rare_class_penalty,
@@ -64,6 +65,7 @@ def words(mask: Tensor) -> Tensor:
 LOSSES = {
     "hard_cross_entropy": Loss(lambda s, t, c, m: hard_cross_entropy(s, c), "label", "label"),
     "soft_divergence": Loss(lambda s, t, c, m: soft_divergence(s, t, 3.0), "label", "label"),
+    "logit_mse": Loss(lambda s, t, c, m: logit_mse(s, t), "label", "label"),
     "combined_loss": Loss(
         lambda s, t, c, m: combined_loss(s, t, c, alpha=0.7, temperature=3.0), "label", "label"
     ),

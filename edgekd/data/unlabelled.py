@@ -1,0 +1,37 @@
+"""More text for the teacher to label, from files of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgekd.data.files import read_table
+from edgekd.errors import DataError
+
+_TAKEN = ("train", "unlabelled")
+
+
+def read_unlabelled(
+    paths: Iterable[Path], rows: Sequence[Mapping[str, Any]], *, text: str, split: str | None
+) -> list[dict[str, Any]]:
+    """Read the column `text` of each file as rows of the split `unlabelled`.
+
+    Where a file has the column `split`, only its rows of `train` and `unlabelled` are read: it may be a
+    data set of its own, whose other rows are to stay unseen. A text that `rows` hold already, in whichever
+    split, is left out: no student learns from a text that it is judged on.
+    """
+    known = {row["text"] for row in rows}
+    found: list[dict[str, Any]] = []
+    for path in paths:
+        table = read_table(path, tuple(name for name in (text, split) if name))
+        if text not in table.column_names:
+            names = ", ".join(table.column_names)
+            raise DataError(f"{path}: has no column '{text}' (data.columns.text); found: {names}")
+        splits = table[split].to_pylist() if split in table.column_names else [_TAKEN[0]] * table.num_rows
+        for number, (value, part) in enumerate(zip(table[text].to_pylist(), splits, strict=True), start=1):
+            if part in _TAKEN and value not in known:
+                known.add(value)
+                name = f"{path.name.partition('.')[0]}-{number}"
+                found.append({"id": name, "text": value, "label": None, "split": "unlabelled"})
+    return found
