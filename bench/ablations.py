@@ -1,6 +1,6 @@
 """What helps a student, one change at a time: validation rows of CLINC150, one seed.
 
-    python bench/ablations.py                 # an hour; goes on where it was stopped
+    python bench/ablations.py                 # about an hour (an estimate); goes on where it was stopped
 
 Every arm starts from the same teacher and sees as many rows; the first of each student is what the studies
 use but for its length. KL is the student's divergence from the teacher at temperature 1 over in-scope

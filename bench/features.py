@@ -1,6 +1,6 @@
 """Whether a student of a width of its own gains from its teacher's inside: validation rows of CLINC150.
 
-    python bench/features.py                  # half an hour; goes on where it was stopped
+    python bench/features.py                  # about half an hour (an estimate); goes on where it was stopped
 
 `narrow-4l` (4 layers of width 192, 4 heads; the teacher has 6 of 384, 12 heads) cannot be cut from its
 teacher. Each arm has as many epochs in all; features are matched in the first of them.

@@ -19,9 +19,9 @@ def read_unlabelled(
 
     Where a file has the column `split`, only its rows of `train` and `unlabelled` are read: it may be a
     data set of its own, whose other rows are to stay unseen. A text that `rows` hold already, in whichever
-    split, is left out: no student learns from a text that it is judged on.
+    split, is left out, letter by letter: no student learns from a text that it is judged on.
     """
-    known = {row["text"] for row in rows}
+    known = {row["text"] for row in rows if isinstance(row["text"], str)}
     found: list[dict[str, Any]] = []
     for path in paths:
         table = read_table(path, tuple(name for name in (text, split) if name))
@@ -30,8 +30,9 @@ def read_unlabelled(
             raise DataError(f"{path}: has no column '{text}' (data.columns.text); found: {names}")
         splits = table[split].to_pylist() if split in table.column_names else [_TAKEN[0]] * table.num_rows
         for number, (value, part) in enumerate(zip(table[text].to_pylist(), splits, strict=True), start=1):
-            if part in _TAKEN and value not in known:
-                known.add(value)
+            is_text = isinstance(value, str)  # what is not is refused with all rows
+            if part in _TAKEN and not (is_text and value in known):
+                known |= {value} if is_text else set()
                 name = f"{path.name.partition('.')[0]}-{number}"
                 found.append({"id": name, "text": value, "label": None, "split": "unlabelled"})
     return found

@@ -55,6 +55,7 @@ def test_no_text_that_is_known_or_judged(tmp_path):
     [
         ([{"words": "a"}], "more.jsonl: has no column 'text' (data.columns.text); found: words"),
         ([{"text": "a"}, {"text": " "}], "id more-2"),
+        ([{"text": ["a"]}, {"text": ["b"]}], "must be text"),
         ([{"text": None}, {"text": "a"}], "id more-1"),
     ],
 )
