@@ -3,7 +3,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 # Tests that time something have the machine to themselves; the others share its cores.
-TIMED := tests/measure tests/cli/test_bench.py tests/ci tests/test_wheel.py
+TIMED := $(wildcard tests/measure/test_*.py) tests/measure/memory tests/measure/remote tests/measure/scenarios \
+  tests/cli/test_bench.py tests/ci tests/test_wheel.py
 SHARED := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(TIMED))
 
 .PHONY: demo test check tools clean

@@ -1,10 +1,11 @@
 """What students keep of their teacher's in-scope accuracy on test rows: three seeds, one teacher.
 
-    python bench/quality.py                   # hours; goes on where it was stopped
-    python bench/quality.py --study clinc150 --seeds 1
+    python bench/quality.py                              # hours; goes on where it was stopped
+    python bench/quality.py --study clinc150 --seed 1    # another process may do --seed 2 meanwhile
 
 Each student of a study is distilled with each seed from the same teacher and labels, as `edgekd distill` does
-it, and answers the test rows in fp32. Settings were chosen on validation rows (docs/results/ablations.md).
+it (seed 0 is the study's own; the others take one thread), and answers the test rows in fp32. Settings were
+chosen on validation rows (docs/results/ablations.md).
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def open_study(study: str, seed: int = 0, settings: Sequence[str] = ()) -> Conte
     return Context(project, path.parent, lambda _: contextlib.nullcontext(silent), print)
 
 
-def measure(study: str, seeds: int) -> list[dict[str, Any]]:
+def measure(study: str, seeds: Sequence[int]) -> None:
     """Distil and judge every student of a study; stages that are there already cost nothing."""
     base = open_study(study)
     data = load_stage(base)
@@ -58,27 +59,24 @@ def measure(study: str, seeds: int) -> list[dict[str, Any]]:
     in_scope = slice_masks(test, base.project.slices)["overall"]
     classes = test.classes[in_scope]
     taught = reference_stage(base, test, teacher, "teacher").logits.argmax(axis=1)[in_scope]
-    found = []
     for model in base.students:
-        for seed in range(seeds):
-            student = distil_stage(open_study(study, seed), data, teacher, labels, model)
+        for seed in seeds:
+            context = open_study(study, seed, ("threads=1",) if seed else ())
+            student = distil_stage(context, data, teacher, labels, model)
             answers = reference_stage(base, test, student, model.name).logits.argmax(axis=1)[in_scope]
-            found.append(
-                {
-                    "study": study,
-                    "teacher": base.teacher.name,
-                    "student": model.name,
-                    "seed": seed,
-                    "rows": len(classes),
-                    "accuracy": float((answers == classes).mean()),
-                    "teacher_accuracy": float((taught == classes).mean()),
-                    "agreement": float((answers == taught).mean()),
-                    "weights": student.digest,
-                }
-            )
-            print(json.dumps(found[-1]), flush=True)
-            keep(found[-1])
-    return found
+            found = {
+                "study": study,
+                "teacher": base.teacher.name,
+                "student": model.name,
+                "seed": seed,
+                "rows": len(classes),
+                "accuracy": float((answers == classes).mean()),
+                "teacher_accuracy": float((taught == classes).mean()),
+                "agreement": float((answers == taught).mean()),
+                "weights": student.digest,
+            }
+            print(json.dumps(found), flush=True)
+            keep(found)
 
 
 def keep(entry: dict[str, Any]) -> None:
@@ -114,10 +112,10 @@ def main() -> None:
     """Measure what is asked for and write the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--study", choices=STUDIES, action="append")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seed", type=int, action="append")
     given = parser.parse_args()
     for study in given.study or STUDIES:
-        measure(study, given.seeds)
+        measure(study, given.seed or (range(3) if study in STUDIES[:2] else [0]))
     write_table()
 
 

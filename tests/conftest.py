@@ -257,6 +257,20 @@ def finished_run(tmp_path_factory, teacher_folder) -> FinishedRun:
     return FinishedRun(folder, json.loads(run.stdout), tuple(run.notes), time.monotonic() - run.began)
 
 
+@pytest.fixture(scope="session")
+def artifact(tmp_path_factory) -> Path:
+    """A small real artifact, compiled in a process of its own."""
+    import sample_students as samples
+
+    folder = tmp_path_factory.mktemp("sample")
+    samples.export_sample(samples.STATIC, folder)
+    script = Path(__file__).parent / "compile" / "build_sample.py"
+    out = folder / "artifacts" / "static"
+    command = [sys.executable, str(script), "static", str(folder), "onnxruntime", "int8-dynamic", str(out)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return out
+
+
 def used_cpu_seconds() -> float:
     """User and system time of all children that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -10,20 +10,6 @@ sys.path.insert(0, str(BENCH))
 
 
 @pytest.fixture(scope="session")
-def artifact(tmp_path_factory) -> Path:
-    """A small real artifact, compiled in a process of its own."""
-    import sample_students as samples
-
-    folder = tmp_path_factory.mktemp("sample")
-    samples.export_sample(samples.STATIC, folder)
-    script = Path(__file__).parents[1] / "compile" / "build_sample.py"
-    out = folder / "artifacts" / "static"
-    command = [sys.executable, str(script), "static", str(folder), "onnxruntime", "int8-dynamic", str(out)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
-    return out
-
-
-@pytest.fixture(scope="session")
 def texts() -> list[str]:
     import sample_students as samples
 

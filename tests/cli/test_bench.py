@@ -7,20 +7,17 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
+import sample_students as samples
 from planted import plant_slowdown
 
 pytestmark = pytest.mark.slow
-VARIANT = "static-256.onnxruntime.int8-dynamic"
 
 
 @pytest.fixture(scope="module")
-def artifact(finished_run) -> Path:
-    return finished_run.run_folder / "artifacts" / "cloud" / VARIANT
-
-
-@pytest.fixture(scope="module")
-def texts(finished_run) -> Path:
-    return finished_run.folder / "rows.jsonl"
+def texts(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("texts") / "rows.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in samples.make_texts(200)))
+    return path
 
 
 @pytest.fixture

@@ -71,7 +71,11 @@ class MemoryLimit:
                 group.limit(limit_bytes)
             yield Room(("cgroup", str(group.entrance)), group)
         finally:
-            group.remove()
+            try:
+                group.remove()
+            except KeyboardInterrupt:  # one that comes while tidying up leaves nothing behind either
+                group.remove()
+                raise
 
 
 def find_limit(kinds: Sequence[LimitKind] = LADDER) -> tuple[MemoryLimit | None, tuple[str, ...]]:

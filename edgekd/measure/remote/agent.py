@@ -164,16 +164,23 @@ def main(folder: Path) -> None:
     for number in _ENDING:
         signal.signal(number, _leave)
     try:
-        with suppress(ConnectionError):
-            Agent(folder, 0, 1).serve()
-    finally:
-        for number in _ENDING:
-            signal.signal(number, signal.SIG_IGN)
+        try:
+            with suppress(ConnectionError):
+                Agent(folder, 0, 1).serve()
+        finally:
+            _ignore_endings()
+    finally:  # also if the first signal came just now
         remove(folder)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
+    _ignore_endings()
     raise SystemExit(128 + number)
+
+
+def _ignore_endings() -> None:
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _failure(message: str) -> dict[str, Any]:
