@@ -23,7 +23,11 @@ def read_unlabelled(
     """
     known = {row["text"] for row in rows if isinstance(row["text"], str)}
     found: list[dict[str, Any]] = []
-    for path in paths:
+    stems: set[str] = set()
+    for place, path in enumerate(paths, start=1):
+        stem = path.name.partition(".")[0]
+        stem = f"{stem}.{place}" if stem in stems else stem
+        stems.add(stem)
         table = read_table(path, tuple(name for name in (text, split) if name))
         if text not in table.column_names:
             names = ", ".join(table.column_names)
@@ -33,6 +37,6 @@ def read_unlabelled(
             is_text = isinstance(value, str)  # what is not is refused with all rows
             if part in _TAKEN and not (is_text and value in known):
                 known |= {value} if is_text else set()
-                name = f"{path.name.partition('.')[0]}-{number}"
-                found.append({"id": name, "text": value, "label": None, "split": "unlabelled"})
+                row = {"id": f"{stem}-{number}", "text": value, "label": None, "split": "unlabelled"}
+                found.append(row)
     return found

@@ -36,6 +36,14 @@ def test_texts_of_other_files_are_for_the_teacher_to_label(tmp_path):
     assert len(source) == 2
 
 
+def test_files_of_one_name_are_told_apart(tmp_path):
+    for folder in ("shop", "bank"):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder, [{"text": f"text of a {folder}"}], "rows.jsonl")
+    data, _ = load(tmp_path, "shop/rows.jsonl", "bank/rows.jsonl")
+    assert data.split("unlabelled").ids == ["rows-1", "rows.2-1"]
+
+
 def test_of_a_data_set_only_training_rows_are_read(tmp_path):
     rows = [{"text": split, "split": split} for split in ("train", "unlabelled", "val", "test")]
     write(tmp_path, rows, "other.jsonl")
