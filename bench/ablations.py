@@ -3,10 +3,11 @@
     python bench/ablations.py                 # about an hour (an estimate); goes on where it was stopped
     python bench/ablations.py --part 0/2      # another process may do --part 1/2 meanwhile
 
-Every arm starts from the same teacher and sees as many rows; the first of each student is what the studies
-use but for its length. KL is the student's divergence from the teacher at temperature 1 over in-scope
-validation rows, in nats: of the four figures the one with the least noise. Accuracy and agreement have a
-standard error of about 0.4 points: differences under half a point say little. Test rows are not read.
+Every arm starts from the same teacher and sees about as many rows, in whole epochs; the first of each student
+is what the study uses, but shorter and of fewer copies. KL is the student's divergence from the teacher at
+temperature 1 over in-scope validation rows, in nats: of the four figures the one with the least noise. Accuracy
+and agreement have a standard error of about 0.4 points: differences under half a point say little. Test rows are
+not read.
 """
 
 from __future__ import annotations
@@ -140,7 +141,10 @@ def kept() -> list[dict[str, Any]]:
 
 
 def write_table() -> None:
-    """Write the table of all that is kept."""
+    """Write the table, once every arm ran."""
+    if len(kept()) < len(ARMS):
+        print(f"{len(kept())} of {len(ARMS)} arms: no table yet")
+        return
     lines = [
         f"| {one['arm']} | {one['kl']:.4f} | "
         + " | ".join(f"{one[key]:.2%}" for key in ("accuracy", "agreement", "out"))

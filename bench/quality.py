@@ -5,7 +5,7 @@
 
 Each student of a study is distilled with each seed from the same teacher and labels, as `edgekd distill` does
 it (seed 0 is the study's own; the others take one thread), and answers the test rows in fp32. Settings were
-chosen on validation rows (docs/results/ablations.md).
+chosen on validation and calibration rows; bench/ablations.py takes them one at a time.
 """
 
 from __future__ import annotations
