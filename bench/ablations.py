@@ -5,9 +5,9 @@
 
 Every arm starts from the same teacher and sees about as many rows, in whole epochs; the first of each student
 is what the study uses, but shorter and of fewer copies. KL is the student's divergence from the teacher at
-temperature 1 over in-scope validation rows, in nats: of the four figures the one with the least noise. Accuracy
-and agreement have a standard error of about 0.4 points: differences under half a point say little. Test rows are
-not read.
+temperature 1 over in-scope validation rows, in nats: of the four figures the one with the least noise.
+Accuracy and agreement have a standard error of about 0.4 points: differences under half a point say little.
+Test rows are not read.
 """
 
 from __future__ import annotations
