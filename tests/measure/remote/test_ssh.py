@@ -144,7 +144,10 @@ def test_a_round_that_fails_brings_its_words_and_ends_no_session(server, tmp_pat
 def kill_ssh(server):
     """Kill the client: the process that asked for our session."""
     for stat in Path("/proc").glob("[0-9]*/cmdline"):
-        words = stat.read_bytes().split(b"\0")
+        try:
+            words = stat.read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):  # another process, gone since /proc was listed
+            continue
         if Path(os.fsdecode(words[0])).name == "ssh" and str(server.folder / "ssh_config").encode() in words:
             os.kill(int(stat.parent.name), signal.SIGKILL)
 

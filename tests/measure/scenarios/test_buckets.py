@@ -112,6 +112,8 @@ def test_longer_texts_are_found_slower(tmp_path):
     overall, *found = bucket_latencies(result, "by length", split_by_length(TEXTS), "flat")
     assert overall.calls == sum(entry.calls for entry in found)
     for entry, (short, long) in zip(found, ((1, 2), (3, 4), (10, 20), (30, 40)), strict=True):
-        # 10 us a character; the clock and the call add about one
-        assert short * 10_000 <= entry.p50.estimate < long * 10_000 * 1.1 + 3000
-        assert entry.p50_ratio.estimate == pytest.approx((short + long) * 5 / 100, rel=0.2, abs=0.05)
+        # 10 us a character against 100 us; the clock and the call add about one. Half of a bucket's calls
+        # are its short text, half its long one: the median may lie anywhere from the one to the other.
+        slowest = long * 10_000 * 1.1 + 3000
+        assert short * 10_000 <= entry.p50.estimate < slowest
+        assert 0.9 * short * 10_000 / 100_000 <= entry.p50_ratio.estimate < slowest / 100_000
