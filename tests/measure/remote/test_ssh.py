@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -141,27 +141,33 @@ def test_a_round_that_fails_brings_its_words_and_ends_no_session(server, tmp_pat
         assert len(result.samples("e")) == 2
 
 
+def read_proc(pid, name):
+    """Read a file of /proc; of a process that has gone since it was listed, nothing."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
 def kill_ssh(server):
     """Kill the client: the process that asked for our session."""
-    for stat in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = stat.read_bytes().split(b"\0")
-        except (FileNotFoundError, ProcessLookupError):  # another process, gone since /proc was listed
-            continue
+    for pid in (int(path.name) for path in Path("/proc").glob("[0-9]*")):
+        words = read_proc(pid, "cmdline").split(b"\0")
         if Path(os.fsdecode(words[0])).name == "ssh" and str(server.folder / "ssh_config").encode() in words:
-            os.kill(int(stat.parent.name), signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
 
 
 def kill_sshd(server):
     """Kill sshd's processes of our session, not the one that listens."""
     for pid in server.sessions:
-        if Path(f"/proc/{pid}/comm").read_text().startswith("sshd"):
-            os.kill(pid, signal.SIGKILL)
+        if read_proc(pid, "comm").startswith(b"sshd"):
+            with suppress(ProcessLookupError):  # with the one before it
+                os.kill(pid, signal.SIGKILL)
 
 
 def signal_agent(server, number):
     for pid in server.sessions:
-        if b"edgekd.measure.remote.agent" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        if b"edgekd.measure.remote.agent" in read_proc(pid, "cmdline"):
             os.kill(pid, number)
 
 
