@@ -46,10 +46,10 @@ PLAN = MeasurePlan(rounds=40, seconds=2.0, block_ms=30.0)
 CALLS = 400
 BAR = 0.03
 DEFAULT = (
-    ("intel-openvino", "cut-3l.openvino.int8-nncf"),
-    ("intel-openvino", "cut-3l.openvino.fp32"),
-    ("lambda-x86", "cut-3l.onnxruntime.int8-dynamic"),
-    ("lambda-x86", "cut-3l.onnxruntime.fp32"),
+    ("intel-openvino", "cut-2l.openvino.int8-nncf"),
+    ("intel-openvino", "cut-2l.openvino.fp32"),
+    ("lambda-x86", "cut-2l.onnxruntime.int8-dynamic"),
+    ("lambda-x86", "cut-2l.onnxruntime.fp32"),
 )
 _HEAD = """\
 # Against the engines' own benchmark programs

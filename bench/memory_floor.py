@@ -31,8 +31,8 @@ from edgekd.units import MIB
 VARIANTS = (
     ("clinc150", "static-256.onnxruntime.int8-dynamic"),
     ("banking77", "cut-2l.onnxruntime.int8-dynamic"),
-    ("clinc150", "cut-3l.onnxruntime.int8-dynamic"),
-    ("clinc150", "cut-3l.onnxruntime.fp32"),
+    ("clinc150", "cut-2l.onnxruntime.int8-dynamic"),
+    ("clinc150", "cut-2l.onnxruntime.fp32"),
 )
 COUNT = 300
 PLAN = MeasurePlan(rounds=3, seconds=0.2, warmup_seconds=0.05)
