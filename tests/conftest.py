@@ -238,14 +238,6 @@ class FinishedRun:
         return self.folder / ".edgekd" / "registry"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share what is long in the making share a process, so that it is made once."""
-    for item in items:
-        for name in ("finished_run", "installed"):
-            if name in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(name))
-
-
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory, teacher_folder) -> FinishedRun:
     """The small project, run once from an empty cache, for targets without limits, so that no noise decides.
