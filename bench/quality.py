@@ -36,8 +36,8 @@ _HEAD = """\
 In-scope accuracy on test rows, in fp32, of students distilled from one teacher with several seeds (order
 of rows, dropout, fresh weights): mean, and the range over seeds. Kept is the students' mean over the
 teacher's accuracy. Agreement is the share of in-scope rows that get the teacher's answer.
-MPNet's students saw fewer rows than MiniLM's on CLINC150: 2 copies of a row instead of 24, about a fifth of the
-rows (2 layers) and a third (static). What they would keep with as many was not measured.
+MPNet's students saw fewer rows than MiniLM's on CLINC150: 2 copies of a row instead of 24, about a fifth of
+the rows (2 layers) and a third (static). What they would keep with as many was not measured.
 
 | study | teacher | student | seeds | accuracy | range | kept | agreement |
 | --- | --- | --- | --- | --- | --- | --- | --- |
