@@ -51,7 +51,6 @@ def _stage(name: str, until: str, words: str) -> None:
 
 _stage("run", "report", "Do everything, from the teacher to promoted variants and the report.")
 _stage("distill", "distill", "Go on until every student is distilled.")
-_stage("compile", "compile", "Go on until every variant of every target is compiled.")
 _stage("evaluate", "evaluate", "Go on until every variant is judged on every slice.")
 _stage("gate", "gate", "Go on until every target has a verdict; promote nothing.")
 _stage("promote", "promote", "Go on until each target's best passing variant is promoted.")
@@ -123,6 +122,42 @@ def bench(
     if unfit := [name for name in ("baseline", "texts", "on", "also", "count") if asked[name]]:
         raise click.UsageError(f"--{unfit[0]} is for an artifact's folder; {what} is not one")
     _finish(run_until(what, settings, targets, "bench"), as_json)
+
+
+@cli.command("compile")
+@click.argument("what", metavar="PROJECT|MODEL", type=click.Path(path_type=Path), default="edgekd.yaml")
+@_set
+@_target
+@click.option(
+    "--texts", type=click.Path(path_type=Path), help="Texts like those it will answer, for a MODEL."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="edgekd-artifacts",
+    help="Folder of a MODEL's artifacts.",
+)
+@_json
+def compile_what(
+    what: Path,
+    settings: tuple[str, ...],
+    targets: tuple[str, ...],
+    texts: Path | None,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Compile every variant of a project, or a MODEL from elsewhere: a Hugging Face folder or ONNX file."""
+    if what.suffix == ".onnx" or what.is_dir():
+        from edgekd.cli.compiling import compile_model
+
+        if settings:
+            raise click.UsageError("a model takes no --set")
+        _finish(compile_model(what, targets, texts, out), as_json)
+    from edgekd.cli.verbs import run_until
+
+    if texts is not None:
+        raise click.UsageError(f"--texts is for a model; {what} is a project, which has texts")
+    _finish(run_until(what, settings, targets, "compile"), as_json)
 
 
 @cli.command()

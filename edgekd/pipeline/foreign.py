@@ -1,0 +1,79 @@
+"""Compile a model that was trained elsewhere, apart from any project."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgekd.compile import Artifact, compile_graph, open_artifact
+from edgekd.config import Build, Target
+from edgekd.errors import ConfigError, EdgekdError
+from edgekd.export import Graph
+from edgekd.export.foreign import adopt_model
+from edgekd.export.one_input import quantized_operators
+from edgekd.plugins import list_plugins, load_plugin
+from edgekd.progress import Progress
+from edgekd.store import digest_file
+
+Built = tuple[str, str, Artifact | EdgekdError]
+"""Target, variant, and its artifact or why there is none."""
+
+
+def compile_foreign(
+    source: Path, targets: Sequence[Target], texts: Sequence[str], out: Path, progress: Progress
+) -> list[Built]:
+    """Write `out/<target>/<variant>` for every build of every target; a build that fails is said, not raised.
+
+    The temperature is 1: there are no labels to fit it on. Equal builds of several targets are compiled once.
+
+    Raises:
+        ConfigError: `out` holds something already, or `source` is no model that can be compiled.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"{out}: is not an empty folder; give another one with --out")
+    out.mkdir(parents=True, exist_ok=True)
+    built: list[Built] = []
+    made: dict[tuple[Build, tuple[str, ...]], Artifact | EdgekdError] = {}
+    jobs = [(target, build) for target in targets for build in target.builds]
+    with tempfile.TemporaryDirectory(dir=out) as temporary:
+        progress(0.0, f"reading {source}")
+        graph = adopt_model(source, Path(temporary), texts)
+        origin = {"source": source.resolve().name, "data": "none", "weights": digest_file(graph.path)}
+        for number, (target, build) in enumerate(jobs):
+            progress((1 + number) / (1 + len(jobs)), f"{target.name}: {build.runtime}.{build.recipe}")
+            name = f"{graph.student}.{build.runtime}.{build.recipe}"
+            key = (build, target.hardware.isa)
+            if key not in made:
+                folder = Path(temporary) / f"{number}-{name}"
+                try:
+                    _check_recipe(graph, build)
+                    made[key] = compile_graph(
+                        graph,
+                        build,
+                        target.hardware,
+                        calibration_texts=texts,
+                        fit_temperature=lambda _: 1.0,
+                        provenance=origin,
+                        folder=folder,
+                    )
+                except EdgekdError as error:
+                    made[key] = error
+            found = made[key]
+            if isinstance(found, Artifact):
+                place = out / target.name / name
+                shutil.copytree(found.path, place)
+                found = open_artifact(place, parity=found.parity)
+            built.append((target.name, name, found))
+    return built
+
+
+def _check_recipe(graph: Graph, build: Build) -> None:
+    if build.recipe in list_plugins("recipes") and not load_plugin("recipes", build.recipe).IS_EXACT:
+        operators = quantized_operators(graph.path)
+        if operators:
+            raise ConfigError(
+                f"{graph.student} is quantized already (it holds {', '.join(operators)}); give the model in "
+                f"full precision for {build.recipe}"
+            )

