@@ -37,6 +37,9 @@ _EXTRAS = {
     "tokenizers": "onnx",
     "openvino": "intel",
     "nncf": "intel",
+    "ai_edge_litert": "mobile",
+    "ai_edge_quantizer": "mobile",
+    "litert_torch": "mobile",
 }
 
 

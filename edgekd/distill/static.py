@@ -43,18 +43,13 @@ class StaticClassifier(nn.Module):
         """Compute logits [row, label] from ids [row, token]."""
         pairs = self.pairs(hash_pairs(ids, self.pairs.num_embeddings))
         vectors = torch.cat([self.table(ids), pairs], dim=1)
-        total, largest = vectors, vectors
-        if mask is not None:
-            real = torch.cat([mask, mask], dim=1).unsqueeze(-1)
-            total = vectors * real
-            largest = vectors.masked_fill(real == 0, torch.finfo(vectors.dtype).min)
-        pooled = torch.cat([total.sum(dim=1), largest.amax(dim=1)], dim=1)
+        pooled = pool(vectors, None if mask is None else torch.cat([mask, mask], dim=1))
         logits: Tensor = self.head(self.drop(F.gelu(self.inner(self.drop(self.norm(pooled))))))
         return logits
 
 
 class FoldedStatic(nn.Module):
-    """The same function of rows without padding, with both tables in one: one look-up a text."""
+    """The same function with both tables in one: one look-up a text."""
 
     def __init__(self, student: StaticClassifier) -> None:
         super().__init__()
@@ -63,13 +58,23 @@ class FoldedStatic(nn.Module):
             self.table = nn.Parameter(torch.cat([student.table.weight, student.pairs.weight]))
         self.norm, self.inner, self.head = student.norm, student.inner, student.head
 
-    def forward(self, input_ids: Tensor) -> Tensor:
-        """Compute logits [row, label] from ids [row, token]."""
+    def forward(self, input_ids: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Compute logits [row, label] from ids [row, token]; without a mask rows have no padding."""
         pairs = hash_pairs(input_ids, self.pairs) + self.tokens
         vectors = F.embedding(torch.cat([input_ids, pairs], dim=1), self.table)
-        pooled = torch.cat([vectors.sum(dim=1), vectors.amax(dim=1)], dim=1)
+        pooled = pool(vectors, None if mask is None else torch.cat([mask, mask], dim=1))
         logits: Tensor = self.head(F.gelu(self.inner(self.norm(pooled))))
         return logits
+
+
+def pool(vectors: Tensor, mask: Tensor | None) -> Tensor:
+    """Sum and maximum [row, 2 width] of vectors [row, token, width] where the mask is not 0."""
+    total, largest = vectors, vectors
+    if mask is not None:
+        real = mask.unsqueeze(-1)
+        total = vectors * real
+        largest = vectors.masked_fill(real == 0, torch.finfo(vectors.dtype).min)
+    return torch.cat([total.sum(dim=1), largest.amax(dim=1)], dim=1)
 
 
 def hash_pairs(ids: Tensor, size: int) -> Tensor:

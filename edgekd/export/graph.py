@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from edgekd.store import digest_bytes, digest_file
+
+if TYPE_CHECKING:
+    from torch import nn
 
 INPUT = "input_ids"
 OUTPUT = "logits"
@@ -17,7 +21,9 @@ class Graph:
     """An exported student.
 
     The ONNX model takes `input_ids` int64 [batch, sequence] of rows of equal length without
-    padding, 1 to `max_tokens` tokens, and gives `logits` float32 [batch, label].
+    padding, 1 to `max_tokens` tokens, and gives `logits` float32 [batch, label]. `load` returns the
+    module that it was exported from, `(ids, mask) -> logits`, for runtimes that convert it themselves; None
+    where there is but the file.
     """
 
     path: Path
@@ -27,6 +33,7 @@ class Graph:
     labels: tuple[str, ...]
     max_tokens: int
     digest: str
+    load: Callable[[], nn.Module] | None = field(default=None, compare=False, repr=False)
 
 
 def open_graph(
@@ -37,8 +44,9 @@ def open_graph(
     kind: Literal["transformer", "static"],
     labels: tuple[str, ...],
     max_tokens: int,
+    load: Callable[[], nn.Module] | None = None,
 ) -> Graph:
     """Describe an exported ONNX file; its digest covers the model, the tokenizer and the labels."""
     parts = (digest_file(path), digest_file(tokenizer), str(max_tokens), *labels)
     digest = digest_bytes("\0".join(parts).encode())
-    return Graph(path, tokenizer, student, kind, labels, max_tokens, digest)
+    return Graph(path, tokenizer, student, kind, labels, max_tokens, digest, load)

@@ -26,7 +26,7 @@ _QUANTIZED = {
 
 
 def read_one_input(path: Path) -> tuple[onnx.ModelProto, int]:
-    """Read a model as `input_ids` int64 [batch, sequence] -> `logits` [batch, label]; return it and how many labels.
+    """Read a model as `input_ids` int64 [batch, sequence] -> `logits` [batch, label]; and count labels.
 
     Raises:
         ConfigError: naming the input or output that does not fit.

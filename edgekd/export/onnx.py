@@ -38,7 +38,15 @@ def export_graph(
     Costs about 4 seconds. Parity is not proven here: `prove_parity` wants real text.
     """
     export_onnx(module, path, max_tokens)
-    return open_graph(path, tokenizer, student=student, kind=kind, labels=labels, max_tokens=max_tokens)
+    return open_graph(
+        path,
+        tokenizer,
+        student=student,
+        kind=kind,
+        labels=labels,
+        max_tokens=max_tokens,
+        load=lambda: module,
+    )
 
 
 def export_onnx(module: torch.nn.Module, path: Path, max_tokens: int) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,12 @@ from edgekd.pipeline.staging import run_stage
 from edgekd.plugins import load_plugin
 from edgekd.progress import Progress
 from edgekd.store import Stage, digest_file, digest_json, write_atomic
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from edgekd.distill.student import Student
+    from edgekd.distill.teacher import Teacher
 
 _PARITY_TEXTS = 300
 
@@ -59,26 +66,33 @@ def export_stage(context: Context, data: TaskData, source: Stage, model: str) ->
         kind=notes["kind"],
         labels=tuple(notes["labels"]),
         max_tokens=notes["max_tokens"],
+        load=lambda: _load(source, model)[0],
     )
+
+
+def _load(source: Stage, model: str) -> tuple[nn.Module, Student | Teacher]:
+    """Load what a stage trained, and what is known of it."""
+    from edgekd.distill.student import load_module, open_student
+    from edgekd.distill.teacher import load_teacher, open_teacher
+
+    if model == "teacher":
+        teacher = open_teacher(source.path, source.digest)
+        return load_teacher(teacher), teacher
+    student = open_student(source.path, source.digest)
+    return load_module(student), student
 
 
 def _export(source: Stage, model: str, texts: list[str], folder: Path, progress: Progress) -> None:
     import onnxruntime
     import torch
 
-    from edgekd.distill.student import load_module, open_student
-    from edgekd.distill.teacher import load_teacher, open_teacher
     from edgekd.distill.training.tokens import open_tokenizer
     from edgekd.export import export_graph, prove_parity
     from edgekd.export.graph import INPUT
 
-    module: torch.nn.Module
-    if model == "teacher":
-        teacher = open_teacher(source.path, source.digest)
-        kind, labels, limit, module = "transformer", teacher.labels, teacher.max_tokens, load_teacher(teacher)
-    else:
-        student = open_student(source.path, source.digest)
-        kind, labels, limit, module = student.kind, student.labels, student.max_tokens, load_module(student)
+    module, known = _load(source, model)
+    kind: Literal["transformer", "static"] = getattr(known, "kind", "transformer")
+    labels, limit = known.labels, known.max_tokens
     tokenizer_json = (source.path / "tokenizer.json").read_text(encoding="utf-8")
     write_atomic(folder / "tokenizer.json", tokenizer_json)
     path = folder / "student.onnx"
@@ -88,7 +102,7 @@ def _export(source: Stage, model: str, texts: list[str], folder: Path, progress:
         folder / "tokenizer.json",
         path,
         student=model,
-        kind="static" if kind == "static" else "transformer",
+        kind=kind,
         labels=labels,
         max_tokens=limit,
     )

@@ -36,5 +36,6 @@ if __name__ == "__main__":
         kind=sample.kind,
         labels=samples.LABELS,
         max_tokens=sample.max_tokens,
+        load=lambda: samples.make_module(sample),
     )
     print(compile_sample(source, runtime, recipe, Path(out)).digest)

@@ -53,34 +53,22 @@ class Encoder(nn.Module):
         self.model = model
         self.order = order
 
-    def forward(self, input_ids):
-        logits = self.model(input_ids=input_ids).logits
+    def forward(self, input_ids, mask=None):
+        logits = self.model(input_ids=input_ids, attention_mask=mask).logits
         return logits if self.order is None else logits[:, self.order]
-
-
-class Static(nn.Module):
-    def __init__(self, vocabulary, dimension, hidden, labels):
-        super().__init__()
-        self.table = nn.Embedding(vocabulary, dimension)
-        self.weight = nn.Embedding(vocabulary, 1)
-        self.norm = nn.LayerNorm(dimension)
-        self.inner = nn.Linear(dimension, hidden)
-        self.head = nn.Linear(hidden, labels)
-
-    def forward(self, input_ids):
-        mean = self.table(input_ids).sum(1) / self.weight(input_ids).sum(1).clamp_min(1e-6)
-        return self.head(nn.functional.gelu(self.inner(self.norm(mean))))
 
 
 def make_module(sample: Sample) -> nn.Module:
     torch.manual_seed(1)
     if sample.kind == "static":
-        static = Static(sample.vocabulary, 256, 512, len(LABELS))
+        from edgekd.distill.static import FoldedStatic, StaticClassifier
+
+        static = StaticClassifier(sample.vocabulary, 4096, 256, 512, len(LABELS)).eval()
         with torch.no_grad():
-            static.weight.weight.uniform_(0.2, 2)
-            static.table.weight.mul_(static.weight.weight)
+            static.table.weight.mul_(torch.empty(sample.vocabulary, 1).uniform_(0.2, 2))
+            static.pairs.weight.mul_(0.3)
             static.head.weight.mul_(20)
-        return static.eval()
+        return FoldedStatic(static).eval()
     import transformers
 
     transformers.utils.logging.disable_progress_bar()

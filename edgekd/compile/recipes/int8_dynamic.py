@@ -1,4 +1,4 @@
-"""Int8 weights per channel, activations quantized as they come; for ONNX Runtime.
+"""Int8 weights per channel, activations quantized as they come; for ONNX Runtime and LiteRT.
 
 Safe on AVX2: without VNNI, ONNX Runtime adds pairs of u8 x s8 products in 16 bits, which
 saturates with full-range weights. `reduce_range` keeps weights to 7 bits, where it cannot: AVX2 and VNNI
@@ -16,15 +16,20 @@ from edgekd.compile.int8_table import quantize_tables
 from edgekd.export import Graph
 
 VERSION = 1
-RUNTIMES = ("onnxruntime",)
+RUNTIMES = ("onnxruntime", "litert")
 ISAS = ("avx2", "avx512f", "avx512_vnni", "asimd", "asimddp")
 IS_EXACT = False
 LIBRARIES = ("onnx", "onnxruntime")
 
 
 def build(graph: Graph, folder: Path, calibration_ids: Sequence[list[int]], runtime: str) -> None:
-    """Write `model.onnx`: int8 matrix products, embedding tables in int8 with a scale a row."""
-    del calibration_ids, runtime
+    """Write the model: int8 matrix products, embedding tables in int8 with a scale a row."""
+    if runtime == "litert":
+        from edgekd.compile.litert_model import convert, quantize_dynamically
+
+        convert(graph, calibration_ids, folder / "model.tflite")
+        quantize_dynamically(folder / "model.tflite", bits=8)
+        return
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
