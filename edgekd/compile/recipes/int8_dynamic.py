@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgekd.compile.int8_products import quantize_products
-from edgekd.compile.int8_table import quantize_tables
+from edgekd.compile.small_table import quantize_tables
 from edgekd.export import Graph
 
 VERSION = 2
