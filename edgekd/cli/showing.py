@@ -37,7 +37,7 @@ def show_what(what: str, project: Path) -> Outcome:
     for name in names:
         if what == "targets":
             target = load_target(name)
-            builds = ", ".join(f"{b.runtime} {b.recipe}" for b in target.builds)
+            builds = ", ".join(f"{b.runtime} {b.label}" for b in target.builds)
             lines.append(f"{name:<16} {target.description} [{builds}]")
             items.append(target.model_dump(mode="json"))
         else:

@@ -6,7 +6,9 @@ import contextlib
 import importlib.metadata
 import json
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +19,7 @@ import numpy.typing as npt
 import edgekd
 import edgekd.serving
 from edgekd.compile.artifact import Artifact, build_artifact
+from edgekd.compile.rows import count_rows, share_rows
 from edgekd.config import Build, Hardware
 from edgekd.errors import ConfigError, MissingExtraError, ParityError
 from edgekd.export import Graph, Parity
@@ -28,7 +31,7 @@ from edgekd.serving.tokenize import open_tokenizer
 
 FitTemperature = Callable[[npt.NDArray[np.float32]], float]
 
-VERSION = 1
+VERSION = 2
 # Enough to see a broken model; the gate judges quality on its own rows.
 _PARITY_TEXTS = 512
 _EXTRAS = {
@@ -54,13 +57,15 @@ def compile_graph(
     folder: Path,
     task: str = "intent",
     threads: int = 1,
+    usage_texts: Sequence[str] = (),
 ) -> Artifact:
     """Write the artifact of one build into `folder`, which is the caller's own and empty.
 
     `fit_temperature` gets the compiled model's logits [text, label] over `calibration_texts` and
     returns the temperature to divide them by. `provenance` says where data, teacher and student
     came from; the versions of edgekd and of the libraries that decide the files are added. The
-    same input gives the same bytes.
+    same input gives the same bytes. `usage_texts` say which rows of embedding tables are used, where the
+    build keeps some of them; without, the calibration texts do.
 
     Raises:
         ConfigError: the recipe is not for this runtime, or not safe on this hardware.
@@ -78,7 +83,10 @@ def compile_graph(
     with _installed():
         tokenize = open_tokenizer(folder / "tokenizer.json", graph.max_tokens)
         ids = [tokenize(text) for text in calibration_texts]
-        recipe.build(graph, folder, ids, build.runtime)
+        with tempfile.TemporaryDirectory() as temporary:
+            used = [tokenize(text) for text in usage_texts] if build.rows and usage_texts else ids
+            source = _share_rows(graph, build, used, Path(temporary))
+            recipe.build(source, folder, ids, build.runtime)
 
     fields = {
         "task": task,
@@ -87,7 +95,7 @@ def compile_graph(
         "labels": list(graph.labels),
         "max_tokens": graph.max_tokens,
         "runtime": build.runtime,
-        "recipe": build.recipe,
+        "recipe": build.label,
         "recipe_version": recipe.VERSION,
         "isas": list(recipe.ISAS),
         "model": runtime.MODEL,
@@ -109,12 +117,28 @@ def compile_graph(
     return build_artifact(folder, fields, parity)
 
 
+def _share_rows(graph: Graph, build: Build, used: Sequence[list[int]], folder: Path) -> Graph:
+    """Return the graph with as many rows in its tables as the build says."""
+    if build.rows is None:
+        return graph
+    import onnx
+
+    model = onnx.load(graph.path)
+    small = share_rows(model, count_rows(model, used), build.rows)
+    (folder / "shared.onnx").write_bytes(small.SerializeToString(deterministic=True))
+    return replace(graph, path=folder / "shared.onnx", load=None)
+
+
 def _load(build: Build, hardware: Hardware) -> tuple[ModuleType, ModuleType]:
     with _installed():
         recipe = load_plugin("recipes", build.recipe)
         if build.runtime not in recipe.RUNTIMES:
             raise ConfigError(
                 f"recipe {build.recipe} is not for {build.runtime}; it is for {', '.join(recipe.RUNTIMES)}"
+            )
+        if build.rows and recipe.IS_EXACT:
+            raise ConfigError(
+                f"recipe {build.recipe} is exact, and shared rows are not: leave out rows, or quantize"
             )
         if hardware.isa and not set(hardware.isa) & set(recipe.ISAS):
             raise ConfigError(

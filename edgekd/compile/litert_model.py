@@ -25,10 +25,12 @@ def convert(graph: Graph, calibration_ids: Sequence[list[int]], path: Path) -> N
     """Write the student in fp32; its buckets are those that pad the calibration texts least.
 
     Raises:
-        ConfigError: the graph comes from a file, not from a module.
+        ConfigError: the graph is a file alone, not what a module was exported to.
     """
     if graph.load is None:
-        raise ConfigError(f"{graph.student}: LiteRT converts PyTorch modules; this model is an ONNX file")
+        raise ConfigError(
+            f"{graph.student}: LiteRT converts PyTorch modules; this is an ONNX file, or one with shared rows"
+        )
     import torch
 
     from edgekd.distill.lean import make_lean

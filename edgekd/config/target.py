@@ -30,9 +30,16 @@ class Build(Frozen):
     """One way to compile a student for the target."""
 
     runtime: str
-    """Engine that runs it: onnxruntime, openvino."""
+    """Engine that runs it: onnxruntime, openvino, litert."""
     recipe: str
     """Way to compile it: fp32, int8-dynamic, int8-nncf."""
+    rows: int | None = Field(None, ge=256)
+    """Rows that each embedding table keeps; those that texts hardly use share the nearest one."""
+
+    @property
+    def label(self) -> str:
+        """Recipe and rows, as variants are named after them."""
+        return self.recipe if self.rows is None else f"{self.recipe}-{self.rows}"
 
 
 class Limits(Frozen):

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from edgekd.distill.teacher import Teacher
 
 _PARITY_TEXTS = 300
+# Texts that students learnt from; they say which rows of a table are used.
+_USED = ("train", "unlabelled")
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,8 @@ def compile_stage(
     reads = {
         "graph": graph.digest,
         "compiler": COMPILER,
-        "recipe": [build.recipe, recipe.VERSION],
+        "recipe": [build.label, recipe.VERSION],
+        **({} if build.rows is None else {"usage": [data.split(name).digest for name in _USED]}),
         "runtime": build.runtime,
         "serving": _serving_code(),
         "isa": list(hardware.isa),
@@ -147,7 +150,7 @@ def compile_stage(
         "origin": origin,
         "libraries": library_versions(*recipe.LIBRARIES, *runtime.LIBRARIES, "numpy", "tokenizers"),
     }
-    name = f"{graph.student}.{build.runtime}.{build.recipe}"
+    name = f"{graph.student}.{build.runtime}.{build.label}"
 
     def make(folder: Path, progress: Progress) -> None:
         progress(0.1, "compiling, then answering calibration texts")
@@ -160,6 +163,7 @@ def compile_stage(
             provenance=origin,
             folder=folder / "artifact",
             task=context.project.task,
+            usage_texts=[text for name in _USED for text in data.split(name).texts] if build.rows else (),
         )
         assert artifact.parity is not None
         notes = {"mean_error_share": artifact.parity.mean_error_share, "agreeing": artifact.parity.agreeing}

@@ -42,8 +42,8 @@ def compile_foreign(
         graph = adopt_model(source, Path(temporary), texts)
         origin = {"source": source.resolve().name, "data": "none", "weights": digest_file(graph.path)}
         for number, (target, build) in enumerate(jobs):
-            progress((1 + number) / (1 + len(jobs)), f"{target.name}: {build.runtime}.{build.recipe}")
-            name = f"{graph.student}.{build.runtime}.{build.recipe}"
+            progress((1 + number) / (1 + len(jobs)), f"{target.name}: {build.runtime}.{build.label}")
+            name = f"{graph.student}.{build.runtime}.{build.label}"
             key = (build, target.hardware.isa)
             if key not in made:
                 folder = Path(temporary) / f"{number}-{name}"

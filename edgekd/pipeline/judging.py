@@ -257,7 +257,7 @@ def _evidence(
     artifact = variant.artifact
     if artifact is None:
         return VariantEvidence(
-            variant.name, variant.student, variant.build.runtime, variant.build.recipe, "", 0,
+            variant.name, variant.student, variant.build.runtime, variant.build.label, "", 0,
             None, None, None, None, basis, reason, None, built=False, problem=variant.problem,
         )  # fmt: skip
     compared = {"teacher": references["teacher"]}
@@ -277,7 +277,7 @@ def _evidence(
         variant=variant.name,
         student=variant.student,
         runtime=variant.build.runtime,
-        recipe=variant.build.recipe,
+        recipe=variant.build.label,
         artifact_digest=artifact.digest,
         artifact_bytes=artifact.size_bytes,
         p50_ms=in_ms(bench.result.percentile(name, 0.5)),

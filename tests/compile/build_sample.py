@@ -16,14 +16,16 @@ from edgekd.export.graph import open_graph
 X86 = Hardware(arch="x86_64", isa=("avx2", "avx512f", "avx512_vnni"), vendor="intel", memory_mib=8192)
 
 
-def compile_sample(graph, runtime, recipe, folder, *, hardware=X86, **changes):
+def compile_sample(graph, runtime, recipe, folder, *, hardware=X86, rows=None, **changes):
     settings = {
         "calibration_texts": samples.make_texts(60),
         "fit_temperature": lambda logits: 1 + float(logits[0, 0] > 0),
         "provenance": {"data": "made up", "teacher": "none"},
         "folder": folder,
     }
-    return compile_graph(graph, Build(runtime=runtime, recipe=recipe), hardware, **{**settings, **changes})
+    return compile_graph(
+        graph, Build(runtime=runtime, recipe=recipe, rows=rows), hardware, **{**settings, **changes}
+    )
 
 
 if __name__ == "__main__":

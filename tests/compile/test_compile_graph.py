@@ -31,6 +31,31 @@ def test_temperature_is_fitted_on_the_compiled_models_own_logits(graphs, tmp_pat
     assert isinstance(made.parity, Parity)
 
 
+def test_rows_that_texts_do_not_use_are_shared(graphs, tmp_path):
+    texts = samples.make_texts(40)
+    whole, small = (
+        build_sample.compile_sample(
+            graphs["static"],
+            "onnxruntime",
+            "int8-dynamic",
+            tmp_path / str(rows),
+            rows=rows,
+            usage_texts=texts,
+        )
+        for rows in (None, 2048)
+    )
+    assert small.size_bytes < 0.5 * whole.size_bytes
+    assert small.recipe == "int8-dynamic-2048"
+    models = [load(made.path) for made in (whole, small)]
+    np.testing.assert_allclose(*(model.logits(texts) for model in models), atol=1e-5)
+    assert models[1]("zebra quixotic").label in samples.LABELS
+
+
+def test_shared_rows_are_not_exact(graphs, tmp_path):
+    with pytest.raises(ConfigError, match="recipe fp32 is exact, and shared rows are not"):
+        build_sample.compile_sample(graphs["tiny"], "onnxruntime", "fp32", tmp_path, rows=512)
+
+
 def test_recipe_for_another_runtime(graphs, tmp_path):
     with pytest.raises(ConfigError, match="int8-nncf is not for onnxruntime; it is for openvino"):
         build_sample.compile_sample(graphs["tiny"], "onnxruntime", "int8-nncf", tmp_path)
