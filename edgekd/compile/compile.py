@@ -84,7 +84,8 @@ def compile_graph(
         tokenize = open_tokenizer(folder / "tokenizer.json", graph.max_tokens)
         ids = [tokenize(text) for text in calibration_texts]
         with tempfile.TemporaryDirectory() as temporary:
-            used = [tokenize(text) for text in usage_texts] if build.rows and usage_texts else ids
+            texts = (usage_texts if build.rows else ()) or calibration_texts
+            used = [tokenize(text) or [0] for text in texts]  # no token: answered as token 0
             source = _share_rows(graph, build, used, Path(temporary))
             recipe.build(source, folder, ids, build.runtime)
 

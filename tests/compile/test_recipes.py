@@ -39,13 +39,13 @@ def test_builds(graphs, tmp_path, capfd, student, runtime, recipe):
     assert manifest["isas"] == list(module.ISAS)
     assert manifest["provenance"]["graph"] == graph.digest
     assert manifest["provenance"]["teacher"] == "none"
-    assert runtime in manifest["provenance"]["libraries"]
+    assert set(load_plugin("runtimes", runtime).LIBRARIES) <= set(manifest["provenance"]["libraries"])
     assert manifest["precision"] == ({"INFERENCE_PRECISION_HINT": "f32"} if runtime == "openvino" else {})
     runtimes = {Path(name).name for name in manifest["files"] if name.startswith("serving/runtimes/")}
     assert runtimes == {"__init__.py", f"{runtime}.py"}
     assert made.size_bytes == sum(p.stat().st_size for p in made.path.rglob("*") if p.is_file())
     assert open_artifact(made.path).digest == made.digest
-    if recipe.startswith("int8"):  # tables too: nothing of size is left in fp32
+    if recipe.startswith("int"):  # tables too: nothing of size is left in fp32
         assert made.size_bytes < 0.3 * graph.path.stat().st_size
 
     model = load(made.path)

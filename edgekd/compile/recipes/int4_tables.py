@@ -1,0 +1,29 @@
+"""Int8 matrix products as in int8-dynamic, embedding tables in 4 bits: where the size of the file decides.
+
+A table is most of a small student, and looking up a dozen rows of it costs little: two operators more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgekd.compile.int8_products import quantize_products
+from edgekd.compile.small_table import quantize_tables
+from edgekd.export import Graph
+
+VERSION = 1
+RUNTIMES = ("onnxruntime",)
+ISAS = ("avx2", "avx512f", "avx512_vnni", "asimd", "asimddp")
+IS_EXACT = False
+LIBRARIES = ("onnx",)
+
+
+def build(graph: Graph, folder: Path, calibration_ids: Sequence[list[int]], runtime: str) -> None:
+    """Write `model.onnx`."""
+    del calibration_ids, runtime
+    import onnx
+
+    model = quantize_products(quantize_tables(onnx.load(graph.path), bits=4))
+    del model.metadata_props[:]
+    (folder / "model.onnx").write_bytes(model.SerializeToString(deterministic=True))
