@@ -19,6 +19,7 @@ import numpy.typing as npt
 import edgekd
 import edgekd.serving
 from edgekd.compile.artifact import Artifact, build_artifact
+from edgekd.compile.litert_model import LIBRARIES as CONVERTING
 from edgekd.compile.rows import count_rows, share_rows
 from edgekd.config import Build, Hardware
 from edgekd.errors import ConfigError, MissingExtraError, ParityError
@@ -107,7 +108,7 @@ def compile_graph(
             **provenance,
             "graph": graph.digest,
             "edgekd": edgekd.__version__,
-            "libraries": _versions((*recipe.LIBRARIES, *runtime.LIBRARIES, "numpy", "tokenizers")),
+            "libraries": _versions(deciding_libraries(recipe, runtime)),
         },
     }
     _write_calibration(folder, 1.0)
@@ -116,6 +117,12 @@ def compile_graph(
     parity = _compare(graph, build, recipe, ids, logits, calibration_texts)
     _write_calibration(folder, fit_temperature(logits))
     return build_artifact(folder, fields, parity)
+
+
+def deciding_libraries(recipe: ModuleType, runtime: ModuleType) -> tuple[str, ...]:
+    """Name the packages whose versions decide an artifact's files or its answers."""
+    converting = CONVERTING if runtime.MODEL.endswith(".tflite") else ()
+    return (*recipe.LIBRARIES, *converting, *runtime.LIBRARIES, "numpy", "tokenizers")
 
 
 def _share_rows(graph: Graph, build: Build, used: Sequence[list[int]], folder: Path) -> Graph:

@@ -16,6 +16,9 @@ from edgekd.errors import ConfigError
 from edgekd.export import Graph
 from edgekd.export.graph import INPUT, OUTPUT
 
+LIBRARIES = ("ai-edge-quantizer", "litert-torch", "torch")
+"""Packages that decide the file."""
+
 _MOST_BUCKETS = 6
 # A call's own cost, in tokens: a 2-layer student of width 384, dynamic int8.
 _FIXED_TOKENS = 4

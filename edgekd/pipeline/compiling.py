@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from edgekd.compile import Artifact, compile_graph, open_artifact
 from edgekd.compile.compile import VERSION as COMPILER
+from edgekd.compile.compile import deciding_libraries
 from edgekd.config import Build, Hardware, Target
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ParityError
@@ -148,7 +149,7 @@ def compile_stage(
         "isa": list(hardware.isa),
         "rows": calibration.digest,
         "origin": origin,
-        "libraries": library_versions(*recipe.LIBRARIES, *runtime.LIBRARIES, "numpy", "tokenizers"),
+        "libraries": library_versions(*deciding_libraries(recipe, runtime)),
     }
     name = f"{graph.student}.{build.runtime}.{build.label}"
 

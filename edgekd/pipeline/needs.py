@@ -12,11 +12,14 @@ ADAPTING = ("peft",)
 EXPORTING = ("onnx", "onnxscript", "onnxruntime")
 JUDGING = ("sklearn",)
 REPORTING = ("jinja2", "plotly")
+RUNNING = {"litert": ("ai_edge_litert", "ai_edge_quantizer", "litert_torch")}
+"""What a runtime's builds take, where it is not called as the runtime is."""
 
 _EXTRAS = {
     **dict.fromkeys((*LEARNING, *ADAPTING, *JUDGING), "train"),
     **dict.fromkeys((*EXPORTING, "tokenizers"), "onnx"),
     **dict.fromkeys(("openvino", "nncf"), "intel"),
+    **dict.fromkeys(RUNNING["litert"], "mobile"),
     **dict.fromkeys(REPORTING, "report"),
 }
 

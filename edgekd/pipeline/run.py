@@ -26,7 +26,15 @@ from edgekd.pipeline.judging import (
 )
 from edgekd.pipeline.labelling import Labels, label_share, label_stage
 from edgekd.pipeline.learning import check_distillation, distil_stage, load_stage, teacher_stage
-from edgekd.pipeline.needs import ADAPTING, EXPORTING, JUDGING, LEARNING, REPORTING, require_libraries
+from edgekd.pipeline.needs import (
+    ADAPTING,
+    EXPORTING,
+    JUDGING,
+    LEARNING,
+    REPORTING,
+    RUNNING,
+    require_libraries,
+)
 from edgekd.pipeline.promoting import promote_target, write_evidence
 from edgekd.pipeline.rundir import place_files, write_config
 from edgekd.pipeline.staging import is_first_process
@@ -169,7 +177,11 @@ def _require(context: Context, targets: list[Target], step: int) -> None:
             if build.runtime not in list_plugins("runtimes"):
                 known = list_plugins("runtimes")
                 raise ConfigError(f"target {target.name}: {unknown_name('runtime', build.runtime, known)}")
-            needs += (*recipe.LIBRARIES, build.runtime) if step >= STEPS.index("compile") else ()
+            needs += (
+                (*recipe.LIBRARIES, *RUNNING.get(build.runtime, (build.runtime,)))
+                if step >= STEPS.index("compile")
+                else ()
+            )
     require_libraries(needs)
 
 
