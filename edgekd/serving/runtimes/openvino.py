@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +18,41 @@ LIBRARIES = ("openvino",)
 """Packages whose versions are recorded."""
 
 
+# What runs a bound length, its ids [token] and its logits [label].
+_Bound = tuple[Callable[[], Any], npt.NDArray[np.int64], npt.NDArray[np.float32]]
+
+
 class _Session:
     def __init__(self, model: ov.CompiledModel) -> None:
+        self._model = model
         self._infer = model.create_infer_request().infer
+        shape = model.output(0).get_partial_shape()
+        self._labels = shape[1].get_length() if len(shape) == 2 and shape[1].is_static else None
+        self._bound: dict[int, _Bound] = {}
 
     def run(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
         """Return the logits [label] of one text."""
-        # Shared buffers save two copies; the next call overwrites them, so the row is copied.
-        rows = self._infer([np.array([ids], np.int64)], share_inputs=True, share_outputs=True)[0]
-        row: npt.NDArray[np.float32] = rows[0].copy()
-        return row
+        if self._labels is None:
+            first: npt.NDArray[np.float32] = self.run_batch(np.array([ids], np.int64))[0]
+            return first
+        infer, row, logits = self._bound.get(len(ids)) or self._bind(len(ids), self._labels)
+        row[:] = ids
+        infer()
+        return logits.copy()
 
     def run_batch(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Return the logits [text, label] of texts of equal length."""
         rows: npt.NDArray[np.float32] = self._infer([ids], share_inputs=True)[0]
         return rows
+
+    def _bind(self, tokens: int, labels: int) -> _Bound:
+        """Keep a request with its buffers for one length: no tensor is made in a call."""
+        request = self._model.create_infer_request()
+        ids, logits = np.zeros((1, tokens), np.int64), np.empty((1, labels), np.float32)
+        request.set_input_tensor(ov.Tensor(ids, shared_memory=True))
+        request.set_output_tensor(ov.Tensor(logits, shared_memory=True))
+        self._bound[tokens] = bound = (request.infer, ids[0], logits[0])
+        return bound
 
 
 def open_session(folder: Path, manifest: Mapping[str, Any], threads: int) -> _Session:
