@@ -7,7 +7,7 @@ import importlib.metadata
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -26,7 +26,7 @@ from edgekd.errors import ConfigError, MissingExtraError, ParityError
 from edgekd.export import Graph, Parity
 from edgekd.export.graph import INPUT, OUTPUT
 from edgekd.export.parity import FP32_TOLERANCE, compare_logits
-from edgekd.plugins import load_plugin
+from edgekd.plugins import list_plugins, load_plugin
 from edgekd.serving import ServingError, load
 from edgekd.serving.tokenize import open_tokenizer
 
@@ -59,6 +59,7 @@ def compile_graph(
     task: str = "intent",
     threads: int = 1,
     usage_texts: Sequence[str] = (),
+    kept: Collection[str] = (),
 ) -> Artifact:
     """Write the artifact of one build into `folder`, which is the caller's own and empty.
 
@@ -66,7 +67,8 @@ def compile_graph(
     returns the temperature to divide them by. `provenance` says where data, teacher and student
     came from; the versions of edgekd and of the libraries that decide the files are added. The
     same input gives the same bytes. `usage_texts` say which rows of embedding tables are used, where the
-    build keeps some of them; without, the calibration texts do.
+    build keeps some of them; without, the calibration texts do. Operators
+    named in `kept` stay in fp32, where the recipe can restore them.
 
     Raises:
         ConfigError: the recipe is not for this runtime, or not safe on this hardware.
@@ -88,7 +90,7 @@ def compile_graph(
             texts = (usage_texts if build.rows else ()) or calibration_texts
             used = [tokenize(text) or [0] for text in texts]  # no token: answered as token 0
             source = _share_rows(graph, build, used, Path(temporary))
-            recipe.build(source, folder, ids, build.runtime)
+            recipe.build(source, folder, ids, build.runtime, **({"kept": kept} if kept else {}))
 
     fields = {
         "task": task,
@@ -107,6 +109,7 @@ def compile_graph(
         "provenance": {
             **provenance,
             "graph": graph.digest,
+            **({"restored": sorted(kept)} if build.restore else {}),
             "edgekd": edgekd.__version__,
             "libraries": _versions(deciding_libraries(recipe, runtime)),
         },
@@ -144,6 +147,11 @@ def _load(build: Build, hardware: Hardware) -> tuple[ModuleType, ModuleType]:
             raise ConfigError(
                 f"recipe {build.recipe} is not for {build.runtime}; it is for {', '.join(recipe.RUNTIMES)}"
             )
+        if build.restore and build.runtime not in recipe.RESTORES:
+            raise ConfigError(
+                f"{build.runtime}/{build.recipe} cannot leave operators in fp32; leave out restore, or take "
+                f"one that can: {', '.join(_restoring())}"
+            )
         if build.rows and recipe.IS_EXACT:
             raise ConfigError(
                 f"recipe {build.recipe} is exact, and shared rows are not: leave out rows, or quantize"
@@ -154,6 +162,11 @@ def _load(build: Build, hardware: Hardware) -> tuple[ModuleType, ModuleType]:
                 f"the target counts on {', '.join(hardware.isa)}"
             )
         return recipe, load_plugin("runtimes", build.runtime)
+
+
+def _restoring() -> list[str]:
+    found = {name: load_plugin("recipes", name) for name in list_plugins("recipes")}
+    return [f"{runtime}/{name}" for name, recipe in found.items() for runtime in recipe.RESTORES]
 
 
 @contextlib.contextmanager

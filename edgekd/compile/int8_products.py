@@ -104,6 +104,15 @@ def quantize_products(model: onnx.ModelProto, kept: Collection[str] = ()) -> onn
     return model
 
 
+def read_products(
+    model: onnx.ModelProto,
+) -> list[tuple[onnx.NodeProto, npt.NDArray[np.float32], str | None]]:
+    """Return the products with constant weights: node, weights [row, column], name of the bias."""
+    constants = {weight.name: weight for weight in model.graph.initializer}
+    found = ((node, _read_product(node, constants)) for node in model.graph.node)
+    return [(node, *product) for node, product in found if product is not None]
+
+
 def _read_product(
     node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]
 ) -> tuple[npt.NDArray[np.float32], str | None] | None:

@@ -7,6 +7,7 @@ high ones, so that a look-up takes a byte apart with two operators and needs no 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
 Bits = Literal[4, 8]
 
 
-def quantize_tables(model: onnx.ModelProto, bits: Bits = 8) -> onnx.ModelProto:
-    """Replace Gather(table, ids) by a look-up of small integers times Gather(scale, ids), in place."""
+def quantize_tables(model: onnx.ModelProto, bits: Bits = 8, kept: Collection[str] = ()) -> onnx.ModelProto:
+    """Replace Gather(table, ids) by a look-up of small integers times Gather(scale, ids), in place.
+
+    Look-ups named in `kept` stay as they are.
+    """
     from onnx import numpy_helper
 
     graph = model.graph
-    lookups = {node.output[0] for node in find_lookups(model)}
+    lookups = {node.output[0] for node in find_lookups(model) if node.name not in kept}
     weights = {weight.name: weight for weight in graph.initializer}
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:

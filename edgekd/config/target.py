@@ -36,10 +36,14 @@ class Build(Frozen):
     rows: int | None = Field(None, ge=256)
     """Rows that each embedding table keeps; those that texts hardly use share the nearest one."""
 
+    restore: bool = False
+    """Leave operators in fp32 until no proven slice falls by more than its margin."""
+
     @property
     def label(self) -> str:
-        """Recipe and rows, as variants are named after them."""
-        return self.recipe if self.rows is None else f"{self.recipe}-{self.rows}"
+        """Recipe and what changes it, as variants are named after them."""
+        rows = "" if self.rows is None else f"-{self.rows}"
+        return f"{self.recipe}{rows}{'-restored' if self.restore else ''}"
 
 
 class Limits(Frozen):

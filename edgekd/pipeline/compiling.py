@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -133,9 +133,18 @@ def _export(source: Stage, model: str, texts: list[str], folder: Path, progress:
 
 
 def compile_stage(
-    context: Context, data: TaskData, graph: Graph, build: Build, hardware: Hardware, origin: dict[str, str]
+    context: Context,
+    data: TaskData,
+    graph: Graph,
+    build: Build,
+    hardware: Hardware,
+    origin: dict[str, str],
+    kept: tuple[str, ...] = (),
 ) -> Variant:
-    """Compile a graph for one build; a build that fails its parity proof is a variant without artifact."""
+    """Compile a graph for one build; a build that fails its parity proof is a variant without artifact.
+
+    Operators named in `kept` stay in fp32.
+    """
     recipe = load_plugin("recipes", build.recipe)
     runtime = load_plugin("runtimes", build.runtime)
     calibration = data.split("calibration")
@@ -144,6 +153,7 @@ def compile_stage(
         "compiler": COMPILER,
         "recipe": [build.label, recipe.VERSION],
         **({} if build.rows is None else {"usage": [data.split(name).digest for name in _USED]}),
+        **({"kept": sorted(kept)} if build.restore else {}),
         "runtime": build.runtime,
         "serving": _serving_code(),
         "isa": list(hardware.isa),
@@ -165,6 +175,7 @@ def compile_stage(
             folder=folder / "artifact",
             task=context.project.task,
             usage_texts=[text for name in _USED for text in data.split(name).texts] if build.rows else (),
+            kept=kept,
         )
         assert artifact.parity is not None
         notes = {"mean_error_share": artifact.parity.mean_error_share, "agreeing": artifact.parity.agreeing}
@@ -191,10 +202,19 @@ def compile_target(
     graphs: dict[str, Graph],
     target: Target,
     origins: dict[str, dict[str, str]],
+    restored: Callable[[Graph, Build, Hardware], tuple[str, ...]],
 ) -> tuple[Variant, ...]:
-    """Compile every student with every build of a target."""
+    """Compile every student with every build of a target; `restored` names what a build leaves in fp32."""
     return tuple(
-        compile_stage(context, data, graph, build, target.hardware, origins[name])
+        compile_stage(
+            context,
+            data,
+            graph,
+            build,
+            target.hardware,
+            origins[name],
+            restored(graph, build, target.hardware) if build.restore else (),
+        )
         for name, graph in graphs.items()
         for build in target.builds
     )

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edgekd.compile import Artifact
-from edgekd.config import Target
+from edgekd.config import Build, Hardware, Target
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ConfigError, MissingRuntimeError, SliceError, unknown_name
+from edgekd.export import Graph
 from edgekd.measure.basis import find_basis
 from edgekd.measure.environment import read_environment
 from edgekd.pipeline.compiling import Variant, compile_stage, compile_target, export_stage
@@ -36,6 +37,7 @@ from edgekd.pipeline.needs import (
     require_libraries,
 )
 from edgekd.pipeline.promoting import promote_target, write_evidence
+from edgekd.pipeline.restoring import restore_stage
 from edgekd.pipeline.rundir import place_files, write_config
 from edgekd.pipeline.staging import is_first_process
 from edgekd.pipeline.view import build_report
@@ -88,8 +90,15 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
     if step >= STEPS.index("compile"):
         graphs = {name: export_stage(context, data, s, name) for name, s in results.students.items()}
         origins = {name: _origin(data, results.teacher, s) for name, s in results.students.items()}
+
+        def restored(graph: Graph, build: Build, hardware: Hardware) -> tuple[str, ...]:
+            rows = data.split("validation")
+            sources = {"teacher": teacher, graph.student: results.students[graph.student]}
+            taught, exact = (reference_stage(context, rows, s, name).labels for name, s in sources.items())
+            return restore_stage(context, data, graph, build, hardware, taught, exact)
+
         for target in measurable:
-            results.variants[target.name] = compile_target(context, data, graphs, target, origins)
+            results.variants[target.name] = compile_target(context, data, graphs, target, origins, restored)
     if step >= STEPS.index("bench"):
         _bench(context, results, measurable)
     if step >= STEPS.index("evaluate"):

@@ -6,6 +6,7 @@ A recipe module holds:
 - `RUNTIMES`: the runtimes that it compiles for;
 - `ISAS`: the instruction sets on which its answers are what was measured;
 - `IS_EXACT`: whether its logits must equal the fp32 graph's but for rounding;
+- `RESTORES`: the runtimes for which `build` takes `kept`, names of operators to leave in fp32;
 - `LIBRARIES`: the packages whose versions decide its files;
 - `build(graph, folder, calibration_ids, runtime)`: write the model, under the name that the
   runtime's `MODEL` gives, and nothing else into `folder`. The same input gives the same bytes.

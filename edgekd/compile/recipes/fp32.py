@@ -12,6 +12,7 @@ VERSION = 1
 RUNTIMES = ("onnxruntime", "openvino", "litert")
 ISAS = ("avx2", "avx512f", "avx512_vnni", "asimd", "asimddp")
 IS_EXACT = True
+RESTORES = ()
 LIBRARIES = ("onnx",)
 
 

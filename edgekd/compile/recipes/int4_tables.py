@@ -5,7 +5,7 @@ A table is most of a small student, and looking up a dozen rows of it costs litt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from edgekd.compile.int8_products import quantize_products
@@ -16,14 +16,21 @@ VERSION = 1
 RUNTIMES = ("onnxruntime",)
 ISAS = ("avx2", "avx512f", "avx512_vnni", "asimd", "asimddp")
 IS_EXACT = False
+RESTORES = ("onnxruntime",)
 LIBRARIES = ("onnx",)
 
 
-def build(graph: Graph, folder: Path, calibration_ids: Sequence[list[int]], runtime: str) -> None:
-    """Write `model.onnx`."""
+def build(
+    graph: Graph,
+    folder: Path,
+    calibration_ids: Sequence[list[int]],
+    runtime: str,
+    kept: Collection[str] = (),
+) -> None:
+    """Write `model.onnx`; operators named in `kept` stay in fp32."""
     del calibration_ids, runtime
     import onnx
 
-    model = quantize_products(quantize_tables(onnx.load(graph.path), bits=4))
+    model = quantize_products(quantize_tables(onnx.load(graph.path), 4, kept), kept)
     del model.metadata_props[:]
     (folder / "model.onnx").write_bytes(model.SerializeToString(deterministic=True))

@@ -6,7 +6,7 @@ VNNI give the same logits. arm64 rounds otherwise, by less than the error that i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from edgekd.compile.int8_products import quantize_products
@@ -17,11 +17,21 @@ VERSION = 2
 RUNTIMES = ("onnxruntime", "litert")
 ISAS = ("avx2", "avx512f", "avx512_vnni", "asimd", "asimddp")
 IS_EXACT = False
+RESTORES = ("onnxruntime",)
 LIBRARIES = ("onnx",)
 
 
-def build(graph: Graph, folder: Path, calibration_ids: Sequence[list[int]], runtime: str) -> None:
-    """Write the model: int8 matrix products, embedding tables in int8 with a scale a row."""
+def build(
+    graph: Graph,
+    folder: Path,
+    calibration_ids: Sequence[list[int]],
+    runtime: str,
+    kept: Collection[str] = (),
+) -> None:
+    """Write the model: int8 matrix products, embedding tables in int8 with a scale a row.
+
+    Operators named in `kept` stay in fp32, in ONNX Runtime.
+    """
     if runtime == "litert":
         from edgekd.compile.litert_model import convert, quantize_dynamically
 
@@ -30,6 +40,6 @@ def build(graph: Graph, folder: Path, calibration_ids: Sequence[list[int]], runt
         return
     import onnx
 
-    model = quantize_products(quantize_tables(onnx.load(graph.path)))
+    model = quantize_products(quantize_tables(onnx.load(graph.path), 8, kept), kept)
     del model.metadata_props[:]
     (folder / "model.onnx").write_bytes(model.SerializeToString(deterministic=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +18,24 @@ RUNTIMES = ("openvino",)
 # Only the first layer is kept from saturating without VNNI (NNCF's default overflow fix).
 ISAS = ("avx512_vnni", "avx_vnni", "amx")
 IS_EXACT = False
+RESTORES = ("openvino",)
 LIBRARIES = ("onnx", "openvino", "nncf")
 
 # NNCF's own default; ranges hardly move beyond it.
 _CALIBRATION_ROWS = 300
 
 
-def build(graph: Graph, folder: Path, calibration_ids: Sequence[list[int]], runtime: str) -> None:
-    """Write `model.xml` and `model.bin`; takes about 5 seconds for a 2-layer student."""
+def build(
+    graph: Graph,
+    folder: Path,
+    calibration_ids: Sequence[list[int]],
+    runtime: str,
+    kept: Collection[str] = (),
+) -> None:
+    """Write `model.xml` and `model.bin`; takes about 5 seconds for a 2-layer student.
+
+    Operators named in `kept` stay in fp32.
+    """
     del runtime
     with _quiet():
         import nncf
@@ -37,8 +47,14 @@ def build(graph: Graph, folder: Path, calibration_ids: Sequence[list[int]], runt
             model_type=nncf.ModelType.TRANSFORMER if graph.kind == "transformer" else None,
             subset_size=len(rows),
             fast_bias_correction=True,
+            ignored_scope=nncf.IgnoredScope(names=_in_openvino(kept), validate=False) if kept else None,
         )
     save_ir(model, folder / "model.xml")
+
+
+def _in_openvino(names: Collection[str]) -> list[str]:
+    """Name ONNX nodes as OpenVINO does: alike, but for a Gemm, which becomes a product and a sum."""
+    return [f"{name}/WithoutBiases" if name.startswith("Gemm") else name for name in sorted(names)]
 
 
 @contextlib.contextmanager
