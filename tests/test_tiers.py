@@ -9,7 +9,8 @@ ROOT = Path(__file__).parent.parent / "edgekd"
 GROUND = ["shipped", "errors", "units", "progress", "store", "resources", "plugins", "config"]
 TIERS = [
     *GROUND, "stats", "serving", "data", "curate", "measure", "evaluate", "distill", "export",
-    "compile", "bundle", "sizing", "gate", "impact", "report", "ci", "pytest_plugin", "pipeline", "cli",
+    "compile", "emulate", "bundle", "sizing", "gate", "impact", "report", "ci",
+    "pytest_plugin", "pipeline", "cli",
 ]  # fmt: skip
 FILES = sorted(path for path in ROOT.rglob("*.py") if "_data" not in path.parts)
 
@@ -46,7 +47,7 @@ def test_every_package_has_a_tier():
 
 @pytest.mark.parametrize("path", sorted((ROOT / "serving").rglob("*.py")), ids=lambda p: p.name)
 def test_serving_depends_on_nothing_of_edgekd(path):
-    allowed = {"numpy", "tokenizers", "onnxruntime", "openvino"}
+    allowed = {"numpy", "tokenizers", "onnxruntime", "openvino", "ai_edge_litert"}
     import sys
 
     for name in imported(path):

@@ -1,0 +1,65 @@
+"""Whether one artifact answers alike in two places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edgekd.errors import DataError
+from edgekd.evaluate.record import Record
+from edgekd.stats.proportion import exact_upper_bound
+
+_MOST_FLIPS = 50  # listed by name
+
+
+@dataclass(frozen=True)
+class Flip(Record):
+    """A row that gets another label there; `margin` is how far here's label leads there's, in logits."""
+
+    row: str
+    here: str
+    there: str
+    margin: float
+
+
+@dataclass(frozen=True)
+class Agreement(Record):
+    """How two sets of answers to the same rows agree; `low` is the share's lower 95 % bound."""
+
+    n: int
+    agreeing: int
+    low: float
+    worst_difference: float
+    flips: tuple[Flip, ...]
+
+
+def compare_answers(
+    here: npt.NDArray[np.float32], there: npt.NDArray[np.float32], rows: Sequence[str], labels: Sequence[str]
+) -> Agreement:
+    """Compare logits [row, label] of the same rows; the bound is Clopper and Pearson's, one-sided.
+
+    Raises:
+        DataError: if the shapes differ.
+    """
+    if here.shape != there.shape or here.shape != (len(rows), len(labels)) or not len(rows):
+        raise DataError(
+            f"answers to compare: expected {len(rows)} rows of {len(labels)} logits, "
+            f"got {list(here.shape)} and {list(there.shape)}"
+        )
+    one, other = here.argmax(1), there.argmax(1)
+    places = [int(place) for place in np.flatnonzero(one != other)]
+    flips = [
+        Flip(rows[at], labels[one[at]], labels[other[at]], float(here[at, one[at]] - here[at, other[at]]))
+        for at in places
+    ]
+    flips.sort(key=lambda flip: -flip.margin)
+    return Agreement(
+        n=len(rows),
+        agreeing=len(rows) - len(places),
+        low=1 - exact_upper_bound(len(places), len(rows)),
+        worst_difference=float(np.abs(here - there).max()),
+        flips=tuple(flips[:_MOST_FLIPS]),
+    )

@@ -1,0 +1,35 @@
+"""Agreement: what flips is listed with how far it led, and the bound is exact."""
+
+import numpy as np
+import pytest
+
+from edgekd.errors import DataError
+from edgekd.evaluate.agreement import compare_answers
+
+LABELS = ("a", "b", "c")
+
+
+def test_flips_are_listed_by_their_margin():
+    here = np.array([[3, 1, 0], [1, 0.75, 0], [0, 2, 1.5], [5, 0, 0]], np.float32)
+    there = np.array([[3, 1, 0], [0.5, 0.75, 0], [0, 1, 1.5], [5, 0, 0]], np.float32)
+    found = compare_answers(here, there, ["r0", "r1", "r2", "r3"], LABELS)
+    assert (found.n, found.agreeing) == (4, 2)
+    assert [(flip.row, flip.here, flip.there, flip.margin) for flip in found.flips] == [
+        ("r2", "b", "c", 0.5),
+        ("r1", "a", "b", 0.25),
+    ]
+    assert found.worst_difference == 1
+
+
+@pytest.mark.parametrize(("flips", "low"), [(0, 0.997009), (4, 0.99087), (5, 0.989516)])
+def test_bound_is_that_of_clopper_and_pearson(flips, low):
+    """Figures of scipy.stats.beta.ppf(0.05, 1000 - flips, flips + 1), the textbook form."""
+    here = np.tile(np.array([1, 0, 0], np.float32), (1000, 1))
+    there = here.copy()
+    there[:flips] = (0, 1, 0)
+    assert compare_answers(here, there, [""] * 1000, LABELS).low == pytest.approx(low, abs=2e-6)
+
+
+def test_answers_of_other_rows_are_refused():
+    with pytest.raises(DataError, match=r"expected 2 rows of 3 logits"):
+        compare_answers(np.zeros((2, 3), np.float32), np.zeros((1, 3), np.float32), ["a", "b"], LABELS)
