@@ -21,8 +21,8 @@ from studied import HERE
 
 from edgekd.config import load_project
 from edgekd.data.slices import slice_masks
+from edgekd.pipeline.answering import reference_stage
 from edgekd.pipeline.context import Context
-from edgekd.pipeline.judging import reference_stage
 from edgekd.pipeline.labelling import label_stage
 from edgekd.pipeline.learning import distil_stage, load_stage, teacher_stage
 from edgekd.progress import silent

@@ -54,7 +54,7 @@ def _open_apt(work: Path) -> list[str]:
     """Give apt-get lists of its own, so that the machine's are left alone."""
     sources = [*Path("/etc/apt").glob("sources.list*"), *Path("/etc/apt/sources.list.d").glob("*")]
     text = "\n".join(path.read_text("utf-8") for path in sources if path.is_file())
-    found = re.search(r"https?://\S+/debian\b", text)
+    found = re.search(r"https?://\S+/debian\b", re.sub(r"#.*", "", text))
     for name in ("lists/partial", "cache/archives/partial"):
         (work / "apt" / name).mkdir(parents=True)
     (work / "apt" / "status").touch()
@@ -68,6 +68,7 @@ def _open_apt(work: Path) -> list[str]:
         "Dir::State::status": work / "apt" / "status",
         "Dir::Cache": work / "apt" / "cache",
         "APT::Sandbox::User": "root",
+        "APT::Update::Error-Mode": "any",
     }
     apt = ["apt-get", "-qq", *(f"-o{name}={value}" for name, value in settings.items())]
     _run(*apt, "-oAPT::Architectures::=amd64", "-oAPT::Architectures::=arm64", "update")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,16 @@ class Agreement(Record):
     low: float
     worst_difference: float
     flips: tuple[Flip, ...]
+
+
+@dataclass(frozen=True)
+class Ported(Record):
+    """An artifact's answers on another instruction set against those here; or the problem."""
+
+    isa: str
+    basis: Literal["emulated", "not measured"]
+    agreement: Agreement | None
+    problem: str = ""
 
 
 def compare_answers(

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from edgekd.evaluate.agreement import Agreement
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.result import Drop, SliceResult
 from edgekd.stats.interval import Interval
 from edgekd.stats.paired import rows_needed
 from edgekd.units import MIB, format_bytes, format_ms, format_points
 
+# Share of answers that another instruction set must give alike, by its lower bound.
+_SAME = 0.99
 Status = Literal["pass", "fail", "inconclusive", "not measured"]
 
 
@@ -70,6 +73,19 @@ def check_watched(result: SliceResult, reference: str = "teacher") -> Check:
     if drop.estimate > result.margin:
         reason += f", though the estimate exceeds it (n {drop.n:,})"
     return Check(name, "pass", _found(drop), limit, reason)
+
+
+def check_ported(isa: str, found: Agreement) -> Check:
+    """Ask for proof that another instruction set gives the same answer at least 99 times of 100."""
+    name, limit = f"answers on {isa}", "99 % of them the same"
+    shown = f"{found.agreeing:,} of {found.n:,} the same"
+    bound = f"lower 95 % bound {100 * found.low:.2f} %"
+    if found.low >= _SAME:
+        return Check(name, "pass", shown, limit, f"{bound} is enough")
+    flips = "; ".join(f"{one.row}: {one.here}, there {one.there}" for one in found.flips[:3])
+    share = found.agreeing / found.n
+    status: Status = "fail" if share < _SAME else "inconclusive"
+    return Check(name, status, shown, limit, f"{bound} is too low; {flips or 'more rows would decide'}")
 
 
 def check_p95_ms(found: Interval | None, limit: float, unmeasured: str = "") -> Check:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from edgekd.config import Target
 from edgekd.errors import BadInputError
+from edgekd.evaluate.agreement import Ported
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.result import EvalResult
 from edgekd.gate.checks import (
@@ -17,6 +18,7 @@ from edgekd.gate.checks import (
     check_cold_start_ms,
     check_p95_ms,
     check_peak_rss_mib,
+    check_ported,
     check_slice,
 )
 from edgekd.stats.interval import Interval
@@ -49,6 +51,7 @@ class VariantEvidence(Record):
     built: bool
     problem: str = ""
     bundle_unzipped_bytes: int | None = None
+    ported: tuple[Ported, ...] = ()
 
     @property
     def usable_p95_ms(self) -> Interval | None:
@@ -59,7 +62,7 @@ class VariantEvidence(Record):
 def check_variant(target: Target, evidence: VariantEvidence) -> tuple[Check, ...]:
     """Run every gate of the target on one variant: build, quality slice by slice, limits, objective.
 
-    A limit on the bundle is checked only where a bundle was made; `unchecked_limits` names it else.
+    A limit on the bundle is checked only where a bundle was made; `unchecked` names it else.
 
     Raises:
         BadInputError: if the evaluation is of another artifact.
@@ -68,7 +71,13 @@ def check_variant(target: Target, evidence: VariantEvidence) -> tuple[Check, ...
         status: Status = "not measured" if evidence.basis == "not measured" else "fail"
         why = evidence.problem or evidence.basis_reason or "no reason was given"
         return (Check("build", status, "not built", "built", why),)
-    return (*_check_quality(evidence), *_check_limits(target, evidence), *_check_objective(target, evidence))
+    ported = (check_ported(entry.isa, entry.agreement) for entry in evidence.ported if entry.agreement)
+    return (
+        *_check_quality(evidence),
+        *_check_limits(target, evidence),
+        *_check_objective(target, evidence),
+        *ported,
+    )
 
 
 def combine(checks: tuple[Check, ...]) -> Status:
@@ -78,10 +87,12 @@ def combine(checks: tuple[Check, ...]) -> Status:
     return next((status for status in order if status in found), "pass")
 
 
-def unchecked_limits(target: Target, evidence: VariantEvidence) -> tuple[str, ...]:
-    """Name the target's limits that nothing was measured for and that do not block."""
+def unchecked(target: Target, evidence: VariantEvidence) -> tuple[str, ...]:
+    """Name what nothing was measured for and that does not block."""
     unmade = target.limits.bundle_unzipped_mib is not None and evidence.bundle_unzipped_bytes is None
-    return ("bundle_unzipped_mib (no bundle was made)",) if unmade else ()
+    notes = ["bundle_unzipped_mib (no bundle was made)"] if unmade else []
+    notes += [f"answers on {one.isa} ({one.problem})" for one in evidence.ported if one.agreement is None]
+    return tuple(notes)
 
 
 def _check_quality(evidence: VariantEvidence) -> tuple[Check, ...]:

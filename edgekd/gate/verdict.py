@@ -11,7 +11,7 @@ from edgekd.evaluate.record import Record
 from edgekd.evaluate.result import Drop
 from edgekd.gate.checks import Check, Status
 from edgekd.gate.choice import Comparison, choose
-from edgekd.gate.evidence import Basis, VariantEvidence, check_variant, combine, unchecked_limits
+from edgekd.gate.evidence import Basis, VariantEvidence, check_variant, combine, unchecked
 from edgekd.stats.interval import Interval
 from edgekd.store import digest_json
 
@@ -83,7 +83,7 @@ def judge_target(
     notes = [choice.reason]
     if incumbent is not None and all(entry.artifact_digest != incumbent for entry in evidence):
         notes.append(f"the incumbent {incumbent[:12]} was not measured beside these, so not compared")
-    notes += [f"not checked: {limit}" for limit in unchecked_limits(target, winner)]
+    notes += [f"not checked: {what}" for what in unchecked(target, winner)]
     return GateVerdict(
         target=target.name,
         variants=verdicts,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ArtifactError
 from edgekd.evaluate.judge import evaluate, paired_drop
-from edgekd.evaluate.predictions import Predictions, load_predictions, save_predictions
+from edgekd.evaluate.predictions import Predictions, load_predictions
 from edgekd.evaluate.result import Drop, EvalResult
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.promotion import current
@@ -28,8 +28,10 @@ from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.result import BenchResult
 from edgekd.measure.session import measure_subjects
 from edgekd.measure.subject import Subject
+from edgekd.pipeline.answering import LOGITS, answer_stage
 from edgekd.pipeline.compiling import Variant
-from edgekd.pipeline.context import Context, library_versions
+from edgekd.pipeline.context import Context
+from edgekd.pipeline.porting import find_foreign, port_artifact
 from edgekd.pipeline.staging import run_stage
 from edgekd.progress import Progress
 from edgekd.serving import load
@@ -37,8 +39,6 @@ from edgekd.stats.interval import Interval
 from edgekd.store import Stage, digest_json
 
 TEACHER, TEACHER_ONNX = "teacher.pytorch-eager", "teacher.onnxruntime.fp32"
-_FILE = "logits.npy"
-_CHUNK = 256  # texts answered between two words on progress
 
 
 @dataclass(frozen=True)
@@ -65,76 +65,6 @@ class Judged:
     verdict: GateVerdict
     answers: dict[str, Path]
     """Folder of each built variant's answers to the test rows."""
-
-
-def answer_stage(context: Context, test: TaskData, artifact: Artifact) -> Stage:
-    """Answer every test row through the artifact's own loader."""
-    reads = {
-        "artifact": artifact.digest,
-        "rows": test.digest,
-        "libraries": library_versions("onnxruntime", "openvino", "tokenizers", "numpy"),
-        "machine": read_environment(1).cpu,
-    }
-
-    def build(folder: Path, progress: Progress) -> None:
-        model, texts, parts = load(artifact.path), test.texts, []
-        for start in range(0, len(texts), _CHUNK):
-            parts.append(model.logits(texts[start : start + _CHUNK]))
-            progress(start / len(texts), f"{start} of {len(texts)} texts")
-        logits = np.concatenate(parts)
-        save_predictions(Predictions(artifact.digest, logits), test.ids, folder / _FILE)
-
-    name = f"answer/{artifact.student}.{artifact.runtime}.{artifact.recipe}"
-    return run_stage(context, name, 1, reads, build)
-
-
-def reference_stage(context: Context, test: TaskData, source: Stage, model: str) -> Predictions:
-    """Answer every test row with a student, or the teacher, in PyTorch float32."""
-    reads = {
-        "weights": source.digest,
-        "rows": test.digest,
-        "threads": context.project.threads,
-        "libraries": library_versions("torch", "transformers", "tokenizers"),
-    }
-
-    def build(folder: Path, progress: Progress) -> None:
-        import torch
-
-        from edgekd.distill.lean import make_lean
-        from edgekd.distill.reference import reference_logits
-        from edgekd.distill.student import load_module, open_student
-        from edgekd.distill.teacher import load_teacher, open_teacher
-        from edgekd.distill.training.tokens import open_tokenizer, tokenize
-
-        module: torch.nn.Module
-        if model == "teacher":
-            teacher = open_teacher(source.path, source.digest)
-            module, limit = load_teacher(teacher), teacher.max_tokens
-        else:
-            student = open_student(source.path, source.digest)
-            module, limit = load_module(student), student.max_tokens
-        module = make_lean(module, torch.arange(1, 17).reshape(2, 8))
-        tokens = tokenize(open_tokenizer(source.path / "tokenizer.json", limit), test.texts)
-        threads = context.project.threads
-        logits = reference_logits(module, tokens, threads=threads, on_progress=progress)
-        save_predictions(Predictions(source.digest, logits), test.ids, folder / _FILE)
-
-    return load_predictions(run_stage(context, f"reference/{model}", 2, reads, build).path / _FILE, test.ids)
-
-
-def baseline_stage(context: Context, data: TaskData) -> npt.NDArray[np.int64]:
-    """Answer every test row with a linear bag of words."""
-    parts = [data.split(name).digest for name in ("train", "validation", "test")]
-    reads = {"rows": parts, "libraries": library_versions("scikit-learn")}
-
-    def build(folder: Path, progress: Progress) -> None:
-        from edgekd.distill.baseline import bag_of_words_answers
-
-        np.save(folder / "answers.npy", bag_of_words_answers(data), allow_pickle=False)
-
-    stage = run_stage(context, "baseline", 1, reads, build)
-    answers: npt.NDArray[np.int64] = np.load(stage.path / "answers.npy", allow_pickle=False)
-    return answers
 
 
 def bench_stage(
@@ -218,7 +148,10 @@ def judge(
     references: dict[str, Predictions],
     bench: Bench,
 ) -> Judged:
-    """Judge a target's variants, and its incumbent among them, on the test split."""
+    """Judge a target's variants, and its incumbent among them, on the test split.
+
+    What would be promoted must answer alike on other instruction sets: it is asked there, then judged again.
+    """
     everyone = variants
     if incumbent is not None and incumbent.digest not in {v.artifact.digest for v in variants if v.artifact}:
         build = target.builds[0].model_copy(update={"runtime": incumbent.runtime, "recipe": incumbent.recipe})
@@ -229,9 +162,13 @@ def judge(
     masks = slice_masks(test, context.project.slices)
     folders = {v.name: answer_stage(context, test, v.artifact).path for v in everyone if v.artifact}
     answers = {
-        v.artifact.digest: load_predictions(folders[v.name] / _FILE, test.ids) for v in everyone if v.artifact
+        v.artifact.digest: load_predictions(folders[v.name] / LOGITS, test.ids)
+        for v in everyone
+        if v.artifact
     }
     evidence = tuple(_evidence(context, test, target, v, answers, references, masks, bench) for v in everyone)
+    artifacts = {variant.artifact.digest: variant.artifact for variant in everyone if variant.artifact}
+    foreign = find_foreign(target.hardware, bench.result.environment)
 
     def quality_drop(reference: str, candidate: str) -> Drop:
         rows, truth = masks["overall"], test.classes
@@ -239,8 +176,17 @@ def judge(
         return paired_drop("other", hits[0], hits[1])
 
     held = None if incumbent is None else incumbent.digest
-    verdict = judge_target(target, evidence, held, bench.ratio, quality_drop)
-    return Judged(target, everyone, evidence, verdict, folders)
+    asked: set[str] = set()
+    while True:
+        verdict = judge_target(target, evidence, held, bench.ratio, quality_drop)
+        digest = verdict.promoted_digest
+        if digest is None or digest in asked or not foreign:
+            return Judged(target, everyone, evidence, verdict, folders)
+        asked.add(digest)
+        ported = port_artifact(context, test, artifacts[digest], foreign, answers[digest])
+        evidence = tuple(
+            replace(entry, ported=ported) if entry.artifact_digest == digest else entry for entry in evidence
+        )
 
 
 def _evidence(

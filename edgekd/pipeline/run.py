@@ -13,17 +13,16 @@ from edgekd.errors import ConfigError, MissingRuntimeError, SliceError, unknown_
 from edgekd.export import Graph
 from edgekd.measure.basis import find_basis
 from edgekd.measure.environment import read_environment
+from edgekd.pipeline.answering import baseline_stage, reference_stage
 from edgekd.pipeline.compiling import Variant, compile_stage, compile_target, export_stage
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.diagnosing import write_capacity
 from edgekd.pipeline.judging import (
     Bench,
     Judged,
-    baseline_stage,
     bench_stage,
     find_incumbent,
     judge,
-    reference_stage,
 )
 from edgekd.pipeline.labelling import Labels, label_share, label_stage
 from edgekd.pipeline.learning import check_distillation, distil_stage, load_stage, teacher_stage

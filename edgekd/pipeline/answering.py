@@ -1,0 +1,91 @@
+"""Stages that answer the test rows: artifacts, models in PyTorch, a linear bag of words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgekd.compile import Artifact
+from edgekd.data.taskdata import TaskData
+from edgekd.evaluate.predictions import Predictions, load_predictions, save_predictions
+from edgekd.measure.environment import read_environment
+from edgekd.pipeline.context import Context, library_versions
+from edgekd.pipeline.staging import run_stage
+from edgekd.progress import Progress
+from edgekd.serving import load
+from edgekd.store import Stage
+
+LOGITS = "logits.npy"
+_CHUNK = 256  # texts answered between two words on progress
+
+
+def answer_stage(context: Context, test: TaskData, artifact: Artifact) -> Stage:
+    """Answer every test row through the artifact's own loader."""
+    reads = {
+        "artifact": artifact.digest,
+        "rows": test.digest,
+        "libraries": library_versions("onnxruntime", "openvino", "tokenizers", "numpy"),
+        "machine": read_environment(1).cpu,
+    }
+
+    def build(folder: Path, progress: Progress) -> None:
+        model, texts, parts = load(artifact.path), test.texts, []
+        for start in range(0, len(texts), _CHUNK):
+            parts.append(model.logits(texts[start : start + _CHUNK]))
+            progress(start / len(texts), f"{start} of {len(texts)} texts")
+        logits = np.concatenate(parts)
+        save_predictions(Predictions(artifact.digest, logits), test.ids, folder / LOGITS)
+
+    name = f"answer/{artifact.student}.{artifact.runtime}.{artifact.recipe}"
+    return run_stage(context, name, 1, reads, build)
+
+
+def reference_stage(context: Context, test: TaskData, source: Stage, model: str) -> Predictions:
+    """Answer every test row with a student, or the teacher, in PyTorch float32."""
+    reads = {
+        "weights": source.digest,
+        "rows": test.digest,
+        "threads": context.project.threads,
+        "libraries": library_versions("torch", "transformers", "tokenizers"),
+    }
+
+    def build(folder: Path, progress: Progress) -> None:
+        import torch
+
+        from edgekd.distill.lean import make_lean
+        from edgekd.distill.reference import reference_logits
+        from edgekd.distill.student import load_module, open_student
+        from edgekd.distill.teacher import load_teacher, open_teacher
+        from edgekd.distill.training.tokens import open_tokenizer, tokenize
+
+        module: torch.nn.Module
+        if model == "teacher":
+            teacher = open_teacher(source.path, source.digest)
+            module, limit = load_teacher(teacher), teacher.max_tokens
+        else:
+            student = open_student(source.path, source.digest)
+            module, limit = load_module(student), student.max_tokens
+        module = make_lean(module, torch.arange(1, 17).reshape(2, 8))
+        tokens = tokenize(open_tokenizer(source.path / "tokenizer.json", limit), test.texts)
+        threads = context.project.threads
+        logits = reference_logits(module, tokens, threads=threads, on_progress=progress)
+        save_predictions(Predictions(source.digest, logits), test.ids, folder / LOGITS)
+
+    return load_predictions(run_stage(context, f"reference/{model}", 2, reads, build).path / LOGITS, test.ids)
+
+
+def baseline_stage(context: Context, data: TaskData) -> npt.NDArray[np.int64]:
+    """Answer every test row with a linear bag of words."""
+    parts = [data.split(name).digest for name in ("train", "validation", "test")]
+    reads = {"rows": parts, "libraries": library_versions("scikit-learn")}
+
+    def build(folder: Path, progress: Progress) -> None:
+        from edgekd.distill.baseline import bag_of_words_answers
+
+        np.save(folder / "answers.npy", bag_of_words_answers(data), allow_pickle=False)
+
+    stage = run_stage(context, "baseline", 1, reads, build)
+    answers: npt.NDArray[np.int64] = np.load(stage.path / "answers.npy", allow_pickle=False)
+    return answers
