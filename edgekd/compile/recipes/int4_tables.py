@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from edgekd.compile.attention import fuse_attention
 from edgekd.compile.int8_products import quantize_products
 from edgekd.compile.small_table import quantize_tables
 from edgekd.export import Graph
@@ -31,6 +32,6 @@ def build(
     del calibration_ids, runtime
     import onnx
 
-    model = quantize_products(quantize_tables(onnx.load(graph.path), 4, kept), kept)
+    model = quantize_products(quantize_tables(fuse_attention(onnx.load(graph.path)), 4, kept), kept)
     del model.metadata_props[:]
     (folder / "model.onnx").write_bytes(model.SerializeToString(deterministic=True))
