@@ -11,7 +11,8 @@ Of a trained student's columns that costs 1.3 times the step of the plain scale,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import onnx
 
-_DOMAIN = "com.microsoft"
+DOMAIN = "com.microsoft"
 
 
 def safe_scales(weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -37,6 +38,40 @@ def safe_scales(weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.where(largest == 0, 1, largest / 127).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class Product:
+    """A product with constant weights [row, column], and the sum with a constant vector that follows it.
+
+    `bias` names the vector, `output` what comes out in the end.
+    """
+
+    node: onnx.NodeProto
+    weights: npt.NDArray[np.float32]
+    bias: str | None
+    output: str
+
+
+def read_products(model: onnx.ModelProto) -> list[Product]:
+    """Return the products with constant weights, in the graph's order."""
+    graph = model.graph
+    constants = {weight.name: weight for weight in graph.initializer}
+    readers = Counter(name for node in graph.node for name in node.input)
+    after = {name: node for node in graph.node for name in node.input}
+    found = []
+    for node in graph.node:
+        product = _read_product(node, constants)
+        if product is None:
+            continue
+        weights, bias = product
+        output, following = node.output[0], after.get(node.output[0])
+        if bias is None and following is not None and readers[output] == 1 and following.op_type == "Add":
+            vectors = (one for one in following.input if _is_vector(constants.get(one), weights.shape[1]))
+            bias = next(vectors, None)
+            output = following.output[0] if bias else output
+        found.append(Product(node, weights, bias, output))
+    return found
+
+
 def quantize_products(model: onnx.ModelProto, kept: Collection[str] = ()) -> onnx.ModelProto:
     """Replace products with constant weights by int8 ones, in place, but for the nodes named in `kept`.
 
@@ -46,32 +81,13 @@ def quantize_products(model: onnx.ModelProto, kept: Collection[str] = ()) -> onn
     from onnx import helper, numpy_helper
 
     graph = model.graph
-    constants = {weight.name: weight for weight in graph.initializer}
-    readers = Counter(name for node in graph.node for name in node.input)
-    after = {name: node for node in graph.node for name in node.input}
-    nodes: list[onnx.NodeProto] = []
     steps: dict[str, tuple[str, str, str]] = {}
-    taken: set[str] = set()
-    for node in graph.node:
-        if node.output[0] in taken:
-            continue
-        found = None if node.name in kept else _read_product(node, constants)
-        if found is None:
-            nodes.append(node)
-            continue
-        weights, bias = found
-        output = node.output[0]
-        following = after.get(output)
-        if bias is None and following is not None and readers[output] == 1 and following.op_type == "Add":
-            bias = next(
-                (one for one in following.input if _is_vector(constants.get(one), weights.shape[1])), None
-            )
-            if bias is not None:
-                output = following.output[0]
-                taken.add(output)
-        scales = safe_scales(weights)
+
+    def make(product: Product) -> list[onnx.NodeProto]:
+        node, made = product.node, []
+        scales = safe_scales(product.weights)
         name = f"{node.name}_{node.input[1]}"
-        rows = np.rint(weights / scales).astype(np.int8)
+        rows = np.rint(product.weights / scales).astype(np.int8)
         graph.initializer.extend(
             [
                 numpy_helper.from_array(np.ascontiguousarray(rows), f"{name}_int8"),
@@ -82,35 +98,42 @@ def quantize_products(model: onnx.ModelProto, kept: Collection[str] = ()) -> onn
         source = node.input[0]
         if source not in steps:
             steps[source] = (f"{source}_uint8", f"{source}_scale", f"{source}_zero")
-            nodes.append(
+            made.append(
                 helper.make_node("DynamicQuantizeLinear", [source], steps[source], f"{source}_quantize")
             )
         values, scale, zero = steps[source]
         given = [values, f"{name}_int8", scale, f"{name}_scale", zero, f"{name}_zero"]
-        nodes.append(
-            helper.make_node(
-                "MatMulIntegerToFloat",
-                [*given, *([bias] if bias else [])],
-                [output],
-                node.name,
-                domain=_DOMAIN,
-            )
-        )
+        given += [product.bias] if product.bias else []
+        return [
+            *made,
+            helper.make_node("MatMulIntegerToFloat", given, [product.output], node.name, domain=DOMAIN),
+        ]
+
+    return replace_products(model, [one for one in read_products(model) if one.node.name not in kept], make)
+
+
+def replace_products(
+    model: onnx.ModelProto, products: Sequence[Product], make: Callable[[Product], list[onnx.NodeProto]]
+) -> onnx.ModelProto:
+    """Put what `make` returns in the place of each product and of its bias's sum, in place."""
+    from onnx import helper
+
+    graph = model.graph
+    ours = {product.node.name: product for product in products}
+    gone = {product.output for product in products if product.output != product.node.output[0]}
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        if node.name in ours:
+            nodes += make(ours[node.name])
+        elif node.output[0] not in gone:
+            nodes.append(node)
+    copies = [type(node).FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
-    graph.node.extend(nodes)
+    graph.node.extend(copies)
     _drop_unused(graph)
-    if not any(one.domain == _DOMAIN for one in model.opset_import):
-        model.opset_import.append(helper.make_opsetid(_DOMAIN, 1))
+    if products and not any(one.domain == DOMAIN for one in model.opset_import):
+        model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
     return model
-
-
-def read_products(
-    model: onnx.ModelProto,
-) -> list[tuple[onnx.NodeProto, npt.NDArray[np.float32], str | None]]:
-    """Return the products with constant weights: node, weights [row, column], name of the bias."""
-    constants = {weight.name: weight for weight in model.graph.initializer}
-    found = ((node, _read_product(node, constants)) for node in model.graph.node)
-    return [(node, *product) for node, product in found if product is not None]
 
 
 def _read_product(

@@ -56,9 +56,10 @@ def list_operators(model: onnx.ModelProto) -> list[Operator]:
 
     tables = {weight.name: weight for weight in model.graph.initializer}
     found = []
-    for node, weights, _ in read_products(model):
-        scales = safe_scales(weights)
-        found.append(Operator(node.name, "product", weights, np.rint(weights / scales) * scales))
+    for product in read_products(model):
+        scales = safe_scales(product.weights)
+        rounded = np.rint(product.weights / scales) * scales
+        found.append(Operator(product.node.name, "product", product.weights, rounded))
     for node in find_lookups(model):
         table = numpy_helper.to_array(tables[node.input[0]])
         rows, scale = quantize_rows(table, 8)
