@@ -22,6 +22,7 @@ BUILDS = [
 ]
 # Mean absolute logit error over the logits' standard deviation: twice what was measured.
 MOST_ERROR = {"cut": 0.12, "static": 0.10, "tiny": 0.15}
+MOST_ERROR_INT4 = 0.27
 
 
 @pytest.mark.parametrize(("runtime", "recipe"), BUILDS)
@@ -33,7 +34,8 @@ def test_builds(graphs, tmp_path, capfd, student, runtime, recipe):
     out, err = capfd.readouterr()
     assert (out, err) == ("", "")
 
-    assert made.parity.mean_error_share < (1e-5 if module.IS_EXACT else MOST_ERROR[student])
+    most = MOST_ERROR_INT4 if recipe == "int8-int4" else MOST_ERROR[student]
+    assert made.parity.mean_error_share < (1e-5 if module.IS_EXACT else most)
     manifest = made.manifest
     assert manifest["labels"] == list(samples.LABELS)
     assert manifest["isas"] == list(module.ISAS)
