@@ -247,7 +247,7 @@ def main() -> None:
     # training 30 times slower on two cores; put to sleep at once (OMP_WAIT_POLICY=passive) they are 1.7 times
     # slower on a quiet machine. So they turn a while, then sleep. Read when torch loads; changes no result.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
-    # transformers imports torchao wherever it is installed (LiteRT's converter needs it), which then complains
+    # transformers imports torchao wherever it is installed (LiteRT's converter needs it), and complains
     # of GPU code that cannot be loaded.
     for name in ("torchao", "torch.utils._pytree"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -20,6 +20,7 @@ _EXTRAS = {
     "train": ("torch", "transformers", "safetensors", "scikit-learn", "datasets", "peft"),
     "onnx": ("onnx", "onnxscript", "onnxruntime", "tokenizers"),
     "intel": ("openvino", "nncf", "tokenizers"),
+    "mobile": ("litert-torch", "ai-edge-litert", "ai-edge-quantizer"),
     "report": ("Jinja2", "plotly"),
 }
 
@@ -63,7 +64,7 @@ def examine() -> Outcome:
         f"processor: {here.cpu}, {here.cores} cores, {', '.join(here.isa) or 'no vector sets found'}",
         f"memory: {format_bytes(here.memory_bytes)}; huge pages: {here.huge_pages}",
         f"disk here: {format_bytes(free)} free{' (under 5 GiB: too little)' if free < 5 * 2**30 else ''}",
-        f"GPU: {'found' if has_gpu() else 'none; the gpu target is exported, not measured'}",
+        f"GPU: {here.gpu or 'none; the gpu target is exported, not measured'}",
     ]
     extras: dict[str, Any] = {}
     for extra, libraries in _EXTRAS.items():
@@ -80,15 +81,10 @@ def examine() -> Outcome:
         "python": platform.python_version(),
         "processor": here.cpu,
         "isa": here.isa,
-        "gpu": has_gpu(),
+        "gpu": here.gpu or None,
         "extras": extras,
     }
     return Outcome(tuple(lines), document)
-
-
-def has_gpu() -> bool:
-    """Tell whether an NVIDIA driver is loaded."""
-    return Path("/proc/driver/nvidia/version").exists()
 
 
 def _version(name: str) -> str | None:

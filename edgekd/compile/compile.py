@@ -44,6 +44,7 @@ _EXTRAS = {
     "ai_edge_litert": "mobile",
     "ai_edge_quantizer": "mobile",
     "litert_torch": "mobile",
+    "torch": "train",
 }
 
 
@@ -155,6 +156,11 @@ def _load(build: Build, hardware: Hardware) -> tuple[ModuleType, ModuleType]:
         if build.rows and recipe.IS_EXACT:
             raise ConfigError(
                 f"recipe {build.recipe} is exact, and shared rows are not: leave out rows, or quantize"
+            )
+        if build.runtime == "aotinductor" and not hardware.gpu:
+            raise ConfigError(
+                f"{build.runtime}/{build.recipe} is machine code of where it is compiled: it is for targets "
+                "with a GPU; take onnxruntime or openvino"
             )
         if hardware.isa and not set(hardware.isa) & set(recipe.ISAS):
             raise ConfigError(

@@ -34,7 +34,9 @@ def find_basis(hardware: Hardware, here: Environment) -> tuple[Basis, str]:
     target names one) and deciding instruction sets, no fewer and no more.
     """
     if hardware.gpu:
-        return "not measured", "no GPU runtime in this version; its students are exported as ONNX"
+        if here.gpu:
+            return "native", f"measured on {here.gpu}"
+        return "not measured", "no NVIDIA GPU here; its students are exported as ONNX"
     if hardware.arch != here.arch:
         return "proxy", f"measured on {here.arch}, the target is {hardware.arch}"
     if hardware.vendor and _VENDORS[hardware.vendor].lower() not in here.cpu.lower():

@@ -37,6 +37,7 @@ class Environment:
         libraries: (name, version) of the installed ones of `LIBRARIES`.
         huge_pages: the kernel's mode, and the allocator's setting in the measured processes.
         threads: thread budget, and number of cores that the subjects are pinned to.
+        gpu: the first NVIDIA GPU's name, empty without one.
     """
 
     cpu: str
@@ -50,6 +51,7 @@ class Environment:
     libraries: tuple[tuple[str, str], ...]
     huge_pages: str
     threads: int
+    gpu: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -80,6 +82,7 @@ def read_environment(threads: int) -> Environment:
         libraries=tuple(sorted(_installed())),
         huge_pages=f"{_huge_page_mode()}; {HUGE_PAGES}",
         threads=threads,
+        gpu=find_gpu(),
     )
 
 
@@ -113,6 +116,16 @@ def _read_cpu() -> tuple[str, set[str]]:
     if "CPU part" in fields:  # arm64 gives numbers instead of a name
         return f"arm implementer {fields.get('CPU implementer')} part {fields['CPU part']}", flags
     return platform.processor() or "unknown", flags
+
+
+def find_gpu() -> str:
+    """Return the first NVIDIA GPU's name as the loaded driver has it, empty without one."""
+    for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key == "Model":
+                return value.strip()
+    return ""
 
 
 def _installed() -> list[tuple[str, str]]:

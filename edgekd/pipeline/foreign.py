@@ -9,10 +9,12 @@ from pathlib import Path
 
 from edgekd.compile import Artifact, compile_graph, open_artifact
 from edgekd.config import Build, Target
-from edgekd.errors import ConfigError, EdgekdError
+from edgekd.errors import ConfigError, EdgekdError, MissingRuntimeError
 from edgekd.export import Graph
 from edgekd.export.foreign import adopt_model
 from edgekd.export.one_input import quantized_operators
+from edgekd.measure.basis import find_basis
+from edgekd.measure.environment import read_environment
 from edgekd.plugins import list_plugins, load_plugin
 from edgekd.progress import Progress
 from edgekd.store import digest_file
@@ -29,10 +31,15 @@ def compile_foreign(
     The temperature is 1: there are no labels to fit it on. Equal builds of several targets are compiled once.
 
     Raises:
+        MissingRuntimeError: a target's builds can only be made on its own hardware.
         ConfigError: `out` holds something already, or `source` is no model that can be compiled.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out}: is not an empty folder; give another one with --out")
+    for target in targets:
+        basis, reason = find_basis(target.hardware, read_environment(1))
+        if basis == "not measured":
+            raise MissingRuntimeError(f"target {target.name}: cannot be compiled here: {reason}")
     out.mkdir(parents=True, exist_ok=True)
     built: list[Built] = []
     made: dict[tuple[Build, tuple[str, ...]], Artifact | EdgekdError] = {}

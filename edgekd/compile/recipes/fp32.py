@@ -9,7 +9,7 @@ from edgekd.compile.attention import fuse_attention
 from edgekd.export import Graph
 
 VERSION = 2
-RUNTIMES = ("onnxruntime", "openvino", "litert")
+RUNTIMES = ("onnxruntime", "openvino", "litert", "aotinductor")
 ISAS = ("avx2", "avx512f", "avx512_vnni", "asimd", "asimddp")
 IS_EXACT = True
 RESTORES = ()
@@ -17,11 +17,16 @@ LIBRARIES = ("onnx",)
 
 
 def build(graph: Graph, folder: Path, calibration_ids: Sequence[list[int]], runtime: str) -> None:
-    """Write the graph, attention in one operator, for ONNX Runtime, or converted, for OpenVINO and LiteRT."""
+    """Write the graph, attention in one operator, for ONNX Runtime, or what the others make of it."""
     if runtime == "litert":
         from edgekd.compile.litert_model import convert
 
         convert(graph, calibration_ids, folder / "model.tflite")
+        return
+    if runtime == "aotinductor":
+        from edgekd.compile.inductor import compile_module
+
+        compile_module(graph, folder / "model.pt2", half=False)
         return
     if runtime == "onnxruntime":
         import onnx

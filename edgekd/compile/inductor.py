@@ -1,0 +1,64 @@
+"""Machine code by AOTInductor: one package for any batch and any length, on the GPU where there is one."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgekd.errors import ConfigError
+from edgekd.export import Graph
+from edgekd.measure.environment import find_gpu
+
+
+def compile_module(graph: Graph, path: Path, *, half: bool) -> None:
+    """Write the package; it holds its weights and is bound to this torch and to this GPU's or CPU's kind.
+
+    `half` computes in float16 (11 bits of significand; bfloat16 has 8 and would cost accuracy for a range
+    that a classifier does not need); logits come out in float32 all the same.
+
+    Raises:
+        ConfigError: the graph is a file alone, not what a module was exported to; or torch here cannot
+            use the GPU that is here.
+    """
+    if graph.load is None:
+        raise ConfigError(
+            f"{graph.student}: AOTInductor compiles PyTorch modules; this is an ONNX file, "
+            "or one with shared rows"
+        )
+    import torch
+    from torch._inductor import aoti_compile_and_package
+
+    from edgekd.distill.lean import make_lean
+
+    if (gpu := find_gpu()) and not torch.cuda.is_available():
+        raise ConfigError(f"torch {torch.__version__} cannot use {gpu}: install a build of torch with CUDA")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    example = torch.arange(1, 17).reshape(2, 8)
+    module = make_lean(graph.load().eval(), example, graph.max_tokens).eval()
+    module = module.to(device, torch.float16 if half else torch.float32)
+    any_size = {0: torch.export.Dim.AUTO, 1: torch.export.Dim.AUTO}
+    with _quiet(), torch.no_grad():
+        program = torch.export.export(module, (example.to(device),), dynamic_shapes=(any_size,))
+        aoti_compile_and_package(program, package_path=str(path))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the compiler's notes off the terminal."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with (
+            warnings.catch_warnings(),
+            open(os.devnull, "w") as void,  # noqa: PTH123
+            contextlib.redirect_stdout(void),
+            contextlib.redirect_stderr(void),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
