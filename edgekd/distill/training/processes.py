@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
@@ -34,6 +35,7 @@ class Processes:
             group = InitProcessGroupKwargs(backend="gloo", timeout=_PATIENCE)
             idle = DistributedDataParallelKwargs(find_unused_parameters=has_idle_parts)
             self._accelerator = Accelerator(cpu=True, kwargs_handlers=[group, idle])
+            atexit.register(_leave)
         self.count = 1 if self._accelerator is None else int(self._accelerator.num_processes)
         self.number = 0 if self._accelerator is None else int(self._accelerator.process_index)
 
@@ -78,3 +80,9 @@ class Processes:
         """Wait until all are here."""
         if self._accelerator is not None:
             self._accelerator.wait_for_everyone()
+
+
+def _leave() -> None:
+    """End the group before the interpreter goes: gloo's threads that outlive it can crash the process."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
