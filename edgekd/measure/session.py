@@ -31,7 +31,7 @@ from edgekd.measure.round import Bench, Turns
 from edgekd.measure.subject import Subject
 
 # All processes of a round are alive together, each with its model in memory.
-MAX_SUBJECTS = 16
+MAX_SUBJECTS = 24
 
 
 def measure_subjects(
