@@ -183,8 +183,11 @@ def _loop(artifact: Artifact, ids: str) -> tuple[list[str], str]:
 def _app(artifact: Artifact, ids: str, kept: Path) -> tuple[list[str], str]:
     """Return `benchmark_app` with the settings that our loader compiles with, and our input; as `_loop`."""
     row = np.array([json.loads(ids)], np.int64)
-    np.save(kept / "ids.npy", row, allow_pickle=False)
-    name = artifact.manifest["input"]["name"]
+    given = {"input_ids": row, "attention_mask": np.ones_like(row)}
+    has_mask = "attention_mask" in (artifact.path / artifact.manifest["model"]).read_text(encoding="utf-8")
+    names = list(given) if has_mask else ["input_ids"]
+    for name in names:
+        np.save(kept / f"{name}.npy", given[name], allow_pickle=False)
     # The app takes -nthreads only without -hint, and says that this is a rule of its command line alone.
     config = {**SETTINGS, **artifact.manifest["precision"]}
     (kept / "config.json").write_text(json.dumps({"CPU": config}), encoding="utf-8")
@@ -193,7 +196,8 @@ def _app(artifact: Artifact, ids: str, kept: Path) -> tuple[list[str], str]:
         *("-m", str(artifact.path / artifact.manifest["model"])),
         *("-d", "CPU", "-hint", "latency", "-api", "sync", "-inference_only", "-niter", str(CALLS)),
         *("-load_config", str(kept / "config.json")),
-        *("-data_shape", f"{name}[1,{row.shape[1]}]", "-i", f"{name}:{kept / 'ids.npy'}"),
+        *("-data_shape", ",".join(f"{name}[1,{row.shape[1]}]" for name in names)),
+        *("-i", ",".join(f"{name}:{kept / name}.npy" for name in names)),
     ]
     return command, "First inference took"
 

@@ -29,9 +29,12 @@ def open_infer(folder: str, ids: str, latencies: str) -> Answer:
     import openvino as ov
 
     config = json.loads((Path(folder) / "manifest.json").read_text(encoding="utf-8"))["precision"]
-    model = ov.Core().compile_model(f"{folder}/model.xml", "CPU", {**config, **SETTINGS})
+    model = ov.Core().compile_model(f"{folder}/openvino_model.xml", "CPU", {**config, **SETTINGS})
     request = model.create_infer_request()
-    request.set_input_tensor(ov.Tensor(np.array([json.loads(ids)], np.int64)))
+    row = np.array([json.loads(ids)], np.int64)
+    request.set_tensor("input_ids", ov.Tensor(row))
+    if len(model.inputs) > 1:
+        request.set_tensor("attention_mask", ov.Tensor(np.ones_like(row)))
     # A mapped file: a measured process is killed once it has reported.
     counts = np.lib.format.open_memmap(latencies, "w+", np.float64, (MOST_CALLS,))
     infer, places = request.infer, iter(range(MOST_CALLS))

@@ -60,7 +60,7 @@ def main() -> None:
         "| variant | MB | accuracy | further loss (bound) | memory added, MiB | at its peak |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    newest = max(HERE.glob("studies/.edgekd/runs/clinc150-*/evidence/mobile-lowmem"), key=_age)
+    newest = max(HERE.glob("studies/.edgekd/runs/clinc150-[0-9a-f]*/evidence/mobile-lowmem"), key=_age)
     for folder in sorted(path for path in newest.iterdir() if path.is_dir()):
         student, runtime, _ = folder.name.split(".", 2)
         full = newest / f"{student}.onnxruntime.int8-dynamic"

@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from studied import HERE, find_artifact, validation_texts
+from studied import DIGEST, HERE, find_artifact, validation_texts
 
 from edgekd.compile import Artifact, build_artifact, open_artifact
 from edgekd.compile.saturation import Saturation, find_saturation, repair_saturation
@@ -106,7 +106,7 @@ def _with_model(sound: Artifact, model: Path, folder: Path) -> Artifact:
     """Copy an artifact with another model in it."""
     shutil.copytree(sound.path, folder)
     shutil.copyfile(model, folder / "model.onnx")
-    fields = {k: v for k, v in sound.manifest.items() if k not in ("files", "format_version")}
+    fields = {k: v for k, v in sound.manifest.items() if k not in ("files", "format_version", "sha256")}
     (folder / "manifest.json").unlink()
     return build_artifact(folder, fields)
 
@@ -154,7 +154,7 @@ def _promoted() -> list[str]:
 
 
 def _newest_run(study: str, target: str) -> Path:
-    found = list(HERE.glob(f"studies/.edgekd/runs/{study}-*/verdicts/{target}.json"))
+    found = list(HERE.glob(f"studies/.edgekd/runs/{study}-{DIGEST}/verdicts/{target}.json"))
     if not found:
         sys.exit(f"no verdict for {target}: run edgekd run bench/studies/{study}.yaml first")
     return max(found, key=lambda path: path.stat().st_mtime).parent.parent

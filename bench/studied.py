@@ -7,13 +7,15 @@ import json
 import sys
 from pathlib import Path
 
+DIGEST = "[0-9a-f]" * 8
+"""What a run's folder ends on."""
 HERE = Path(__file__).resolve().parent
 _TEXTS = HERE.parent.parent / "shared" / "data" / "clinc150" / "clinc150.jsonl.gz"
 
 
 def find_artifact(variant: str, *, target: str = "lambda-x86", study: str = "clinc150") -> Path:
     """Return the newest artifact of a variant that a study made for a target; ends where there is none."""
-    found = list(HERE.glob(f"studies/.edgekd/runs/{study}-*/artifacts/{target}/{variant}"))
+    found = list(HERE.glob(f"studies/.edgekd/runs/{study}-{DIGEST}/artifacts/{target}/{variant}"))
     if not found:
         sys.exit(f"no artifact {variant}: run edgekd run bench/studies/{study}.yaml first")
     return max(found, key=lambda path: path.stat().st_mtime).resolve()

@@ -11,7 +11,7 @@ from typing import Any
 from edgekd.errors import ArtifactError
 from edgekd.export import Parity
 from edgekd.serving import ServingError
-from edgekd.serving.manifest import FORMAT_VERSION, NAME, read_manifest
+from edgekd.serving.manifest import FORMAT_VERSION, NAME, UNSEALED, read_manifest, seal
 from edgekd.store import digest_file
 
 
@@ -35,7 +35,7 @@ class Artifact:
 
 
 def build_artifact(folder: Path, fields: Mapping[str, Any], parity: Parity | None = None) -> Artifact:
-    """Write the manifest over the files that lie in `folder`, and return the artifact, verified.
+    """Write the manifest, sealed, over the files that lie in `folder`, and return the artifact, verified.
 
     `fields` are the manifest's, less `format_version` and `files`.
     """
@@ -45,9 +45,9 @@ def build_artifact(folder: Path, fields: Mapping[str, Any], parity: Parity | Non
         for path in folder.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    manifest = {"format_version": FORMAT_VERSION, **fields, "files": files}
+    manifest = {"format_version": FORMAT_VERSION, **fields, "files": files, "sha256": UNSEALED}
     text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    (folder / NAME).write_text(text + "\n", encoding="utf-8")
+    (folder / NAME).write_bytes(seal(text.encode() + b"\n"))
     return open_artifact(folder, parity=parity)
 
 

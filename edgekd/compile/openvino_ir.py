@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from edgekd.compile.openvino_mask import add_mask, proves_mask
 from edgekd.export import Graph
+from edgekd.store import write_atomic
 
 
 def read_graph(graph: Graph) -> Any:
@@ -15,14 +19,45 @@ def read_graph(graph: Graph) -> Any:
     return ov.Core().read_model(graph.path)
 
 
-def save_ir(model: Any, path: Path) -> None:
-    """Write `.xml` and `.bin` in fp32 (no silent fp16), operators named in graph order.
+def save_ir(model: Any, graph: Graph, rows: Sequence[list[int]], folder: Path) -> None:
+    """Write `openvino_model.xml` and `.bin` in fp32 (no silent fp16), operators named in graph order.
 
-    OpenVINO numbers the operators that it makes by a counter of the process.
+    An encoder gets an input for the mask as well, where padded batches of some of `rows` prove that it acts
+    on all that it should: `OVModelForSequenceClassification` gives one. For the same reader the two files
+    beside it say what the labels and the tokenizer are. (OpenVINO numbers the operators that it makes by a
+    counter of the process.)
     """
     import openvino as ov
 
+    if graph.kind == "transformer":
+        masked = model.clone()
+        add_mask(masked)
+        some = sorted({len(ids): ids for ids in rows if ids}.values(), key=len)
+        model = masked if proves_mask(masked, some[:: max(1, len(some) // 4)]) else model
     for number, operator in enumerate(model.get_ordered_ops()):
         operator.set_friendly_name(f"{operator.get_type_name()}_{number}")
     model.set_friendly_name("student")
-    ov.save_model(model, path, compress_to_fp16=False)
+    ov.save_model(model, folder / "openvino_model.xml", compress_to_fp16=False)
+    _describe(graph, folder)
+
+
+def _describe(graph: Graph, folder: Path) -> None:
+    """Write what transformers' own classes read of a model: labels, tokenizer's class and pad token."""
+    labels = dict(enumerate(graph.labels))
+    config = {
+        "architectures": ["BertForSequenceClassification"],
+        "model_type": "bert",
+        "id2label": labels,
+        "label2id": {name: number for number, name in labels.items()},
+    }
+    tokens = json.loads(graph.tokenizer.read_text(encoding="utf-8"))["model"]["vocab"]
+    known = tokens if isinstance(tokens, dict) else {entry[0]: number for number, entry in enumerate(tokens)}
+    padding = next((token for token in ("[PAD]", "<pad>") if token in known), None)
+    tokenizer = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": graph.max_tokens,
+        "model_input_names": ["input_ids", "attention_mask"],
+        **({"pad_token": padding} if padding else {}),
+    }
+    for name, value in (("config", config), ("tokenizer_config", tokenizer)):
+        write_atomic(folder / f"{name}.json", json.dumps(value, indent=1))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +18,7 @@ from edgekd.pipeline.context import Context, library_versions
 from edgekd.pipeline.staging import run_stage
 from edgekd.progress import Progress
 from edgekd.serving import load
+from edgekd.serving.loader import Model
 from edgekd.store import Stage
 
 LOGITS = "logits.npy"
@@ -31,15 +35,35 @@ def answer_stage(context: Context, test: TaskData, artifact: Artifact) -> Stage:
     }
 
     def build(folder: Path, progress: Progress) -> None:
-        model, texts, parts = load(artifact.path), test.texts, []
-        for start in range(0, len(texts), _CHUNK):
-            parts.append(model.logits(texts[start : start + _CHUNK]))
-            progress(start / len(texts), f"{start} of {len(texts)} texts")
-        logits = np.concatenate(parts)
+        logits = _answer(artifact.path, test.texts, context.project.threads, progress)
         save_predictions(Predictions(artifact.digest, logits), test.ids, folder / LOGITS)
 
     name = f"answer/{artifact.student}.{artifact.runtime}.{artifact.recipe}"
     return run_stage(context, name, 1, reads, build)
+
+
+def _answer(
+    artifact: Path, texts: Sequence[str], threads: int, progress: Progress
+) -> npt.NDArray[np.float32]:
+    """Answer texts [row] one by one, as they would be served; on each thread a model of its own."""
+    starts = range(0, len(texts), _CHUNK)
+    free: SimpleQueue[Model] = SimpleQueue()
+    for _ in range(threads):
+        free.put(load(artifact))
+
+    def answer(start: int) -> npt.NDArray[np.float32]:
+        model = free.get()
+        try:
+            return model.logits(texts[start : start + _CHUNK])
+        finally:
+            free.put(model)
+
+    parts = []
+    with ThreadPoolExecutor(threads) as pool:
+        for start, part in zip(starts, pool.map(answer, starts), strict=True):
+            parts.append(part)
+            progress(start / len(texts), f"{start} of {len(texts)} texts")
+    return np.concatenate(parts)
 
 
 def reference_stage(context: Context, test: TaskData, source: Stage, model: str) -> Predictions:

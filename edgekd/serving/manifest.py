@@ -12,7 +12,9 @@ from typing import Any
 from .errors import ServingError
 
 NAME = "manifest.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+UNSEALED = "0" * 64
+"""Stands in the manifest in place of its own sha256 while that is taken."""
 
 _FIELDS: dict[str, type] = {
     "task": str,
@@ -28,6 +30,7 @@ _FIELDS: dict[str, type] = {
     "isas": list,
     "files": dict,
     "provenance": dict,
+    "sha256": str,
 }
 _NEEDED = ("tokenizer.json", "calibration.json")
 
@@ -40,7 +43,8 @@ def read_manifest(folder: Path, *, verify: bool = True) -> dict[str, Any]:
     """
     path = folder / NAME
     try:
-        manifest = json.loads(path.read_bytes())
+        content = path.read_bytes()
+        manifest = json.loads(content)
     except FileNotFoundError:
         raise ServingError(f"{path}: not found; an artifact is a folder with a {NAME}") from None
     except (OSError, ValueError, RecursionError) as error:
@@ -49,8 +53,19 @@ def read_manifest(folder: Path, *, verify: bool = True) -> dict[str, Any]:
     for name in manifest["files"]:
         _check_name(path, name)
     if verify:
+        _check_seal(path, content, manifest["sha256"])
         _check_files(folder, manifest["files"])
     return dict(manifest)
+
+
+def seal(content: bytes) -> bytes:
+    """Return the manifest, which holds `UNSEALED` once, with its own sha256 in that place."""
+    return content.replace(UNSEALED.encode(), hashlib.sha256(content).hexdigest().encode(), 1)
+
+
+def _check_seal(path: Path, content: bytes, written: str) -> None:
+    if seal(content.replace(written.encode(), UNSEALED.encode(), 1)) != content:
+        raise ServingError(f"{path}: its own sha256 is not {written[:12]}…: it was changed; compile it again")
 
 
 def _check_fields(path: Path, manifest: Any) -> None:

@@ -10,6 +10,7 @@ import sample_students as samples
 
 from edgekd.serving import ServingError, load
 from edgekd.serving.calibrate import choose
+from edgekd.serving.manifest import UNSEALED, seal
 
 
 @pytest.fixture
@@ -68,6 +69,27 @@ def test_one_flipped_byte_in_any_file_is_refused(copy):
     load(copy)
 
 
+def test_a_hundred_random_changes_of_one_byte_are_refused_by_name(copy):
+    rng = np.random.default_rng(5)
+    files = sorted(path for path in copy.rglob("*") if path.is_file())
+    for number in range(100):
+        path = files[number % len(files)]
+        whole = path.read_bytes()
+        place, other = int(rng.integers(len(whole))), int(rng.integers(1, 256))
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ other]) + whole[place + 1 :])
+        with pytest.raises(ServingError, match=path.relative_to(copy).as_posix()):
+            load(copy)
+        path.write_bytes(whole)
+    load(copy)
+
+
+def test_a_manifest_that_was_edited_is_refused(copy):
+    path = copy / "manifest.json"
+    path.write_text(path.read_text().replace('"teacher"', '"Teacher"').replace("made up", "measured"))
+    with pytest.raises(ServingError, match=r"manifest\.json: its own sha256 is not"):
+        load(copy)
+
+
 def test_sizes_missing_and_unlisted_files_are_refused(copy):
     (copy / "notes.txt").write_text("mine")
     with pytest.raises(ServingError, match=r"notes\.txt: not listed"):
@@ -102,7 +124,7 @@ def _entry(name):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda m: m.update(format_version=2), "format_version is 2; this loader reads 1"),
+        (lambda m: m.update(format_version=1), "format_version is 1; this loader reads 2"),
         (lambda m: m.update(format_version=True), "format_version is True"),
         (lambda m: m.pop("labels"), "labels: expected list, got nothing"),
         (lambda m: m.update(labels=[]), "labels: expected a list of different names"),
@@ -128,7 +150,7 @@ def test_wrong_manifests_are_one_line(copy, change, said):
     path = copy / "manifest.json"
     manifest = json.loads(path.read_text())
     change(manifest)
-    path.write_text(json.dumps(manifest))
+    path.write_bytes(seal(json.dumps({**manifest, "sha256": UNSEALED}).encode()))
     with pytest.raises(ServingError, match=said) as caught:
         load(copy)
     assert "\n" not in str(caught.value)

@@ -8,7 +8,7 @@ from pathlib import Path
 from edgekd.compile.attention import fuse_attention
 from edgekd.export import Graph
 
-VERSION = 2
+VERSION = 3
 RUNTIMES = ("onnxruntime", "openvino", "litert", "aotinductor")
 ISAS = ("avx2", "avx512f", "avx512_vnni", "asimd", "asimddp")
 IS_EXACT = True
@@ -36,4 +36,4 @@ def build(graph: Graph, folder: Path, calibration_ids: Sequence[list[int]], runt
         return
     from edgekd.compile.openvino_ir import read_graph, save_ir
 
-    save_ir(read_graph(graph), folder / "model.xml")
+    save_ir(read_graph(graph), graph, calibration_ids, folder)

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import openvino as ov
 
-MODEL = "model.xml"
-"""Name of the compiled model in the artifact; its weights lie in `model.bin`."""
+MODEL = "openvino_model.xml"
+"""Name of the compiled model in the artifact, as Optimum looks for it; its weights lie in the `.bin`."""
 PRECISION: Mapping[str, str] = {"INFERENCE_PRECISION_HINT": "f32"}
 """Hints that decide the precision of the answers; recorded in the manifest, and read from there."""
 LIBRARIES = ("openvino",)
@@ -28,6 +28,7 @@ class _Session:
         self._infer = model.create_infer_request().infer
         shape = model.output(0).get_partial_shape()
         self._labels = shape[1].get_length() if len(shape) == 2 and shape[1].is_static else None
+        self._mask = next((name for port in model.inputs for name in port.names if "mask" in name), None)
         self._bound: dict[int, _Bound] = {}
 
     def run(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
@@ -42,14 +43,19 @@ class _Session:
 
     def run_batch(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Return the logits [text, label] of texts of equal length."""
-        rows: npt.NDArray[np.float32] = self._infer([ids], share_inputs=True)[0]
+        given = {"input_ids": ids}
+        if self._mask:
+            given[self._mask] = np.ones_like(ids)
+        rows: npt.NDArray[np.float32] = self._infer(given, share_inputs=True)[0]
         return rows
 
     def _bind(self, tokens: int, labels: int) -> _Bound:
         """Keep a request with its buffers for one length: no tensor is made in a call."""
         request = self._model.create_infer_request()
         ids, logits = np.zeros((1, tokens), np.int64), np.empty((1, labels), np.float32)
-        request.set_input_tensor(ov.Tensor(ids, shared_memory=True))
+        request.set_tensor("input_ids", ov.Tensor(ids, shared_memory=True))
+        if self._mask:
+            request.set_tensor(self._mask, ov.Tensor(np.ones_like(ids)))
         request.set_output_tensor(ov.Tensor(logits, shared_memory=True))
         self._bound[tokens] = bound = (request.infer, ids[0], logits[0])
         return bound
