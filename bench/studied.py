@@ -23,6 +23,11 @@ def find_artifact(variant: str, *, target: str = "lambda-x86", study: str = "cli
 
 def validation_texts() -> list[str]:
     """Read the texts of the validation rows, in the order of the file."""
+    return read_texts("val")
+
+
+def read_texts(split: str) -> list[str]:
+    """Read the texts of the splits whose names begin so, in the order of the file."""
     with gzip.open(_TEXTS, "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
-    return [row["text"] for row in rows if row["split"].startswith("val")]
+    return [row["text"] for row in rows if row["split"].startswith(split)]

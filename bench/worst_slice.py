@@ -3,11 +3,11 @@
     edgekd run bench/studies/mangaassist.yaml    # trains the student
     python bench/worst_slice.py                  # five minutes
 
-Both start from the same thing: the 2-layer student in OpenVINO, quantized by NNCF as its documentation has it
-(no model type), which costs this student accuracy. NNCF's control gives back operators until the drop of all
-validation rows together is at most 1 point. Ours until the upper 95 % bound of each language's drop is. Both
-choose on the same 20,000 validation rows; 20,000 test rows judge. Rows are MangaAssist's of another seed:
-72 % English, 3 % Japanese.
+The 2-layer student in OpenVINO. NNCF's accuracy control gives back operators until the drop of all validation
+rows together is at most 1 point; it is called as its documentation has it, and told the kind of model. Ours
+is the recipe `int8-nncf` with `restore: true`: operators go back until the upper 95 % bound of every
+language's drop is within 1 point. All choose on the same 20,000 validation rows; 20,000 test rows judge. Rows
+are MangaAssist's of another seed: 72 % English, 3 % Japanese.
 """
 
 from __future__ import annotations
@@ -89,12 +89,13 @@ def main() -> None:
     calibration, validation, test = (
         Rows(table, split, graph) for split in ("calibration", "validation", "test")
     )
-    models = {"fp32": _compile(read_graph(graph)), "all in int8": _compile(_quantize(graph, calibration))}
+    models = {"fp32": _compile(read_graph(graph))}
     exact = validation.answer(models["fp32"]).argmax(1)
     searched: dict[str, tuple[int, int, float]] = {}
     for name, search in (
-        ("NNCF's accuracy control", lambda: _nncf(graph, calibration, validation)),
-        ("worst slice", lambda: _ours(graph, calibration, validation, exact)),
+        ("NNCF's control", lambda: _nncf(graph, calibration, validation)),
+        ("NNCF's, told", lambda: _nncf(graph, calibration, validation, model_type=_transformer())),
+        ("ours", lambda: _ours(graph, calibration, validation, exact)),
     ):
         validation.calls = validation.asked = 0
         start = time.perf_counter()
@@ -124,8 +125,14 @@ def _dataset(rows: Rows) -> Any:
     return nncf.Dataset([np.array([ids]) for ids in rows.ids[:CALIBRATION]])
 
 
+def _transformer() -> Any:
+    import nncf
+
+    return nncf.ModelType.TRANSFORMER
+
+
 def _quantize(graph: Graph, calibration: Rows, kept: Collection[str] = ()) -> Any:
-    """Quantize all but the operators that are kept, as NNCF does by default."""
+    """Quantize all but the operators that are kept, as the recipe `int8-nncf` does."""
     import nncf
 
     names = [f"{name}/WithoutBiases" if name.startswith("Gemm") else name for name in sorted(kept)]
@@ -133,12 +140,13 @@ def _quantize(graph: Graph, calibration: Rows, kept: Collection[str] = ()) -> An
         return nncf.quantize(
             read_graph(graph),
             _dataset(calibration),
+            model_type=_transformer(),
             subset_size=CALIBRATION,
             ignored_scope=nncf.IgnoredScope(names=names, validate=False) if names else None,
         )
 
 
-def _nncf(graph: Graph, calibration: Rows, validation: Rows) -> Any:
+def _nncf(graph: Graph, calibration: Rows, validation: Rows, **settings: Any) -> Any:
     """Search by accuracy control; it asks for rows by their number."""
     import nncf
 
@@ -156,6 +164,7 @@ def _nncf(graph: Graph, calibration: Rows, validation: Rows) -> Any:
             validate,
             max_drop=MARGIN / 100,
             subset_size=CALIBRATION,
+            **settings,
         )
 
 

@@ -77,7 +77,7 @@ def compile_graph(
         ParityError: an exact recipe's logits differ from the graph's by more than 1e-4, or any
             recipe's have a wrong shape or are not finite.
     """
-    recipe, runtime = _load(build, hardware)
+    recipe, runtime = choose_build(build, hardware)
     if not calibration_texts:
         raise ConfigError(f"{build.runtime}/{build.recipe}: compiling needs calibration texts, got none")
     folder.mkdir(parents=True, exist_ok=True)
@@ -141,7 +141,13 @@ def _share_rows(graph: Graph, build: Build, used: Sequence[list[int]], folder: P
     return replace(graph, path=folder / "shared.onnx", load=None)
 
 
-def _load(build: Build, hardware: Hardware) -> tuple[ModuleType, ModuleType]:
+def choose_build(build: Build, hardware: Hardware) -> tuple[ModuleType, ModuleType]:
+    """Return the modules of the build's recipe and runtime; what they make is the same for any hardware.
+
+    Raises:
+        ConfigError: they do not go together, or are not safe on this hardware.
+        MissingExtraError: a library is not installed.
+    """
     with _installed():
         recipe = load_plugin("recipes", build.recipe)
         if build.runtime not in recipe.RUNTIMES:

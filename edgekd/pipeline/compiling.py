@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from edgekd.compile import Artifact, compile_graph, open_artifact
 from edgekd.compile.compile import VERSION as COMPILER
-from edgekd.compile.compile import deciding_libraries
+from edgekd.compile.compile import choose_build, deciding_libraries
 from edgekd.config import Build, Hardware, Target
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ParityError
@@ -21,7 +21,6 @@ from edgekd.evaluate.calibration import fit_temperature
 from edgekd.export.graph import Graph, open_graph
 from edgekd.pipeline.context import Context, library_versions
 from edgekd.pipeline.staging import run_stage
-from edgekd.plugins import load_plugin
 from edgekd.progress import Progress
 from edgekd.store import Stage, digest_file, digest_json, write_atomic
 
@@ -145,8 +144,7 @@ def compile_stage(
 
     Operators named in `kept` stay in fp32.
     """
-    recipe = load_plugin("recipes", build.recipe)
-    runtime = load_plugin("runtimes", build.runtime)
+    recipe, runtime = choose_build(build, hardware)
     calibration = data.split("calibration")
     reads = {
         "graph": graph.digest,
@@ -156,7 +154,6 @@ def compile_stage(
         **({"kept": sorted(kept)} if build.restore else {}),
         "runtime": build.runtime,
         "serving": _serving_code(),
-        "isa": list(hardware.isa),
         "rows": calibration.digest,
         "origin": origin,
         "libraries": library_versions(*deciding_libraries(recipe, runtime)),
