@@ -10,7 +10,6 @@ with a manifest that says so. Each run is `pytest bench/suite` in a process of i
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import shutil
@@ -22,7 +21,10 @@ from typing import NamedTuple
 
 from studied import HERE, find_artifact
 
+from edgekd.compile import Artifact, build_artifact
+
 _STATIC = "static-256.onnxruntime.int8-dynamic"
+_WRITTEN = ("files", "format_version", "sha256")
 _LOADER = "serving/loader.py"
 _SLOWED = """
 
@@ -59,13 +61,17 @@ def copy_artifact(source: Path, copy: Path, appended: str = "") -> Path:
     """Copy an artifact, its loader longer by some code, and make its manifest say so."""
     shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
     if appended:
-        loader, manifest_path = copy / _LOADER, copy / "manifest.json"
-        content = loader.read_bytes() + appended.encode()
-        loader.write_bytes(content)
-        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-        manifest["files"][_LOADER] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        manifest_path.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        loader = copy / _LOADER
+        loader.write_bytes(loader.read_bytes() + appended.encode())
+        describe_anew(copy)
     return copy
+
+
+def describe_anew(folder: Path, **changes: object) -> Artifact:
+    """Write an artifact's manifest again for the files that lie there now."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    fields = {key: value for key, value in manifest.items() if key not in _WRITTEN}
+    return build_artifact(folder, {**fields, **changes})
 
 
 def plant_slowdown(source: Path, copy: Path, share: float) -> Path:

@@ -20,7 +20,7 @@ import edgekd
 import edgekd.serving
 from edgekd.compile.artifact import Artifact, build_artifact
 from edgekd.compile.litert_model import LIBRARIES as CONVERTING
-from edgekd.compile.rows import count_rows, share_rows
+from edgekd.compile.rows import count_rows, share_embeddings, share_rows
 from edgekd.config import Build, Hardware
 from edgekd.errors import ConfigError, MissingExtraError, ParityError
 from edgekd.export import Graph, Parity
@@ -135,10 +135,12 @@ def _share_rows(graph: Graph, build: Build, used: Sequence[list[int]], folder: P
         return graph
     import onnx
 
-    model = onnx.load(graph.path)
-    small = share_rows(model, count_rows(model, used), build.rows)
+    whole = onnx.load(graph.path)
+    small = share_rows(onnx.load(graph.path), count_rows(whole, used), build.rows)
     (folder / "shared.onnx").write_bytes(small.SerializeToString(deterministic=True))
-    return replace(graph, path=folder / "shared.onnx", load=None)
+    load = graph.load
+    shared = None if load is None else lambda: share_embeddings(load(), whole, small)
+    return replace(graph, path=folder / "shared.onnx", load=shared)
 
 
 def choose_build(build: Build, hardware: Hardware) -> tuple[ModuleType, ModuleType]:

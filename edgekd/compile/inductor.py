@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import io
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,8 +27,7 @@ def compile_module(graph: Graph, path: Path, *, half: bool) -> None:
     """
     if graph.load is None:
         raise ConfigError(
-            f"{graph.student}: AOTInductor compiles PyTorch modules; this is an ONNX file, "
-            "or one with shared rows"
+            f"{graph.student}: AOTInductor compiles PyTorch modules; this is an ONNX file alone"
         )
     import torch
     from torch._inductor import aoti_compile_and_package
@@ -39,7 +39,7 @@ def compile_module(graph: Graph, path: Path, *, half: bool) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     example = torch.arange(1, 17).reshape(2, 8)
     module = make_lean(graph.load().eval(), example, graph.max_tokens).eval()
-    module = module.to(device, torch.float16 if half else torch.float32)
+    module = copy.deepcopy(module).to(device, torch.float16 if half else torch.float32)
     any_size = {0: torch.export.Dim.AUTO, 1: torch.export.Dim.AUTO}
     with _quiet(), torch.no_grad():
         program = torch.export.export(module, (example.to(device),), dynamic_shapes=(any_size,))
@@ -51,10 +51,10 @@ def _quiet() -> Iterator[None]:
     """Keep the compiler's notes off the terminal."""
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
+    void = io.StringIO()  # not a file: a logger that starts meanwhile keeps it, and must not find it closed
     try:
         with (
             warnings.catch_warnings(),
-            open(os.devnull, "w") as void,  # noqa: PTH123
             contextlib.redirect_stdout(void),
             contextlib.redirect_stderr(void),
         ):

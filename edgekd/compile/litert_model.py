@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import tempfile
@@ -10,7 +11,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from edgekd.errors import ConfigError
 from edgekd.export import Graph
@@ -19,7 +20,8 @@ from edgekd.export.graph import INPUT, OUTPUT
 LIBRARIES = ("ai-edge-quantizer", "litert-torch", "torch")
 """Packages that decide the file."""
 
-_MOST_BUCKETS = 6
+# A static student hardly feels padding, and each bucket repeats its table's scales in the file.
+_BUCKETS = {"transformer": 6, "static": 2}
 # A call's own cost, in tokens: a 2-layer student of width 384, dynamic int8.
 _FIXED_TOKENS = 4
 
@@ -31,9 +33,7 @@ def convert(graph: Graph, calibration_ids: Sequence[list[int]], path: Path) -> N
         ConfigError: the graph is a file alone, not what a module was exported to.
     """
     if graph.load is None:
-        raise ConfigError(
-            f"{graph.student}: LiteRT converts PyTorch modules; this is an ONNX file, or one with shared rows"
-        )
+        raise ConfigError(f"{graph.student}: LiteRT converts PyTorch modules; this is an ONNX file alone")
     import torch
 
     from edgekd.distill.lean import make_lean
@@ -44,7 +44,8 @@ def convert(graph: Graph, calibration_ids: Sequence[list[int]], path: Path) -> N
         example = torch.arange(1, 17).reshape(2, 8)
         lean = make_lean(graph.load().eval(), example, graph.max_tokens).eval()
         converter: Any = litert_torch
-        for size in choose_buckets([len(ids) for ids in calibration_ids], graph.max_tokens):
+        lengths = [len(ids) for ids in calibration_ids]
+        for size in choose_buckets(lengths, graph.max_tokens, _BUCKETS[graph.kind]):
             ids = torch.ones(1, size, dtype=torch.int32)
             converter = converter.signature(
                 f"tokens_{size}", _name_output(lean), sample_kwargs={INPUT: ids, "mask": ids.clone()}
@@ -52,21 +53,24 @@ def convert(graph: Graph, calibration_ids: Sequence[list[int]], path: Path) -> N
         converter.convert().export(str(path))
 
 
-def quantize_dynamically(path: Path, *, bits: int) -> None:
-    """Quantize a file in place: weights in `bits` (4: per block), activations as they come."""
+def quantize_dynamically(path: Path, *, table_bits: Literal[4, 8] = 8) -> None:
+    """Quantize a file in place: weights in int8, activations as they come, tables in 4 or 8 bits a row."""
     with _quiet(), tempfile.TemporaryDirectory() as temporary:
         from ai_edge_quantizer import quantizer, recipe
 
+        rules = [*recipe.dynamic_wi8_afp32()]
+        if table_bits == 4:
+            (tables,) = recipe.dynamic_wi4_afp32()
+            rules.append({**tables, "operation": "EMBEDDING_LOOKUP"})
         work = quantizer.Quantizer(str(path))
-        chosen = recipe.dynamic_wi8_afp32() if bits == 8 else recipe.dynamic_wi4_afp32()
-        work.load_quantization_recipe(chosen)
+        work.load_quantization_recipe(rules)
         made = Path(temporary) / path.name
         work.quantize().export_model(str(made))
         path.write_bytes(made.read_bytes())
 
 
-def choose_buckets(lengths: Sequence[int], most: int) -> tuple[int, ...]:
-    """Choose at most 6 lengths, the last `most`, so that padding each text to the next costs least.
+def choose_buckets(lengths: Sequence[int], most: int, count: int = 6) -> tuple[int, ...]:
+    """Choose at most `count` lengths, the last `most`, so that padding each text to the next costs least.
 
     Exact, by dynamic programming over the lengths that occur; a call of n tokens costs n + 4.
 
@@ -82,7 +86,7 @@ def choose_buckets(lengths: Sequence[int], most: int) -> tuple[int, ...]:
     ]
     best: list[tuple[float, tuple[int, ...]]] = [(cost[0][i], (known[i],)) for i in range(len(known))]
     answer = best[-1]
-    for _ in range(_MOST_BUCKETS - 1):
+    for _ in range(count - 1):
         best = [
             min(
                 [(best[j - 1][0] + cost[j][i], (*best[j - 1][1], known[i])) for j in range(1, i + 1)],
@@ -116,7 +120,10 @@ def _quiet() -> Iterator[None]:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(), open(os.devnull, "w") as void:  # noqa: PTH123
+        void = (
+            io.StringIO()
+        )  # not a file: a logger that starts meanwhile keeps it, and must not find it closed
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for number in (1, 2):
                 os.dup2(nowhere, number)

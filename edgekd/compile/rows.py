@@ -18,6 +18,7 @@ from edgekd.export.graph import INPUT
 
 if TYPE_CHECKING:
     import onnx
+    from torch import nn
 
 _SMALLEST = 1 << 16  # bytes; a smaller table is not worth another operator
 _CHUNK = 2048
@@ -81,7 +82,7 @@ def share_rows(
         if len(table) <= kept:
             continue
         chosen, places = choose_rows(table, used, kept)
-        renamed[name] = f"{name}_place"
+        renamed[name] = _place_of(name)
         weights[name].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(table[chosen]), name))
         graph.initializer.append(numpy_helper.from_array(places.astype(np.int32), renamed[name]))
     nodes = []
@@ -113,3 +114,39 @@ def choose_rows(
     )
     places[chosen] = np.arange(len(chosen))
     return chosen, places
+
+
+def share_embeddings(module: nn.Module, whole: onnx.ModelProto, shared: onnx.ModelProto) -> nn.Module:
+    """Give the module that `whole` was exported from the tables of `shared`, in place."""
+    import torch
+    from onnx import numpy_helper
+    from torch import nn
+    from torch.nn import functional
+
+    class Shared(nn.Module):
+        """An embedding of few rows behind a map from ids to rows."""
+
+        def __init__(self, places: torch.Tensor, rows: torch.Tensor) -> None:
+            super().__init__()
+            self.register_buffer("places", places)
+            self.weight = nn.Parameter(rows, requires_grad=False)
+
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            return functional.embedding(self.get_buffer("places")[ids], self.weight)
+
+    before = {weight.name: weight for weight in whole.graph.initializer}
+    after = {weight.name: weight for weight in shared.graph.initializer}
+    for name in [name for name in before if _place_of(name) in after]:
+        table = torch.from_numpy(numpy_helper.to_array(before[name]).copy())
+        parts = (numpy_helper.to_array(after[key]).copy() for key in (_place_of(name), name))
+        made = Shared(*map(torch.from_numpy, parts))
+        for parent in list(module.modules()):
+            for key, child in list(parent.named_children()):
+                if isinstance(child, nn.Embedding) and torch.equal(child.weight, table):
+                    setattr(parent, key, made)
+    return module
+
+
+def _place_of(name: str) -> str:
+    """Name the map from a table's old rows to its new ones."""
+    return f"{name}_place"

@@ -55,13 +55,14 @@ class FoldedStatic(nn.Module):
         super().__init__()
         self.tokens, self.pairs = student.table.num_embeddings, student.pairs.num_embeddings
         with torch.no_grad():
-            self.table = nn.Parameter(torch.cat([student.table.weight, student.pairs.weight]))
+            rows = torch.cat([student.table.weight, student.pairs.weight])
+        self.table = nn.Embedding(rows.shape[0], rows.shape[1], _weight=rows)
         self.norm, self.inner, self.head = student.norm, student.inner, student.head
 
     def forward(self, input_ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Compute logits [row, label] from ids [row, token]; without a mask rows have no padding."""
         pairs = hash_pairs(input_ids, self.pairs) + self.tokens
-        vectors = F.embedding(torch.cat([input_ids, pairs], dim=1), self.table)
+        vectors = self.table(torch.cat([input_ids, pairs], dim=1))
         pooled = pool(vectors, None if mask is None else torch.cat([mask, mask], dim=1))
         logits: Tensor = self.head(F.gelu(self.inner(self.norm(pooled))))
         return logits

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from .errors import ServingError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 class Calibration(NamedTuple):

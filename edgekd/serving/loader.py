@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from .calibrate import choose, read_calibration
 from .errors import ServingError
 from .manifest import read_manifest
 from .runtimes import import_runtime, open_session
 from .stages import Stages
-from .tokenize import import_tokenizers, open_tokenizer
+from .tokenize import open_tokenizer
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 class Answer(NamedTuple):
@@ -36,7 +38,6 @@ class Model:
         self.manifest = manifest
         self.labels: tuple[str, ...] = tuple(manifest["labels"])
         self.calibration = read_calibration(folder / "calibration.json")
-        import_tokenizers(folder)
         runtime = import_runtime(folder, manifest)
         stages.mark("imports")
         self.tokenize = open_tokenizer(folder / "tokenizer.json", manifest["max_tokens"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .digest import choose_sha256, digest_file
 from .errors import ServingError
 
 NAME = "manifest.json"
@@ -60,7 +60,7 @@ def read_manifest(folder: Path, *, verify: bool = True) -> dict[str, Any]:
 
 def seal(content: bytes) -> bytes:
     """Return the manifest, which holds `UNSEALED` once, with its own sha256 in that place."""
-    return content.replace(UNSEALED.encode(), hashlib.sha256(content).hexdigest().encode(), 1)
+    return content.replace(UNSEALED.encode(), choose_sha256(len(content))(content).hexdigest().encode(), 1)
 
 
 def _check_seal(path: Path, content: bytes, written: str) -> None:
@@ -106,6 +106,7 @@ def _check_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
     found = _list_files(folder)
     for name in sorted(found - {NAME} - set(files)):
         raise ServingError(f"{folder / name}: not listed in {NAME}")
+    sha256 = choose_sha256(sum(entry["bytes"] for entry in files.values()))
     for name, entry in sorted(files.items()):
         path = folder / name
         if name not in found:
@@ -113,8 +114,7 @@ def _check_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
         size = path.stat().st_size
         if size != entry["bytes"]:
             raise ServingError(f"{path}: {size} bytes, {NAME} says {entry['bytes']}")
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = digest_file(path, sha256)
         if digest != entry["sha256"]:
             raise ServingError(f"{path}: sha256 is {digest[:12]}…, {NAME} says {entry['sha256'][:12]}…")
 

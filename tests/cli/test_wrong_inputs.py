@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from edgekd.serving.manifest import UNSEALED, seal
+
 Rows = list[dict]
 
 
@@ -220,8 +222,9 @@ def test_one_flipped_byte_is_named(speak, artifact, file):
 @pytest.mark.slow
 def test_artifact_of_a_runtime_that_is_not_here(speak, artifact):
     """The manifest agrees with every file, but names an engine that nobody has."""
-    manifest = json.loads((artifact / "manifest.json").read_text(encoding="utf-8"))
-    (artifact / "manifest.json").write_text(json.dumps({**manifest, "runtime": "abacus"}), encoding="utf-8")
+    path = artifact / "manifest.json"
+    manifest = {**json.loads(path.read_text(encoding="utf-8")), "runtime": "abacus", "sha256": UNSEALED}
+    path.write_bytes(seal(json.dumps(manifest).encode()))
     said = speak("predict", artifact, "hi", "--json")
     assert said.code == 3
     assert "abacus" in said.errors[0] and "defect" not in said.errors[0]

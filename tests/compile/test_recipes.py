@@ -22,13 +22,14 @@ BUILDS = [
     for runtime in load_plugin("recipes", recipe).RUNTIMES
     for student in ("cut", "static")
     # These take 15 s: each recipe once, each student once.
-    if runtime not in ("litert", "aotinductor") or (student == "static") == (recipe == "fp32")
+    if runtime not in ("litert", "aotinductor") or (student == "cut") == (recipe in ("int8-dynamic", "fp16"))
 ]
 # Machine code of AOTInductor names the folder it was made in: no digest of it is the same twice.
 DIGESTS = [
     p
     for p in BUILDS
-    if p.values[1] != "aotinductor" and p.values[0] == ("static" if p.values[1] == "litert" else "cut")
+    if (p.values[0] == "cut" and p.values[1:] not in [("litert", "int8-dynamic"), ("aotinductor", "fp16")])
+    or p.values == ("static", "litert", "int4-tables")
 ]
 # Mean absolute logit error over the logits' standard deviation: twice what was measured.
 MOST_ERROR = {"cut": 0.12, "static": 0.10, "tiny": 0.15}

@@ -13,8 +13,8 @@ from edgekd.compile.int8_products import quantize_products
 from edgekd.compile.small_table import quantize_tables
 from edgekd.export import Graph
 
-VERSION = 1
-RUNTIMES = ("onnxruntime",)
+VERSION = 2
+RUNTIMES = ("onnxruntime", "litert")
 ISAS = ("avx2", "avx512f", "avx512_vnni", "asimd", "asimddp")
 IS_EXACT = False
 RESTORES = ("onnxruntime",)
@@ -28,8 +28,13 @@ def build(
     runtime: str,
     kept: Collection[str] = (),
 ) -> None:
-    """Write `model.onnx`; operators named in `kept` stay in fp32."""
-    del calibration_ids, runtime
+    """Write the model; operators named in `kept` stay in fp32, in ONNX Runtime."""
+    if runtime == "litert":
+        from edgekd.compile.litert_model import convert, quantize_dynamically
+
+        convert(graph, calibration_ids, folder / "model.tflite")
+        quantize_dynamically(folder / "model.tflite", table_bits=4)
+        return
     import onnx
 
     model = quantize_products(quantize_tables(fuse_attention(onnx.load(graph.path)), 4, kept), kept)

@@ -14,7 +14,7 @@ from edgekd.compile.int8_products import quantize_products
 from edgekd.compile.small_table import quantize_tables
 from edgekd.export import Graph
 
-VERSION = 2
+VERSION = 3
 RUNTIMES = ("onnxruntime", "litert")
 ISAS = ("avx2", "avx512f", "avx512_vnni", "asimd", "asimddp")
 IS_EXACT = False
@@ -37,7 +37,7 @@ def build(
         from edgekd.compile.litert_model import convert, quantize_dynamically
 
         convert(graph, calibration_ids, folder / "model.tflite")
-        quantize_dynamically(folder / "model.tflite", bits=8)
+        quantize_dynamically(folder / "model.tflite")
         return
     import onnx
 

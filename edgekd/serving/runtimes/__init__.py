@@ -10,12 +10,14 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import ServingError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 class Session(Protocol):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch._inductor import aoti_load_package
 
 from ..errors import ServingError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 MODEL = "model.pt2"
 """Name of the compiled model in the artifact; it holds the weights."""

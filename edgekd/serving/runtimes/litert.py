@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 MODEL = "model.tflite"
 """Name of the compiled model in the artifact."""
@@ -55,9 +57,17 @@ class _Session:
 
 
 def open_session(folder: Path, manifest: Mapping[str, Any], threads: int) -> _Session:
-    """Open the model; every signature shares its weights."""
+    """Open the model; every signature shares its weights.
+
+    A static student does without XNNPACK: its answer takes half as long again, some 20 microseconds, and
+    loading it a quarter less memory (3 MiB).
+    """
+    without = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    resolver = without if manifest["student_kind"] == "static" else OpResolverType.AUTO
     with _hushed():
-        interpreter = Interpreter(str(folder / manifest["model"]), num_threads=threads)
+        interpreter = Interpreter(
+            str(folder / manifest["model"]), num_threads=threads, experimental_op_resolver_type=resolver
+        )
         return _Session(interpreter, manifest["input"]["name"], manifest["output"]["name"])
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime as ort
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    # What runs a bound length, the binding, its ids [token] and its logits [label].
+    _Bound = tuple[Callable[[Any], None], Any, npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 MODEL = "model.onnx"
 """Name of the compiled model in the artifact."""
@@ -18,8 +23,6 @@ LIBRARIES = ("onnxruntime",)
 """Packages whose versions are recorded."""
 
 _ERRORS_ONLY = 3
-# What runs a bound length, the binding, its ids [token] and its logits [label].
-_Bound = tuple[Callable[[Any], None], Any, npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 
 class _Session:

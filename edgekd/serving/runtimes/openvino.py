@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import openvino as ov
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    # What runs a bound length, its ids [token] and its logits [label].
+    _Bound = tuple[Callable[[], Any], npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 MODEL = "openvino_model.xml"
 """Name of the compiled model in the artifact, as Optimum looks for it; its weights lie in the `.bin`."""
@@ -16,10 +21,6 @@ PRECISION: Mapping[str, str] = {"INFERENCE_PRECISION_HINT": "f32"}
 """Hints that decide the precision of the answers; recorded in the manifest, and read from there."""
 LIBRARIES = ("openvino",)
 """Packages whose versions are recorded."""
-
-
-# What runs a bound length, its ids [token] and its logits [label].
-_Bound = tuple[Callable[[], Any], npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 
 class _Session:
