@@ -34,7 +34,7 @@ tools:
 
 $(INSTALLED): pyproject.toml
 	python3 -m venv $(VENV)
-	$(BIN)/pip install -q --no-compile -e ".[all,dev]"
+	$(BIN)/pip install -q -e ".[all,dev]"
 	touch $@
 
 clean:
