@@ -18,7 +18,8 @@ def texts() -> list[str]:
 
 def run_in(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run pytest in a process of its own; warnings are errors there, too."""
-    command = [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", *map(str, arguments)]
+    command = [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", "-p", "no:anyio"]
+    command += [*map(str, arguments)]
     env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "COV"))}
     return subprocess.run(
         command,

@@ -156,7 +156,7 @@ def test_odd_texts_arrive_as_they_are(tmp_path, small_plan):
         ([], ["a"], "nothing to measure"),
         (["a"], [], "nothing to measure"),
         (["a/b", "a b"], ["a"], "'a/b' and 'a b' need names that differ more"),
-        ([f"s{number}" for number in range(17)], ["a"], "at most 16"),
+        ([f"s{number}" for number in range(25)], ["a"], "at most 24"),
     ],
 )
 def test_what_cannot_be_measured_is_told(tmp_path, small_plan, names, inputs, said):
