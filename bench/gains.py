@@ -10,7 +10,6 @@ whole model's in fp32, on validation texts.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -119,13 +118,7 @@ def _tokenizer() -> Path:
 
 def _answer(name: str, texts: list[str]) -> Any:
     answer = open_model(str(_file(name)), str(_tokenizer()))
-    if name == _steps()[0][0]:  # as it was trained: its labels stand in another order
-        found = json.loads((PLAIN / "config.json").read_text(encoding="utf-8"))["id2label"]
-        labels = [found[str(number)] for number in range(len(found))]
-    else:
-        manifest = (_tokenizer().parent / "manifest.json").read_text(encoding="utf-8")
-        labels = json.loads(manifest)["labels"]
-    return np.array([labels[answer(text)] for text in texts])
+    return np.array([answer(text) for text in texts])
 
 
 def _ratio(found: Any) -> str:
