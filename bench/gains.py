@@ -20,8 +20,8 @@ import numpy as np
 import onnx
 from gains_subject import open_model
 from plain import WORK as PLAIN
-from plain import find_student, prepare
-from studied import HERE, find_artifact, read_texts, validation_texts
+from plain import prepare
+from studied import HERE, find_artifact, find_export, read_texts, validation_texts
 
 from edgekd.compile.attention import fuse_attention
 from edgekd.compile.int4_products import quantize_single
@@ -88,10 +88,7 @@ def _steps() -> list[Step]:
 
 def _lean() -> Model:
     """Return the exported graph: mask and token types folded, the last layer for the first token alone."""
-    found = (HERE / "studies" / ".edgekd" / "store" / "export" / "cut-2l").glob("*/student.onnx")
-    wanted = (find_student() / "tokenizer.json").read_bytes()
-    same = [path for path in found if (path.parent / "tokenizer.json").read_bytes() == wanted]
-    return onnx.load(max(same, key=lambda path: path.stat().st_mtime))
+    return onnx.load(find_export(find_artifact("cut-2l.onnxruntime.fp32")))
 
 
 def _few_rows() -> Model:

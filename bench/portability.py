@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from planted import describe_anew
-from studied import DIGEST, HERE, find_artifact, validation_texts
+from studied import DIGEST, HERE, find_artifact, find_export, validation_texts
 
 from edgekd.compile import Artifact, open_artifact
 from edgekd.compile.saturation import Saturation, find_saturation, repair_saturation
@@ -72,7 +72,7 @@ def _saturating(folder: Path) -> list[str]:
     tokenize = open_tokenizer(sound.path / "tokenizer.json", sound.manifest["max_tokens"])
     rows = [tokenize(text) for text in texts[:300]]
     plain = folder / "plain.onnx"
-    quantize_dynamic(exact / "model.onnx", plain, per_channel=True, weight_type=QuantType.QInt8)
+    quantize_dynamic(find_export(exact), plain, per_channel=True, weight_type=QuantType.QInt8)
     broken = _with_model(sound, plain, folder / "broken")
     found = find_saturation(onnx.load(plain), rows)
     model = repair_saturation(onnx.load(plain), [one.name for one in found if one.cut])

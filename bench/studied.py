@@ -21,6 +21,20 @@ def find_artifact(variant: str, *, target: str = "lambda-x86", study: str = "cli
     return max(found, key=lambda path: path.stat().st_mtime).resolve()
 
 
+def find_export(artifact: Path) -> Path:
+    """Return the newest exported graph of an artifact's student: before any recipe, by its tokenizer."""
+    student, wanted = artifact.name.split(".")[0], (artifact / "tokenizer.json").read_bytes()
+    if artifact.name == "artifact":  # in the store
+        student = artifact.parent.parent.name.split(".")[0]
+    found = (HERE / "studies" / ".edgekd" / "store" / "export" / student).glob("*/student.onnx")
+    same = [
+        path
+        for path in found
+        if json.loads((path.parent / "tokenizer.json").read_bytes()) == json.loads(wanted)
+    ]
+    return max(same, key=lambda path: path.stat().st_mtime)
+
+
 def validation_texts() -> list[str]:
     """Read the texts of the validation rows, in the order of the file."""
     return read_texts("val")
