@@ -120,9 +120,8 @@ def _quiet() -> Iterator[None]:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     logging.disable(logging.CRITICAL)
     try:
-        void = (
-            io.StringIO()
-        )  # not a file: a logger that starts meanwhile keeps it, and must not find it closed
+        # Not a file: a logger that starts meanwhile keeps it, and must not find it closed.
+        void = io.StringIO()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for number in (1, 2):

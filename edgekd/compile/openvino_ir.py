@@ -33,7 +33,8 @@ def save_ir(model: Any, graph: Graph, rows: Sequence[list[int]], folder: Path) -
         masked = model.clone()
         add_mask(masked)
         some = sorted({len(ids): ids for ids in rows if ids}.values(), key=len)
-        model = masked if proves_mask(masked, some[:: max(1, len(some) // 4)]) else model
+        some = [*some[:: max(1, len(some) // 4)], *(ids[:1] for ids in some[-1:])]  # one is always padded
+        model = masked if proves_mask(masked, some) else model
     for number, operator in enumerate(model.get_ordered_ops()):
         operator.set_friendly_name(f"{operator.get_type_name()}_{number}")
     model.set_friendly_name("student")

@@ -30,6 +30,13 @@ def test_a_mask_that_does_not_act_is_not_proven(graphs):
     assert not proves_mask(model, [[7, 8, 9], [5]])
 
 
+def test_rows_of_one_length_prove_nothing(graphs):
+    model = read(graphs["static"])
+    add_mask(model)
+    assert not proves_mask(model, [[7, 8, 9], [5, 6, 7]])
+    assert not proves_mask(model, [])
+
+
 def test_what_transformers_reads_beside_the_model(graphs, tmp_path):
     from transformers import AutoConfig, AutoTokenizer
 
