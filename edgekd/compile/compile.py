@@ -19,6 +19,7 @@ import numpy.typing as npt
 import edgekd
 import edgekd.serving
 from edgekd.compile.artifact import Artifact, build_artifact
+from edgekd.compile.characters import describe_characters
 from edgekd.compile.litert_model import LIBRARIES as CONVERTING
 from edgekd.compile.rows import count_rows, share_embeddings, share_rows
 from edgekd.config import Build, Hardware
@@ -28,11 +29,12 @@ from edgekd.export.graph import INPUT, OUTPUT
 from edgekd.export.parity import FP32_TOLERANCE, compare_logits
 from edgekd.plugins import list_plugins, load_plugin
 from edgekd.serving import ServingError, load
+from edgekd.serving.characters import NAME as CHARACTERS
 from edgekd.serving.tokenize import open_tokenizer
 
 FitTemperature = Callable[[npt.NDArray[np.float32]], float]
 
-VERSION = 2
+VERSION = 3
 # Enough to see a broken model; the gate judges quality on its own rows.
 _PARITY_TEXTS = 512
 _EXTRAS = {
@@ -78,13 +80,22 @@ def compile_graph(
             recipe's have a wrong shape or are not finite.
     """
     recipe, runtime = choose_build(build, hardware)
+    if graph.kind not in recipe.KINDS:
+        raise ConfigError(
+            f"recipe {build.recipe} is for students that are {' or '.join(recipe.KINDS)}; "
+            f"{graph.student} is {graph.kind}"
+        )
     if not calibration_texts:
         raise ConfigError(f"{build.runtime}/{build.recipe}: compiling needs calibration texts, got none")
     folder.mkdir(parents=True, exist_ok=True)
     _copy_loader(runtime, folder / "serving")
-    _write_json(folder / "tokenizer.json", json.loads(graph.tokenizer.read_text(encoding="utf-8")))
+    tokenizer = json.loads(graph.tokenizer.read_text(encoding="utf-8"))
+    _write_json(folder / "tokenizer.json", tokenizer)
 
     with _installed():
+        characters = describe_characters(tokenizer)
+        if characters is not None:
+            (folder / CHARACTERS).write_text(characters, encoding="ascii")
         tokenize = open_tokenizer(folder / "tokenizer.json", graph.max_tokens)
         ids = [tokenize(text) for text in calibration_texts]
         with tempfile.TemporaryDirectory() as temporary:
@@ -176,6 +187,11 @@ def choose_build(build: Build, hardware: Hardware) -> tuple[ModuleType, ModuleTy
                 f"the target counts on {', '.join(hardware.isa)}"
             )
         return recipe, load_plugin("runtimes", build.runtime)
+
+
+def serves(build: Build, kind: str) -> bool:
+    """Say whether a build's recipe compiles this kind of students."""
+    return kind in load_plugin("recipes", build.recipe).KINDS
 
 
 def _restoring() -> list[str]:

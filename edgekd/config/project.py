@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from edgekd.config.base import Frozen
 from edgekd.config.distillation import Distillation
 from edgekd.config.model import Lora, Training
+from edgekd.config.target import Objective
 
 Split = Literal["train", "unlabelled", "calibration", "validation", "test"]
 
@@ -147,6 +148,8 @@ class Project(Frozen):
     """How they learn."""
     targets: tuple[str, ...] = Field(min_length=1)
     """Files in targets/."""
+    objective: Objective | None = None
+    """What chooses among the variants that pass, on every target; each target says for itself unless set."""
     measure: Measure = Measure()
     """How latency is measured."""
     tracking: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()

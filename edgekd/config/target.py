@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from edgekd.config.base import Frozen
 
+Objective = Literal["p95_ms", "cold_start_ms", "artifact_bytes", "quality"]
+
 
 class Hardware(Frozen):
     """What the target's machine is."""
@@ -30,9 +32,9 @@ class Build(Frozen):
     """One way to compile a student for the target."""
 
     runtime: str
-    """Engine that runs it: onnxruntime, openvino, litert."""
+    """Engine that runs it: onnxruntime, openvino, litert, aotinductor, numpy."""
     recipe: str
-    """Way to compile it: fp32, int8-dynamic, int8-nncf."""
+    """Way to compile it: fp32, int8-dynamic, int8-nncf, int8-tables."""
     rows: int | None = Field(None, ge=256)
     """Rows that each embedding table keeps; those that texts hardly use share the nearest one."""
 
@@ -97,5 +99,5 @@ class Target(Frozen):
     """What may not be exceeded."""
     price: Price | None = None
     """What the platform asks for it."""
-    objective: Literal["p95_ms", "artifact_bytes", "quality"] = "p95_ms"
+    objective: Objective = "p95_ms"
     """What chooses among the variants that pass every gate."""

@@ -19,7 +19,7 @@ from edgekd.distill.teacher import Teacher, load_teacher
 
 # OpenVINO multiplies integers as float32, exact under 2^24: enough for a vocabulary of 34,000 tokens.
 # Beyond that its parity proof fails.
-_STEP = 487
+STEP = 487
 
 
 class StaticClassifier(nn.Module):
@@ -81,7 +81,7 @@ def pool(vectors: Tensor, mask: Tensor | None) -> Tensor:
 def hash_pairs(ids: Tensor, size: int) -> Tensor:
     """Number of each token's pair with the one before it, [row, token]; the first is paired with id 0."""
     before = F.pad(ids, (1, 0))[:, :-1]
-    return (before * _STEP + ids) % size
+    return (before * STEP + ids) % size
 
 
 def start_from_teacher(student: StaticClassifier, teacher: Teacher, kept: npt.NDArray[np.int64]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from edgekd.config.target import Objective
 from edgekd.evaluate.result import Drop
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.stats.interval import Interval
@@ -16,7 +16,7 @@ from edgekd.units import format_bytes, format_ms
 class Comparison:
     """What better means; see `judge_target` for the two callables."""
 
-    objective: Literal["p95_ms", "artifact_bytes", "quality"]
+    objective: Objective
     incumbent: str | None
     ratio: Callable[[str, str], Interval] | None
     quality_drop: Callable[[str, str], Drop] | None
@@ -25,7 +25,11 @@ class Comparison:
         """Return the figure to minimise."""
         if self.objective == "artifact_bytes":
             return entry.artifact_bytes
-        interval = _overall(entry) if self.objective == "quality" else entry.usable_p95_ms
+        interval = {
+            "quality": _overall(entry),
+            "cold_start_ms": entry.usable_cold_start_ms,
+            "p95_ms": entry.usable_p95_ms,
+        }[self.objective]
         assert interval is not None  # check_variant passes no variant without its objective's figure
         return -interval.estimate if self.objective == "quality" else interval.estimate
 
@@ -38,13 +42,14 @@ class Comparison:
             return False
         if self.objective == "artifact_bytes":
             return True
+        if self.objective == "cold_start_ms":
+            return _is_below(entry.usable_cold_start_ms, other.usable_cold_start_ms)
         return self._is_faster(entry, other) if self.objective == "p95_ms" else self._is_truer(entry, other)
 
     def _is_faster(self, entry: VariantEvidence, other: VariantEvidence) -> bool:
         if self.ratio is not None:
             return self.ratio(entry.artifact_digest, other.artifact_digest).high < 1
-        a, b = entry.usable_p95_ms, other.usable_p95_ms
-        return a is not None and b is not None and a.high < b.low
+        return _is_below(entry.usable_p95_ms, other.usable_p95_ms)
 
     def _is_truer(self, entry: VariantEvidence, other: VariantEvidence) -> bool:
         if self.quality_drop is not None:
@@ -84,6 +89,7 @@ def _reason(
 ) -> str:
     figure = {
         "p95_ms": lambda: f"p95 {format_ms(comparison.cost(winner))}",
+        "cold_start_ms": lambda: f"cold start {format_ms(comparison.cost(winner))}",
         "artifact_bytes": lambda: f"artifact {format_bytes(comparison.cost(winner))}",
         "quality": lambda: f"quality {-100 * comparison.cost(winner):.2f} %",
     }[comparison.objective]()
@@ -95,6 +101,10 @@ def _reason(
     if tied:
         return f"{figure}; a tie with {', '.join(tied)}, broken by the smaller artifact, then by name"
     return f"{figure}; best of {passing} that pass, by more than noise"
+
+
+def _is_below(one: Interval | None, other: Interval | None) -> bool:
+    return one is not None and other is not None and one.high < other.low
 
 
 def _overall(entry: VariantEvidence) -> Interval | None:

@@ -58,6 +58,11 @@ class VariantEvidence(Record):
         """The 95th percentile where it says something of the target."""
         return self.p95_ms if self.basis in ("native", "proxy") else None
 
+    @property
+    def usable_cold_start_ms(self) -> Interval | None:
+        """From process start to the first answer, where it says something of the target."""
+        return self.cold_start_ms if self.basis in ("native", "proxy") else None
+
 
 def check_variant(target: Target, evidence: VariantEvidence) -> tuple[Check, ...]:
     """Run every gate of the target on one variant: build, quality slice by slice, limits, objective.
@@ -115,9 +120,7 @@ def _check_limits(target: Target, evidence: VariantEvidence) -> list[Check]:
     if limits.p95_ms is not None:
         checks.append(check_p95_ms(evidence.usable_p95_ms, limits.p95_ms, why))
     if limits.cold_start_ms is not None:
-        checks.append(
-            check_cold_start_ms(evidence.cold_start_ms if real else None, limits.cold_start_ms, why)
-        )
+        checks.append(check_cold_start_ms(evidence.usable_cold_start_ms, limits.cold_start_ms, why))
     if limits.peak_rss_mib is not None:
         checks.append(check_peak_rss_mib(evidence.peak_rss_bytes if real else None, limits.peak_rss_mib, why))
     if limits.artifact_mib is not None:
@@ -129,8 +132,14 @@ def _check_limits(target: Target, evidence: VariantEvidence) -> list[Check]:
 
 def _check_objective(target: Target, evidence: VariantEvidence) -> tuple[Check, ...]:
     """Add a check only where the figure to choose by is missing and no limit says so already."""
-    if target.objective == "p95_ms" and target.limits.p95_ms is None and evidence.usable_p95_ms is None:
-        return (Check("objective", "not measured", "no p95_ms", "p95_ms", _why_unmeasured(evidence)),)
+    timed = {
+        "p95_ms": (target.limits.p95_ms, evidence.usable_p95_ms),
+        "cold_start_ms": (target.limits.cold_start_ms, evidence.usable_cold_start_ms),
+    }
+    limit, found = timed.get(target.objective, (0.0, None))
+    if limit is None and found is None:
+        name, why = target.objective, _why_unmeasured(evidence)
+        return (Check("objective", "not measured", f"no {name}", name, why),)
     result = evidence.evaluation
     if target.objective == "quality" and result is not None:
         overall = next((entry for entry in result.slices if entry.name == "overall"), None)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from edgekd.compile import Artifact, compile_graph, open_artifact
 from edgekd.compile.compile import VERSION as COMPILER
-from edgekd.compile.compile import choose_build, deciding_libraries
+from edgekd.compile.compile import choose_build, deciding_libraries, serves
 from edgekd.config import Build, Hardware, Target
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ParityError
@@ -214,4 +214,5 @@ def compile_target(
         )
         for name, graph in graphs.items()
         for build in target.builds
+        if serves(build, graph.kind)
     )

@@ -14,6 +14,7 @@ import sample_students as samples
 
 from edgekd.compile import open_artifact
 from edgekd.config import Hardware
+from edgekd.errors import ConfigError
 from edgekd.plugins import list_plugins, load_plugin
 from edgekd.serving import load
 
@@ -21,7 +22,8 @@ BUILDS = [
     pytest.param(student, runtime, recipe, marks=[pytest.mark.openvino] if runtime == "openvino" else [])
     for recipe in list_plugins("recipes")
     for runtime in load_plugin("recipes", recipe).RUNTIMES
-    for student in ("cut", "static")
+    for student, kind in (("cut", "transformer"), ("static", "static"))
+    if kind in load_plugin("recipes", recipe).KINDS
     # These take 15 s: each recipe once, each student once.
     if runtime not in ("litert", "aotinductor") or (student == "cut") == (recipe in ("int8-dynamic", "fp16"))
 ]
@@ -30,13 +32,13 @@ DIGESTS = [
     p
     for p in BUILDS
     if (p.values[0] == "cut" and p.values[1:] not in [("litert", "int8-dynamic"), ("aotinductor", "fp16")])
-    or p.values == ("static", "litert", "int4-tables")
+    or p.values in [("static", "litert", "int4-tables"), ("static", "numpy", "int8-tables")]
 ]
 # Mean absolute logit error over the logits' standard deviation: twice what was measured.
 MOST_ERROR = {"cut": 0.12, "static": 0.10, "tiny": 0.15}
 MOST_ERROR_INT4 = 0.27
 # LiteRT's file holds the layer and the scales of each bucket of lengths anew.
-MOST_BYTES = {"onnxruntime": 0.3, "openvino": 0.3, "litert": 0.4}
+MOST_BYTES = {"onnxruntime": 0.3, "openvino": 0.3, "litert": 0.4, "numpy": 0.35}
 # Where there is none, its builds are made for this CPU: the same road but for the device.
 GPU = Hardware(arch="x86_64", vendor="nvidia", gpu=True, memory_mib=8192)
 
@@ -100,6 +102,18 @@ def test_another_process_builds_the_same_digest(graphs, tmp_path, student, runti
     assert done.stdout.strip() == here.digest, done.stderr
 
 
+def test_a_recipe_for_static_students_refuses_others(graphs, tmp_path):
+    with pytest.raises(ConfigError, match="int8-tables is for students that are static; tiny is transformer"):
+        build_sample.compile_sample(graphs["tiny"], "numpy", "int8-tables", tmp_path / "no")
+
+
+def test_numpy_opens_shared_rows_and_one_token(graphs, tmp_path):
+    made = build_sample.compile_sample(graphs["static"], "numpy", "int8-tables", tmp_path / "few", rows=4096)
+    assert made.parity.agreeing == 1
+    model = load(made.path)
+    assert model("").label in samples.LABELS
+
+
 @pytest.mark.parametrize("recipe", list_plugins("recipes"))
 def test_recipe_says_what_it_is(recipe):
     module = load_plugin("recipes", recipe)
@@ -107,6 +121,7 @@ def test_recipe_says_what_it_is(recipe):
     assert module.RUNTIMES
     assert set(module.RUNTIMES) <= set(list_plugins("runtimes"))
     assert module.ISAS
+    assert set(module.KINDS) <= {"transformer", "static"}
     assert isinstance(module.IS_EXACT, bool)
     assert module.__doc__
 

@@ -4,6 +4,7 @@ A recipe module holds:
 
 - `VERSION`: an integer that its author raises when its files change;
 - `RUNTIMES`: the runtimes that it compiles for;
+- `KINDS`: the kinds of students that it compiles; a target's builds for others are left out;
 - `ISAS`: the instruction sets on which its answers are what was measured;
 - `IS_EXACT`: whether its logits must equal the fp32 graph's but for rounding;
 - `RESTORES`: the runtimes for which `build` takes `kept`, names of operators to leave in fp32;

@@ -10,6 +10,7 @@ from edgekd.export import Graph
 
 VERSION = 1
 RUNTIMES = ("aotinductor",)
+KINDS = ("transformer", "static")
 # Of the CPU that compiles, where there is no GPU: the package is bound to it.
 ISAS = ("avx512f",)
 IS_EXACT = False

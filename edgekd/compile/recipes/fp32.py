@@ -10,6 +10,7 @@ from edgekd.export import Graph
 
 VERSION = 3
 RUNTIMES = ("onnxruntime", "openvino", "litert", "aotinductor")
+KINDS = ("transformer", "static")
 ISAS = ("avx2", "avx512f", "avx512_vnni", "asimd", "asimddp")
 IS_EXACT = True
 RESTORES = ()

@@ -15,6 +15,7 @@ from edgekd.export import Graph
 
 VERSION = 2
 RUNTIMES = ("onnxruntime", "litert")
+KINDS = ("transformer", "static")
 ISAS = ("avx2", "avx512f", "avx512_vnni", "asimd", "asimddp")
 IS_EXACT = False
 RESTORES = ("onnxruntime",)

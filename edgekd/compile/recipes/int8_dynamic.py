@@ -16,6 +16,7 @@ from edgekd.export import Graph
 
 VERSION = 3
 RUNTIMES = ("onnxruntime", "litert")
+KINDS = ("transformer", "static")
 ISAS = ("avx2", "avx512f", "avx512_vnni", "asimd", "asimddp")
 IS_EXACT = False
 RESTORES = ("onnxruntime",)

@@ -15,6 +15,7 @@ from edgekd.export import Graph
 
 VERSION = 2
 RUNTIMES = ("openvino",)
+KINDS = ("transformer", "static")
 # Only the first layer is kept from saturating without VNNI (NNCF's default overflow fix).
 ISAS = ("avx512_vnni", "avx_vnni", "amx")
 IS_EXACT = False
