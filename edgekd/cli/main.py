@@ -162,6 +162,33 @@ def compile_what(
 
 
 @cli.command()
+@click.argument("what", metavar="PROJECT|ARTIFACT", type=click.Path(path_type=Path), default="edgekd.yaml")
+@_set
+@_target
+@click.option("--texts", type=click.Path(path_type=Path), help="Texts of golden answers, for an ARTIFACT.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder; a project's are bundles/ of its run.")
+@_json
+def bundle(
+    what: Path,
+    settings: tuple[str, ...],
+    targets: tuple[str, ...],
+    texts: Path | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Make what each platform deploys from what is promoted, or from one ARTIFACT."""
+    from edgekd.cli.bundling import bundle_one, bundle_project
+
+    if what.is_dir():
+        if settings:
+            raise click.UsageError("an artifact takes no --set")
+        _finish(bundle_one(what, targets, texts, out), as_json)
+    if texts is not None:
+        raise click.UsageError(f"--texts is for an artifact's folder; {what} is a project, which has texts")
+    _finish(bundle_project(what, settings, targets, out), as_json)
+
+
+@cli.command()
 @_project
 @click.argument("target")
 @_set

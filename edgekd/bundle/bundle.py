@@ -1,0 +1,84 @@
+"""Make a bundle: the platform's files, the model card, and a list of all with their digests."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgekd.compile import Artifact
+from edgekd.config import Target
+from edgekd.errors import BadInputError
+from edgekd.plugins import load_plugin
+from edgekd.store import digest_file, write_atomic
+
+CARD, LIST = "MODEL_CARD.md", "bundle.json"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A folder that a platform deploys from.
+
+    Attributes:
+        kind: as the target's `bundle` names it.
+        artifact_digest: of the artifact inside.
+        files: size in bytes of each file, by its path in the folder.
+        digest: sha256 of the list of files, which holds the digest of each.
+    """
+
+    path: Path
+    kind: str
+    target: str
+    artifact_digest: str
+    files: dict[str, int]
+    digest: str
+
+
+def make_bundle(artifact: Artifact, target: Target, folder: Path, texts: Sequence[str], card: str) -> Bundle:
+    """Write the bundle of a target into `folder`; what an earlier call left there is replaced.
+
+    Raises:
+        BadInputError: the target names no bundle, or one that does not take this artifact's runtime.
+    """
+    if target.bundle is None:
+        raise BadInputError(f"target {target.name} names no bundle; add one, as bundle: lambda-zip")
+    kind = load_plugin("bundles", target.bundle)
+    if artifact.runtime not in kind.RUNTIMES:
+        raise BadInputError(
+            f"target {target.name}: {target.bundle} takes artifacts of {', '.join(kind.RUNTIMES)}; "
+            f"{artifact.path} is of {artifact.runtime}"
+        )
+    if folder.exists() and any(folder.iterdir()) and not (folder / LIST).is_file():
+        raise BadInputError(f"{folder}: not empty and not a bundle; name another folder with --out")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+        made = Path(temporary) / "bundle"
+        made.mkdir()
+        kind.build(artifact, target, made, texts)
+        (made / CARD).write_text(card, encoding="utf-8")
+        files = _list_files(made)
+        head = {"bundle": target.bundle, "target": target.name, "artifact": artifact.digest}
+        listed = json.dumps({**head, "files": files}, indent=1, sort_keys=True, ensure_ascii=False)
+        write_atomic(made / LIST, listed + "\n")
+        shutil.rmtree(folder, ignore_errors=True)
+        made.rename(folder)
+    return Bundle(
+        path=folder,
+        kind=target.bundle,
+        target=target.name,
+        artifact_digest=artifact.digest,
+        files={name: int(entry["bytes"]) for name, entry in files.items()},
+        digest=digest_file(folder / LIST),
+    )
+
+
+def _list_files(folder: Path) -> dict[str, dict[str, Any]]:
+    return {
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": digest_file(path)}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

@@ -1,0 +1,69 @@
+"""Bundle what is promoted, or one artifact."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgekd.bundle import Bundle, make_bundle
+from edgekd.bundle.card import write_card
+from edgekd.compile import open_artifact
+from edgekd.config import Target
+from edgekd.errors import BadInputError, ConfigError, unknown_name
+from edgekd.gate.promotion import current
+from edgekd.pipeline.context import Context
+from edgekd.pipeline.learning import load_stage
+
+
+def bundle_promoted(context: Context, only: Sequence[str], out: Path | None) -> Iterator[Bundle]:
+    """Bundle each target's promoted artifact into the run's `bundles/<target>`, or `out`/<target>.
+
+    Golden answers are of validation texts. Targets where nothing is promoted are noted and left out.
+
+    Raises:
+        BadInputError: nothing is promoted on any of the targets, or on one that was asked for by name.
+    """
+    names = [target.name for target in context.targets]
+    for name in only:
+        if name not in names:
+            raise ConfigError(unknown_name("target", name, names))
+    texts: list[str] | None = None
+    made = 0
+    for target in context.targets:
+        if only and target.name not in only:
+            continue
+        found = current(context.registry, context.project.name, target.name)
+        if found is None:
+            if only:
+                raise BadInputError(f"{target.name}: nothing is promoted; run: edgekd run PROJECT first")
+            context.note(f"{target.name}: nothing is promoted, no bundle")
+            continue
+        if target.bundle is None:
+            context.note(f"{target.name}: names no bundle")
+            continue
+        texts = load_stage(context).split("validation").texts if texts is None else texts
+        folder = (out or context.run_folder / "bundles") / target.name
+        yield bundle_artifact(found[1], target, folder, texts, find_verdict(found[1].parent.parent, found[0]))
+        made += 1
+    if not made:
+        raise BadInputError(f"{context.project.name}: nothing is promoted; run: edgekd run PROJECT first")
+
+
+def bundle_artifact(
+    path: Path, target: Target, folder: Path, texts: Sequence[str], verdict: dict[str, Any] | None = None
+) -> Bundle:
+    """Bundle one artifact; with its verdict the model card says what was measured."""
+    artifact = open_artifact(path)
+    return make_bundle(artifact, target, folder, texts, write_card(artifact, target, verdict))
+
+
+def find_verdict(place: Path, digest: str) -> dict[str, Any] | None:
+    """Return the newest verdict below a target's place in the registry that promotes this artifact."""
+    paths = sorted((place / "verdicts").glob("*.json"), key=lambda path: path.stat().st_mtime)
+    for path in reversed(paths):
+        verdict: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if verdict.get("promoted_digest") == digest:
+            return verdict
+    return None
