@@ -1,7 +1,8 @@
-"""Find target and model files: the user's own first, then a checkout's, then the wheel's."""
+"""Find target and model files: the user's own first, then a checkout's, then the wheel's; and the cache."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,11 @@ def find_resource(kind: str, name: str, folder: Path | None = None) -> Path:
 def list_resources(kind: str, folder: Path | None = None) -> tuple[str, ...]:
     """List the names of every file of a kind, sorted."""
     return tuple(sorted({file.stem for path in _search(kind, folder) for file in path.glob("*.yaml")}))
+
+
+def cache_folder(name: str) -> Path:
+    """Return the folder of what is fetched once for all projects, below the user's own cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgekd" / name
 
 
 def _search(kind: str, folder: Path | None) -> Iterator[Path]:

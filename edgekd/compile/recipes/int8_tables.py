@@ -31,7 +31,7 @@ LIBRARIES = ("torch", "safetensors")
 def build(graph: Graph, folder: Path, calibration_ids: Sequence[list[int]], runtime: str) -> None:
     """Write `model.safetensors`."""
     del calibration_ids, runtime
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     from edgekd.distill.static import STEP, FoldedStatic
 
@@ -57,7 +57,8 @@ def build(graph: Graph, folder: Path, calibration_ids: Sequence[list[int]], runt
         tensors["places"] = places.numpy().astype(np.int32)
     sizes = {"tokens": student.tokens, "pairs": student.pairs, "step": STEP}
     # One entry: several are written in no fixed order.
-    save_file(tensors, folder / "model.safetensors", {"sizes": json.dumps(sizes, sort_keys=True)})
+    content = save(tensors, {"sizes": json.dumps(sizes, sort_keys=True)})
+    (folder / "model.safetensors").write_bytes(content)
 
 
 def _values(weights: Tensor) -> npt.NDArray[np.float64]:

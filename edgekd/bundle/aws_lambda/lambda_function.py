@@ -1,0 +1,111 @@
+"""Answers texts on AWS Lambda: invoked directly, through a function URL, or behind API Gateway.
+
+Asked `{"text": "..."}` or `{"texts": ["...", ...]}`; answered
+
+    200 {"answers": [{"label": "...", "probability": 0.97}, ...], "model": "first digits of its digest"}
+    400 {"error": "..."}   no JSON, not UTF-8, another shape, no Unicode text
+    413 {"error": "..."}   a text too long, or too many of them
+    500 {"error": "..."}   a defect; the function goes on serving
+
+A direct call gets that object with its `status`; an HTTP event gets `statusCode`, `headers` and `body`.
+Everything slow happens while the function starts, in its init phase.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import sys
+from pathlib import Path
+
+# Read when numpy loads: one thread, and no room for others.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+_MODEL = Path(__file__).resolve().parent / "model"
+sys.path.insert(0, str(_MODEL))
+
+from serving import ServingError, load  # noqa: E402
+
+TYPE_CHECKING = False  # as type checkers read it; importing typing would cost the cold start
+if TYPE_CHECKING:
+    from typing import Any
+
+MOST_CHARACTERS = 20_000
+MOST_TEXTS = 64
+
+# The platform has checked the bytes of the whole package (CodeSha256) before it unpacked them.
+_model = load(_MODEL, verify=False)
+_digest = _model.manifest["sha256"][:12]
+
+
+class _RefusedError(Exception):
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+def handler(event: Any, context: Any) -> dict[str, Any]:
+    """Answer one event; never raises."""
+    del context
+    is_http = isinstance(event, dict) and ("requestContext" in event or "httpMethod" in event)
+    try:
+        answer = _answer(_read_body(event) if is_http else event)
+        status = 200
+    except _RefusedError as error:
+        status, answer = error.status, {"error": str(error)}
+    except ServingError as error:
+        status, answer = 400, {"error": str(error)}
+    except Exception as error:  # noqa: BLE001  one bad event must not end the function
+        print(f"a defect: {type(error).__name__}: {error}"[:500], file=sys.stderr)
+        status, answer = 500, {"error": "the function met a defect; see its log"}
+    if not is_http:
+        return {"status": status, **answer}
+    body = json.dumps(answer, ensure_ascii=False)
+    return {
+        "statusCode": status,
+        "headers": {"content-type": "application/json; charset=utf-8"},
+        "body": body,
+    }
+
+
+def _read_body(event: dict[str, Any]) -> Any:
+    body: Any = event.get("body")
+    if event.get("isBase64Encoded") and isinstance(body, str):
+        try:
+            body = base64.b64decode(body, validate=True).decode("utf-8")
+        except binascii.Error:
+            raise _RefusedError(400, "the body is said to be base64 and is not") from None
+        except UnicodeDecodeError:
+            raise _RefusedError(400, "the body is not UTF-8") from None
+    try:
+        return json.loads(body)
+    except (TypeError, ValueError, RecursionError):
+        raise _RefusedError(400, 'the body is not JSON; expected {"text": "..."}') from None
+
+
+def _answer(asked: Any) -> dict[str, Any]:
+    texts = _read_texts(asked)
+    if len(texts) > MOST_TEXTS:
+        raise _RefusedError(413, f"{len(texts)} texts; at most {MOST_TEXTS} a call")
+    for text in texts:
+        if not isinstance(text, str):
+            raise _RefusedError(400, f"a text is a string, got {type(text).__name__}")
+        if len(text) > MOST_CHARACTERS:
+            raise _RefusedError(413, f"a text of {len(text)} characters; at most {MOST_CHARACTERS}")
+    answers = [_model(text) for text in texts]
+    return {
+        "answers": [{"label": a.label, "probability": round(a.probability, 6)} for a in answers],
+        "model": _digest,
+    }
+
+
+def _read_texts(asked: Any) -> list[Any]:
+    if not isinstance(asked, dict):
+        raise _RefusedError(400, f'expected {{"text": "..."}}, got {type(asked).__name__}')
+    if "text" in asked and "texts" not in asked:
+        return [asked["text"]]
+    texts = asked.get("texts")
+    if "text" in asked or not isinstance(texts, list) or not texts:
+        raise _RefusedError(400, 'expected {"text": "..."} or {"texts": ["...", ...]}')
+    return texts
