@@ -1,5 +1,5 @@
 """What a platform deploys, made from an artifact."""
 
-from edgekd.bundle.bundle import Bundle, make_bundle
+from edgekd.bundle.bundle import Bundle, make_bundle, read_bundle
 
-__all__ = ["Bundle", "make_bundle"]
+__all__ = ["Bundle", "make_bundle", "read_bundle"]

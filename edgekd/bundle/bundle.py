@@ -82,3 +82,25 @@ def _list_files(folder: Path) -> dict[str, dict[str, Any]]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def read_bundle(folder: Path) -> dict[str, Any]:
+    """Return what a bundle says of itself, after holding every file against it.
+
+    Raises:
+        BadInputError: naming the file that is missing, unlisted or damaged.
+    """
+    try:
+        listed: dict[str, Any] = json.loads((folder / LIST).read_text(encoding="utf-8"))
+        files = dict(listed["files"])
+        _ = listed["bundle"], listed["target"], listed["artifact"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise BadInputError(
+            f"{folder / LIST}: not a bundle's list: {error!r:.100}; bundle it again"
+        ) from None
+    found = _list_files(folder)
+    found.pop(LIST, None)
+    for name in sorted(set(files) | set(found)):
+        if files.get(name) != found.get(name):
+            raise BadInputError(f"{folder / name}: not what {LIST} says; bundle it again")
+    return listed

@@ -81,7 +81,9 @@ def label(
 
 
 @cli.command()
-@click.argument("what", metavar="PROJECT|ARTIFACT", type=click.Path(path_type=Path), default="edgekd.yaml")
+@click.argument(
+    "what", metavar="PROJECT|ARTIFACT|BUNDLE", type=click.Path(path_type=Path), default="edgekd.yaml"
+)
 @_set
 @_target
 @click.option(
@@ -103,6 +105,9 @@ def label(
     multiple=True,
     help="Throughput; the highest request rate that holds a p95; the least memory.",
 )
+@click.option(
+    "--memory", type=int, multiple=True, metavar="MIB", help="Of a Lambda bundle: only this tier; repeatable."
+)
 @click.option("--count", is_flag=True, help="Count instructions instead of time: slow, but steady.")
 @click.option(
     "--effect", type=float, default=0.03, help="Smallest change of p50 that is to be found, as a share."
@@ -111,7 +116,16 @@ def label(
 def bench(
     what: Path, settings: tuple[str, ...], targets: tuple[str, ...], as_json: bool, **asked: Any
 ) -> None:
-    """Measure every variant of a project, or one artifact's folder, alone or against a baseline."""
+    """Measure every variant of a project, one artifact's folder, alone or against a baseline, or a bundle."""
+    tiers_mib = asked.pop("memory")
+    if (what / "bundle.json").exists():
+        from edgekd.cli.bundling import bench_bundle
+
+        if unfit := [name for name in ("baseline", "on", "also", "count") if asked[name]]:
+            raise click.UsageError(f"--{unfit[0]} is for an artifact's folder; {what} is a bundle")
+        _finish(bench_bundle(what, asked["texts"], tiers_mib), as_json)
+    if tiers_mib:
+        raise click.UsageError(f"--memory is for a Lambda bundle; {what} is none")
     if (what / "manifest.json").exists() or what.is_dir():
         from edgekd.cli.benching import Asked, bench_or_compare
 

@@ -14,7 +14,6 @@ Everything slow happens while the function starts, in its init phase.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import os
 import sys
@@ -74,10 +73,10 @@ def _read_body(event: dict[str, Any]) -> Any:
     if event.get("isBase64Encoded") and isinstance(body, str):
         try:
             body = base64.b64decode(body, validate=True).decode("utf-8")
-        except binascii.Error:
-            raise _RefusedError(400, "the body is said to be base64 and is not") from None
         except UnicodeDecodeError:
             raise _RefusedError(400, "the body is not UTF-8") from None
+        except ValueError:
+            raise _RefusedError(400, "the body is said to be base64 and is not") from None
     try:
         return json.loads(body)
     except (TypeError, ValueError, RecursionError):

@@ -13,8 +13,6 @@ from typing import Any
 
 from edgekd.bundle.archive import write_zip
 from edgekd.bundle.bytecode import compile_bytecode
-from edgekd.bundle.target_python import find_python
-from edgekd.bundle.wheels import fetch_wheels, unpack_wheel
 from edgekd.compile import Artifact
 from edgekd.config import Target
 from edgekd.errors import BadInputError, MissingRuntimeError
@@ -22,6 +20,8 @@ from edgekd.plugins import load_plugin
 from edgekd.resources import cache_folder
 from edgekd.serving.characters import NAME as CHARACTERS
 from edgekd.units import format_bytes
+from edgekd.wheels.fetch import fetch_wheels, unpack_wheel
+from edgekd.wheels.python import find_python
 
 RUNTIMES = ("numpy", "onnxruntime", "litert")
 PYTHON = "3.13"

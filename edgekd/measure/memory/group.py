@@ -121,7 +121,7 @@ class MemoryGroup:
 def make_group(parent: Path, files: ControlFiles) -> MemoryGroup:
     """Make a group whose name says which process made it."""
     owner = os.getpid()
-    path = parent / f"{PREFIX}-{owner}-{_start_ticks(owner)}-{time.monotonic_ns()}"
+    path = parent / f"{PREFIX}-{owner}-{start_ticks(owner)}-{time.monotonic_ns()}"
     path.mkdir()
     return MemoryGroup(path, files)
 
@@ -130,7 +130,7 @@ def sweep_groups(parent: Path, files: ControlFiles) -> None:
     """Remove the groups, empty by now, of processes that were killed before they could."""
     for path in parent.glob(f"{PREFIX}-*"):
         pid, ticks, _ = path.name.removeprefix(f"{PREFIX}-").split("-")
-        if _start_ticks(int(pid)) == ticks:
+        if start_ticks(int(pid)) == ticks:
             continue  # its owner goes on
         with suppress(OSError):
             if not (path / "cgroup.procs").read_text(encoding="ascii"):
@@ -145,7 +145,7 @@ def _entry(path: Path, name: str) -> int:
     return 0
 
 
-def _start_ticks(pid: int) -> str:
+def start_ticks(pid: int) -> str:
     """Return when a process started, in clock ticks since boot; empty if there is none. See proc(5), stat."""
     try:
         line = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")

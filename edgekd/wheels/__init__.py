@@ -1,0 +1,1 @@
+"""Libraries and Pythons of machines other than this one."""

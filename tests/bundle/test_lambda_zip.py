@@ -1,0 +1,220 @@
+"""The zip that is deployed: built twice, opened on the platform's bare Python, run under its own client."""
+
+import base64
+import json
+import random
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+import sample_students as samples
+import yaml
+
+from edgekd.bundle import make_bundle, read_bundle
+from edgekd.bundle.kinds.lambda_zip import PYTHON
+from edgekd.config import load_target
+from edgekd.emulate.lambda_function import start_function
+from edgekd.emulate.lambda_place import prepare_place, unpack_function
+from edgekd.errors import BadInputError
+from edgekd.serving import load
+from edgekd.wheels.python import find_python
+
+pytestmark = pytest.mark.skipif(find_python(PYTHON) is None, reason=f"no Python {PYTHON} here")
+TARGET = load_target("lambda-x86")
+MIB = 2**20
+
+
+@pytest.fixture(scope="module")
+def bundle(static_artifact, tmp_path_factory):
+    return make_bundle(static_artifact, TARGET, tmp_path_factory.mktemp("made") / "x86", [], "# card\n")
+
+
+@pytest.fixture(scope="module")
+def root(bundle, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("task")
+    unpack_function(bundle.path / "function.zip", folder)
+    return folder
+
+
+@pytest.fixture
+def function(root):
+    with start_function(root, 512, prepare_place("x86_64", PYTHON)) as started:
+        assert started.problem == ""
+        yield started
+
+
+def ask(function, event):
+    body = event if isinstance(event, bytes) else json.dumps(event).encode()
+    answered = function.invoke(body)
+    assert answered is not None, function.problem
+    assert not answered.is_error, answered.body
+    return json.loads(answered.body)
+
+
+def test_two_builds_give_the_same_bytes(bundle, static_artifact, tmp_path):
+    again = make_bundle(static_artifact, TARGET, tmp_path / "again", [], "# card\n")
+    assert again.digest == bundle.digest
+    assert {p.name for p in again.path.iterdir()} == {p.name for p in bundle.path.iterdir()}
+
+
+def test_sizes_and_what_is_inside(bundle, root):
+    unzipped = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+    assert unzipped <= 60e6
+    assert (bundle.path / "function.zip").stat().st_size <= 25e6
+    names = {path.relative_to(root).as_posix() for path in root.rglob("*")}
+    tag = f"cpython-{PYTHON.replace('.', '')}"
+    assert f"model/serving/__pycache__/loader.{tag}.pyc" in names
+    assert f"__pycache__/lambda_function.{tag}.pyc" in names
+    assert not any("tests/" in name or name.startswith(("onnxruntime/", "tokenizers/")) for name in names)
+    assert any("licen" in name.lower() for name in names if name.startswith("numpy-"))
+    modes = {entry.external_attr >> 16 for entry in zipfile.ZipFile(bundle.path / "function.zip").infolist()}
+    assert modes == {0o100644}
+
+
+@pytest.mark.parametrize("target", ["lambda-x86", "lambda-arm"])
+def test_the_template_passes_cfn_lint(static_artifact, bundle, tmp_path, target):
+    folder = bundle.path
+    if target == "lambda-arm":
+        folder = make_bundle(static_artifact, load_target(target), tmp_path / target, [], "# card\n").path
+    linter = shutil.which("cfn-lint", path=str(sys.prefix) + "/bin")
+    done = subprocess.run([linter, folder / "template.yaml"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    properties = yaml.load((folder / "template.yaml").read_text(), Loader=_Tags)["Resources"]["Function"]
+    assert properties["Properties"]["Architectures"] == ["arm64" if target == "lambda-arm" else "x86_64"]
+
+
+class _Tags(yaml.SafeLoader):
+    """Reads CloudFormation's short forms."""
+
+
+_Tags.add_multi_constructor("!", lambda loader, tag, node: f"{tag} {node.value}")
+
+
+def test_it_answers_on_a_bare_python(root, static_artifact):
+    code = (
+        "import lambda_function, json; print(json.dumps(lambda_function.handler(json.loads(input()), None)))"
+    )
+    texts = ["where is my order", "漫画 🙂", ""]
+    done = subprocess.run(
+        [find_python(PYTHON), "-S", "-B", "-W", "error", "-c", code],
+        input=json.dumps({"texts": texts}),
+        cwd=root,
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    here = load(static_artifact.path)
+    assert answer["status"] == 200
+    assert [a["label"] for a in answer["answers"]] == [here(text).label for text in texts]
+
+
+ERRORS = [
+    ({}, 400, "expected"),
+    (None, 400, "NoneType"),
+    ([], 400, "list"),
+    ("text", 400, "str"),
+    (3, 400, "int"),
+    ({"text": None}, 400, "NoneType"),
+    ({"text": 3}, 400, "int"),
+    ({"texts": []}, 400, "expected"),
+    ({"texts": "one"}, 400, "expected"),
+    ({"texts": ["a", 3]}, 400, "int"),
+    ({"text": "a", "texts": ["a"]}, 400, "expected"),
+    (b'{"text": "\\ud800"}', 400, "Unicode"),
+    ({"text": "x" * 20_001}, 413, "characters"),
+    ({"texts": ["x"] * 65}, 413, "65 texts"),
+    ({"requestContext": {}, "body": "{"}, 400, "not JSON"),
+    ({"requestContext": {}, "body": None}, 400, "not JSON"),
+    ({"requestContext": {}}, 400, "not JSON"),
+    ({"requestContext": {}, "body": "[" * 100_000}, 400, "not JSON"),
+    ({"requestContext": {}, "body": "%%", "isBase64Encoded": True}, 400, "base64"),
+    (
+        {
+            "requestContext": {},
+            "body": base64.b64encode(b'{"text": "\xff"}').decode(),
+            "isBase64Encoded": True,
+        },
+        400,
+        "UTF-8",
+    ),
+    ({"httpMethod": "POST", "body": '{"text": 3}'}, 400, "int"),
+]
+
+
+def test_every_error_has_a_body_and_a_status_and_ends_nothing(function):
+    for event, status, words in ERRORS:
+        answer = ask(function, event)
+        body = json.loads(answer["body"]) if "statusCode" in answer else answer
+        assert answer.get("statusCode", answer.get("status")) == status, event
+        assert words in body["error"], (event, body)
+    assert ask(function, {"text": "where is my order"})["status"] == 200
+    page = ask(function, {"requestContext": {}, "body": '{"texts": ["a", "b"]}'})
+    assert page["statusCode"] == 200
+    assert len(json.loads(page["body"])["answers"]) == 2
+    assert function.is_alive
+
+
+def random_event(dice):
+    """A JSON value of any shape, often nearly right."""
+    alphabet = "abc é漫🙂\0\n[SEP]'\"\\{}"
+    text = "".join(dice.choices(alphabet, k=dice.randrange(80)))
+    values = [text, dice.random(), None, True, [], {}, dice.randrange(10**9), [text] * dice.randrange(5)]
+    event = {dice.choice(["text", "texts", "body", text]): dice.choice(values)}
+    if dice.random() < 0.4:
+        event = {"requestContext": {}, "body": dice.choice([json.dumps(event), text, None])}
+        event["isBase64Encoded"] = dice.random() < 0.2
+    return dice.choice([event, event, event, dice.choice(values)])
+
+
+def test_ten_thousand_random_events_crash_nothing_and_leak_nothing(function):
+    dice, held = random.Random(0), []
+    statuses = set()
+    for turn in range(10_000):
+        answer = ask(function, random_event(dice))
+        statuses.add(answer.get("statusCode", answer.get("status")))
+        if turn % 1000 == 999:
+            held.append(function.resident_bytes)
+    assert statuses == {200, 400}
+    assert max(held) - held[0] < 1 * MIB, [size // 1024 for size in held]
+
+
+def test_a_function_without_room_is_out_of_memory(root):
+    place = prepare_place("x86_64", PYTHON)
+    if place.limit is None:
+        pytest.skip("memory cannot be limited here")
+    with start_function(root, 16, place) as started:
+        assert started.problem == "out of memory"
+        assert started.invoke(b"{}") is None
+
+
+def test_too_large_a_bundle_is_refused_before_it_is_packed(static_artifact, tmp_path):
+    limits = TARGET.limits.model_copy(update={"bundle_unzipped_mib": 20})
+    small = TARGET.model_copy(update={"limits": limits})
+    with pytest.raises(BadInputError, match=r"the bundle is .* unpacked, at most 20.0 MiB is allowed"):
+        make_bundle(static_artifact, small, tmp_path / "small", [], "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_inputs(static_artifact, bundle, tmp_path):
+    with pytest.raises(BadInputError, match="takes artifacts of"):
+        make_bundle(static_artifact, load_target("intel-openvino"), tmp_path / "a", [], "")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    with pytest.raises(BadInputError, match="not empty and not a bundle"):
+        make_bundle(static_artifact, TARGET, tmp_path / "full", [], "")
+    copy = shutil.copytree(bundle.path, tmp_path / "copy")
+    assert read_bundle(copy)["bundle"] == "lambda-zip"
+    (copy / "template.yaml").write_text("changed")
+    with pytest.raises(BadInputError, match=r"template\.yaml: not what bundle\.json says"):
+        read_bundle(copy)
+
+
+def test_odd_texts_as_the_artifact_answers_them(function, static_artifact):
+    here = load(static_artifact.path)
+    answer = ask(function, {"texts": list(samples.ODD_TEXTS)})
+    assert [a["label"] for a in answer["answers"]] == [here(text).label for text in samples.ODD_TEXTS]
