@@ -78,16 +78,14 @@ class LambdaFunction:
         return answered
 
     @property
-    def resident_bytes(self) -> int:
-        """Memory that the function's process holds now."""
-        pages = Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    def private_bytes(self) -> int:
+        """Memory that the function's process holds now and shares with no file: where a leak would show."""
+        return self._status("RssAnon")
 
     @property
     def peak_resident_bytes(self) -> int:
-        """The most that the function's process ever held."""
-        lines = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:"))
+        """The most that the function's process ever held, files that it has mapped included."""
+        return self._status("VmHWM")
 
     @property
     def is_alive(self) -> bool:
@@ -105,6 +103,10 @@ class LambdaFunction:
             self.problem = f"init error: {self._api.init_error.decode('utf-8', 'replace'):.200}"
             return
         self.init_ns = time.monotonic_ns() - started_ns
+
+    def _status(self, name: str) -> int:
+        lines = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith(f"{name}:"))
 
     def _why(self) -> str:
         if self._group is not None and self._group.oom_kills:

@@ -35,7 +35,9 @@ _GELU = 7.97027148e-01, 3.73855266e-02, -3.99880777e-04
 
 
 class _Session:
-    def __init__(self, tensors: Mapping[str, npt.NDArray[Any]], sizes: Mapping[str, int]) -> None:
+    def __init__(
+        self, tensors: Mapping[str, npt.NDArray[Any]], sizes: Mapping[str, int], max_tokens: int
+    ) -> None:
         self._rows, self._scales = tensors["rows"], tensors["scales"]
         self._places = tensors.get("places")
         self._tokens, self._pairs, self._step = (sizes[name] for name in ("tokens", "pairs", "step"))
@@ -46,7 +48,17 @@ class _Session:
         self._sum, self._largest = self._pooled[:width], self._pooled[width:]
         self._mean = np.full(2 * width, 1 / (2 * width), np.float32)
         self._hidden, self._square, self._bent = np.empty((3, len(self._inner)), np.float32)
-        self._buffers: dict[int, tuple[npt.NDArray[Any], ...]] = {}
+        # Enough for the longest text, tokens and pairs; shorter ones take the front of it.
+        scales = np.empty(2 * max_tokens, np.float32)
+        shape = len(scales), width
+        self._whole = (
+            np.empty(len(scales), np.int64),
+            np.empty(shape, np.int8),
+            scales,
+            scales[:, None],
+            np.empty(shape, np.float32),
+        )
+        self._views: dict[int, tuple[npt.NDArray[Any], ...]] = {}
 
     def run(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
         """Return the logits [label] of one text."""
@@ -55,7 +67,7 @@ class _Session:
         for one in ids:
             asked.append((before * step + one) % pairs + tokens)
             before = one
-        places, rows, scales, column, vectors = self._buffers.get(len(asked)) or self._make(len(asked))
+        places, rows, scales, column, vectors = self._views.get(len(asked)) or self._view(len(asked))
         places[:] = asked
         if self._places is not None:
             places[:] = self._places[places]
@@ -92,18 +104,9 @@ class _Session:
         """Return the logits [text, label] of texts of equal length, one after the other."""
         return np.stack([self.run(row) for row in ids.tolist()])
 
-    def _make(self, count: int) -> tuple[npt.NDArray[Any], ...]:
-        width = self._rows.shape[1]
-        scales = np.empty(count, np.float32)
-        made = (
-            np.empty(count, np.int64),
-            np.empty((count, width), np.int8),
-            scales,
-            scales[:, None],
-            np.empty((count, width), np.float32),
-        )
-        self._buffers[count] = made
-        return made
+    def _view(self, count: int) -> tuple[npt.NDArray[Any], ...]:
+        self._views[count] = view = tuple(buffer[:count] for buffer in self._whole)
+        return view
 
 
 def open_session(folder: Path, manifest: Mapping[str, Any], threads: int) -> _Session:
@@ -111,7 +114,7 @@ def open_session(folder: Path, manifest: Mapping[str, Any], threads: int) -> _Se
     _limit_threads(threads)
     with (folder / manifest["model"]).open("rb") as file:
         content = memoryview(mmap(file.fileno(), 0, access=ACCESS_READ))
-    return _Session(*_read(content))
+    return _Session(*_read(content), manifest["max_tokens"])
 
 
 def _read(content: memoryview) -> tuple[dict[str, npt.NDArray[Any]], dict[str, int]]:
