@@ -6,7 +6,7 @@
 Further loss is against the unpruned int8 variant of the same student, paired, with a one-sided 95 % bound.
 Memory is what a process adds to itself by loading the artifact and answering 300 texts, after it has imported
 the runtime (and numpy, which that imports); the median of 9 processes. The last column is after one text
-more, which is not ASCII: only then the tokenizers library is opened.
+more, which is not ASCII: only then the table of characters is read.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main() -> None:
         "",
         *(line for line in (__doc__ or "").splitlines()[5:] if line),
         "",
-        "| variant | MB | accuracy | further loss (bound) | MiB added | at the peak | with tokenizers |",
+        "| variant | MB | accuracy | further loss (bound) | MiB added | at the peak | beyond ASCII |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     newest = max(HERE.glob("studies/.edgekd/runs/clinc150-[0-9a-f]*/evidence/mobile-lowmem"), key=_age)

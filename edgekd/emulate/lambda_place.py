@@ -37,7 +37,9 @@ def prepare_place(arch: str, python: str, cpu: int | None = None) -> Place:
             unpack_wheel(wheel, made)
         made.rename(client)
     if arch == "aarch64":
-        return Place(find_machine("asimd").command, client, None, cpu, _EMULATED_INIT_SECONDS)
+        command = list(find_machine("asimd").command)
+        at = command.index("-E")  # its own libraries; the function brings what it needs
+        return Place((*command[:at], *command[at + 2 :]), client, None, cpu, _EMULATED_INIT_SECONDS)
     found = find_python(python)
     if found is None:
         raise MissingRuntimeError(f"no Python {python} here; put one on the PATH as python{python}")

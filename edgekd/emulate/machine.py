@@ -50,7 +50,7 @@ def find_machine(name: Name, folder: Path | None = None) -> Machine:
         emulator, root = place / "qemu-aarch64", place / "arm64"
         path = f"PYTHONPATH={root / 'site'}"
         command = (str(emulator), "-L", str(root), "-E", path, str(root / "usr" / "bin" / PYTHON))
-        runtimes = ("onnxruntime", "litert")
+        runtimes = ("numpy", "onnxruntime", "litert")
     if not emulator.exists():
         raise MissingRuntimeError(
             f"no emulator for {name} in {place}; run: python -m edgekd.emulate (needs Debian's apt-get)"
