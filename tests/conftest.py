@@ -245,16 +245,27 @@ def finished_run(tmp_path_factory, teacher_folder) -> FinishedRun:
     `cloud` chooses by latency among both builds; `desk` chooses by size and `twin` by quality, each
     among fp32 alone until a test says otherwise.
     """
-    folder = tmp_path_factory.mktemp("finished")
-    text = PROJECT.replace("[lambda-x86, gpu]", "[cloud, desk, twin, gpu]")
-    make_project(folder, teacher_folder, text)
-    write_target(folder, "cloud", "p95_ms", BUILDS)
-    write_target(folder, "desk", "artifact_bytes", BUILDS[:1])
-    write_target(folder, "twin", "quality", BUILDS[:1])
-    run = Watched("run", "project.yaml", "--json", cwd=folder)
-    code = run.finish()
-    assert code == 0, run.stderr
-    return FinishedRun(folder, json.loads(run.stdout), tuple(run.notes), time.monotonic() - run.began)
+    from edgekd.store import locked
+
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # processes that share the tests share this, too
+    folder, said = base / "finished", base / "finished.json"
+    with locked(base / "finished.lock"):
+        if not said.exists():
+            folder.mkdir()
+            text = PROJECT.replace("[lambda-x86, gpu]", "[cloud, desk, twin, gpu]")
+            make_project(folder, teacher_folder, text)
+            write_target(folder, "cloud", "p95_ms", BUILDS)
+            write_target(folder, "desk", "artifact_bytes", BUILDS[:1])
+            write_target(folder, "twin", "quality", BUILDS[:1])
+            run = Watched("run", "project.yaml", "--json", cwd=folder)
+            code = run.finish()
+            assert code == 0, run.stderr
+            known = [json.loads(run.stdout), run.notes, time.monotonic() - run.began]
+            said.write_text(json.dumps(known), encoding="utf-8")
+        document, notes, seconds = json.loads(said.read_text(encoding="utf-8"))
+    return FinishedRun(folder, document, tuple((at, line) for at, line in notes), seconds)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgekd.compile import Artifact, compile_graph, open_artifact
+from edgekd.compile.compile import serves
 from edgekd.config import Build, Target
 from edgekd.errors import ConfigError, EdgekdError, MissingRuntimeError
 from edgekd.export import Graph
@@ -43,10 +44,10 @@ def compile_foreign(
     out.mkdir(parents=True, exist_ok=True)
     built: list[Built] = []
     made: dict[tuple[Build, tuple[str, ...]], Artifact | EdgekdError] = {}
-    jobs = [(target, build) for target in targets for build in target.builds]
     with tempfile.TemporaryDirectory(dir=out) as temporary:
         progress(0.0, f"reading {source}")
         graph = adopt_model(source, Path(temporary), texts)
+        jobs = [(t, build) for t in targets for build in t.builds if serves(build, graph.kind)]
         origin = {"source": source.resolve().name, "data": "none", "weights": digest_file(graph.path)}
         for number, (target, build) in enumerate(jobs):
             progress((1 + number) / (1 + len(jobs)), f"{target.name}: {build.runtime}.{build.label}")

@@ -70,6 +70,22 @@ def test_basis_is_said(make):
     assert judge_target(make.target(), []).outcome == "not measured"
 
 
+def test_the_soonest_start_is_promoted_where_that_is_the_objective(make):
+    evidence = [
+        make.evidence("soon", 3.0, cold_start_ms=make.spread(100), size=9_000_000),
+        make.evidence("late", 1.0, cold_start_ms=make.spread(300)),
+    ]
+    verdict = judge_target(make.target("cold_start_ms"), evidence)
+    assert (verdict.promoted, verdict.tie_with) == ("soon", ())
+    assert "cold start 100" in verdict.reason
+    alike = [make.evidence("soon", 3.0, cold_start_ms=make.spread(290), size=9_000_000), evidence[1]]
+    verdict = judge_target(make.target("cold_start_ms"), alike)
+    assert (verdict.promoted, verdict.tie_with) == ("late", ("soon",))
+    unmeasured = make.evidence("only", cold_start_ms=None, basis_reason="no clock")
+    verdict = judge_target(make.target("cold_start_ms", p95_ms=20), [unmeasured])
+    assert (verdict.outcome, verdict.variants[0].checks[-1].name) == ("not measured", "objective")
+
+
 def test_the_objective_needs_its_figure(make):
     target = make.target(artifact_mib=25)
     verdict = judge_target(target, [make.evidence("v", p95_ms=None, basis_reason="no clock")])
