@@ -9,6 +9,7 @@ Needs numpy and tokenizers. The files that it reads lie beside it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.client
 import json
 import sys
@@ -44,6 +45,10 @@ class Client:
         self._connection = kind(parts.hostname, parts.port or (443 if secure else 80), timeout=timeout_s)
         name = urllib.parse.quote(self._settings["model"], safe="")
         self._path, self._url = f"{parts.path.rstrip('/')}/v2/models/{name}/infer", url
+
+    def close(self) -> None:
+        """Close the connection; the next request opens another."""
+        self._connection.close()
 
     def tokenize(self, text: str) -> list[int]:
         """Return the ids of a text; one without any token is answered as token 0."""
@@ -129,11 +134,11 @@ def main() -> int:
     if not arguments.texts and not arguments.golden:
         parser.error("give texts, or --golden")
     try:
-        client = Client(arguments.url)
-        for text in arguments.texts:
-            label, probability = client.answer(text)
-            print(f"{label}\t{probability:.3f}")
-        return int(arguments.golden and check_golden(client, FOLDER, arguments.tolerance) > 0)
+        with contextlib.closing(Client(arguments.url)) as client:
+            for text in arguments.texts:
+                label, probability = client.answer(text)
+                print(f"{label}\t{probability:.3f}")
+            return int(arguments.golden and check_golden(client, FOLDER, arguments.tolerance) > 0)
     except ClientError as error:
         print(f"client: {error}", file=sys.stderr)
         return 1
