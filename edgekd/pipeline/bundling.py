@@ -93,7 +93,8 @@ def describe_origin(context: Context) -> Origin:
     """
     project, start = context.project, context.teacher.weights
     source = project.data.source
-    names = [source] if isinstance(source, str) else sorted(set(source.values()))
+    sources = [source] if isinstance(source, str) else sorted(set(source.values()))
+    names = [*sources, *project.data.unlabelled]
     return Origin(
         project=project.name,
         teacher=context.teacher.name,

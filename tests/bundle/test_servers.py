@@ -4,7 +4,6 @@ import ast
 import importlib.util
 import json
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +28,7 @@ def parse_pbtxt():
     path = Path(spec.submodule_search_locations[0]) / "grpc" / "model_config_pb2.py"
     inner = importlib.util.spec_from_file_location("model_config_pb2", path)
     module = importlib.util.module_from_spec(inner)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the generated code's age
-        inner.loader.exec_module(module)
+    inner.loader.exec_module(module)
     from google.protobuf import text_format
 
     return lambda text: text_format.Parse(text, module.ModelConfig())
