@@ -7,7 +7,7 @@ TIMED := $(wildcard tests/measure/test_*.py) tests/measure/memory tests/measure/
   tests/cli/test_bench.py tests/ci/test_planted.py tests/ci/test_pytest_plugin.py
 SHARED := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(TIMED))
 
-.PHONY: demo test check tools clean
+.PHONY: demo test check servers tools clean
 
 demo: $(INSTALLED)
 	$(BIN)/edgekd run bench/studies/mangaassist.yaml
@@ -22,6 +22,12 @@ check: $(INSTALLED) tools
 	$(BIN)/mypy
 	$(SHARED)
 	$(BIN)/python -m pytest $(TIMED)
+
+# Bundles served by a real Triton, as PyTriton ships it; in an environment of its own, for it needs numpy below 2.
+servers: $(INSTALLED)
+	python3 -m venv .venv-servers
+	.venv-servers/bin/pip install -q -r tests/bundle/servers.txt
+	EDGEKD_TRITON=.venv-servers $(BIN)/python -m pytest tests/bundle
 
 # What some tests need beside Python: a browser (the report), valgrind (counting), an SSH server (remote devices).
 # Where they cannot be had, those tests are skipped and say so.

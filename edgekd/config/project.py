@@ -129,6 +129,15 @@ class Measure(Frozen):
     """No round is added that would end later than this."""
 
 
+class Licence(Frozen):
+    """Licences, for model cards; left empty, a card says that they are not stated."""
+
+    weights: str = ""
+    """Of the weights that the teacher starts from; where empty, what their own README states."""
+    data: str = ""
+    """Of the rows that teach."""
+
+
 class Project(Frozen):
     """One project."""
 
@@ -154,6 +163,8 @@ class Project(Frozen):
     """How latency is measured."""
     tracking: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()
     """Where a training's figures go besides its log; changes no result."""
+    licence: Licence = Licence()
+    """Licences of weights and data, for the model card; changes no result."""
     threads: int = Field(2, ge=1)
     """Threads of training and labelling; part of what makes a result repeatable."""
     seed: int = Field(0, ge=0)

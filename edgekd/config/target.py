@@ -94,7 +94,7 @@ class Target(Frozen):
     threads: int = Field(1, ge=1)
     """Threads that the runtime may use."""
     bundle: str | None = None
-    """What the platform deploys: lambda-zip, mobile, openvino-server."""
+    """What the platform deploys: lambda-zip, mobile, openvino-server, triton."""
     limits: Limits = Limits()
     """What may not be exceeded."""
     price: Price | None = None

@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from edgekd.bundle import Bundle, make_bundle
-from edgekd.bundle.card import write_card
+from edgekd.bundle.card import Origin, read_licence, write_card
 from edgekd.compile import open_artifact
 from edgekd.config import Target
-from edgekd.errors import BadInputError, ConfigError, unknown_name
+from edgekd.distill.weights import find_weights
+from edgekd.errors import BadInputError, ConfigError, EdgekdError, unknown_name
 from edgekd.gate.promotion import current
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.learning import load_stage
+
+# The built-in rows are made by edgekd from phrases of its own.
+_OURS = "Apache-2.0, made by edgekd"
 
 
 def bundle_promoted(context: Context, only: Sequence[str], out: Path | None) -> Iterator[Bundle]:
@@ -45,25 +49,66 @@ def bundle_promoted(context: Context, only: Sequence[str], out: Path | None) -> 
             continue
         texts = load_stage(context).split("validation").texts if texts is None else texts
         folder = (out or context.run_folder / "bundles") / target.name
-        yield bundle_artifact(found[1], target, folder, texts, find_verdict(found[1].parent.parent, found[0]))
+        documents = find_documents(found[1].parent.parent, found[0])
+        yield bundle_artifact(found[1], target, folder, texts, *documents, origin=describe_origin(context))
         made += 1
     if not made:
         raise BadInputError(f"{context.project.name}: nothing is promoted; run: edgekd run PROJECT first")
 
 
 def bundle_artifact(
-    path: Path, target: Target, folder: Path, texts: Sequence[str], verdict: dict[str, Any] | None = None
+    path: Path,
+    target: Target,
+    folder: Path,
+    texts: Sequence[str],
+    verdict: dict[str, Any] | None = None,
+    evidence: dict[str, Any] | None = None,
+    origin: Origin | None = None,
 ) -> Bundle:
-    """Bundle one artifact; with its verdict the model card says what was measured."""
+    """Bundle one artifact; with its verdict and evidence the model card says what was measured."""
     artifact = open_artifact(path)
-    return make_bundle(artifact, target, folder, texts, write_card(artifact, target, verdict))
+    return make_bundle(
+        artifact, target, folder, texts, write_card(artifact, target, verdict, evidence, origin)
+    )
 
 
-def find_verdict(place: Path, digest: str) -> dict[str, Any] | None:
-    """Return the newest verdict below a target's place in the registry that promotes this artifact."""
+def find_documents(place: Path, digest: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Return the newest verdict below a target's place in the registry that promotes this artifact.
+
+    And the evidence of the artifact that was kept with it; verdicts of before that was done have none.
+    """
     paths = sorted((place / "verdicts").glob("*.json"), key=lambda path: path.stat().st_mtime)
     for path in reversed(paths):
         verdict: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if verdict.get("promoted_digest") == digest:
-            return verdict
-    return None
+            kept = place / "evidence" / path.name
+            return verdict, json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else None
+    return None, None
+
+
+def describe_origin(context: Context) -> Origin:
+    """Say what the project knows of where its models come from.
+
+    The weights' licence is the project's word, else what the README beside the weights states.
+    """
+    project, start = context.project, context.teacher.weights
+    source = project.data.source
+    sources = [source] if isinstance(source, str) else sorted(set(source.values()))
+    names = [*sources, *project.data.unlabelled]
+    return Origin(
+        project=project.name,
+        teacher=context.teacher.name,
+        start=start if ":" in start else Path(start).name,
+        data=", ".join(name if name.startswith("hf:") else Path(name).name for name in names),
+        weights_licence=project.licence.weights or _read_weights_licence(start, context.folder),
+        data_licence=project.licence.data or (_OURS if source == "mangaassist" else ""),
+    )
+
+
+def _read_weights_licence(weights: str, folder: Path) -> str:
+    if weights.startswith("hub:"):
+        return ""
+    try:
+        return read_licence(Path(find_weights(weights, folder)))
+    except EdgekdError:
+        return ""

@@ -50,7 +50,7 @@ class Context:
     def run_folder(self) -> Path:
         """Folder of this run: the project's name and the digest of its resolved settings."""
         settings = {
-            "project": self.project.model_dump(mode="json", exclude={"workspace", "tracking"}),
+            "project": self.project.model_dump(mode="json", exclude={"workspace", "tracking", "licence"}),
             "models": [m.model_dump(mode="json") for m in self.students],
             "targets": [t.model_dump(mode="json") for t in self.targets],
         }

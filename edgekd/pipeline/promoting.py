@@ -47,8 +47,12 @@ def promote_target(
     provenance = Provenance(evidence, data.digest, context.project.seed, bench.result.environment.fingerprint)
     # By its digest, for good: the run's own verdict is written anew when the incumbent has changed.
     verdicts = context.registry / project / target / "verdicts"
-    write_record(verdicts / f"{judged.verdict.digest[:12]}.json", judged.verdict)
+    name = f"{judged.verdict.digest[:12]}.json"
+    write_record(verdicts / name, judged.verdict)
     digest = judged.verdict.promoted_digest
+    for found in judged.evidence:
+        if digest is not None and found.artifact_digest == digest:
+            write_record(verdicts.with_name("evidence") / name, found)  # for the model card
     if digest is None:
         settle(context.registry, project, target)
         record_no_promotion(context.registry, project, judged.verdict, provenance)

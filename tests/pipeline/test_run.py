@@ -16,6 +16,7 @@ from edgekd.compile import open_artifact
 from edgekd.gate.ledger import read_ledger
 from edgekd.gate.promotion import current
 from edgekd.store import digest_file, digest_json
+from edgekd.units import format_ms
 
 pytestmark = pytest.mark.slow
 STAGES = {
@@ -342,3 +343,35 @@ def test_runs_are_listed(finished_run, run_edgekd):
     listed = run_edgekd("show", "runs", "project.yaml", "--json", cwd=finished_run.folder)
     folders = [(finished_run.folder / path).resolve() for path in json.loads(listed.stdout)]
     assert finished_run.run_folder.resolve() in folders
+
+
+def test_a_bundle_tells_what_its_promotion_rests_on(project, run_edgekd):
+    """The card's figures are the run's evidence, found through the registry alone."""
+    for path, line in (
+        ("targets/cloud.yaml", "bundle: triton\n"),
+        ("project.yaml", "licence: {data: CC0-1.0}\n"),
+    ):
+        with (project / path).open("a", encoding="utf-8") as file:
+            file.write(line)
+    done = run_edgekd("bundle", "project.yaml", "--target", "cloud", "--json", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert stages(done.stderr, "done") == []
+    (bundle,) = json.loads(done.stdout)
+    assert bundle["artifact"] == current(project / ".edgekd" / "registry", "small", "cloud")[0]
+    place = project / ".edgekd" / "registry" / "small" / "cloud"
+    verdicts = sorted((place / "verdicts").iterdir(), key=lambda path: path.stat().st_mtime)
+    assert {path.name for path in verdicts} == {path.name for path in (place / "evidence").iterdir()}
+    found = json.loads((place / "evidence" / verdicts[-1].name).read_text(encoding="utf-8"))
+    assert found["artifact_digest"] == bundle["artifact"]
+    card = (project / bundle["path"] / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert f"| p95 | {format_ms(found['p95_ms']['estimate'])} [" in card
+    assert (
+        "| data that taught | CC0-1.0 |" in card
+        and "| weights that the teacher started from | not stated |" in card
+    )
+    front = yaml.safe_load(card.split("---\n")[1])
+    values = {one["name"]: one["value"] for one in front["model-index"][0]["results"][0]["metrics"]}
+    overall = found["evaluation"]["slices"][0]
+    assert values["accuracy (overall)"] == round(overall["value"]["estimate"], 6)
+    golden = (project / bundle["path"] / "golden.jsonl").read_text(encoding="utf-8").splitlines()
+    assert 20 <= len(golden) <= 50

@@ -1,0 +1,109 @@
+"""Sections of the card that name things: what it is, how it was made, licences, the way back, digests."""
+
+from __future__ import annotations
+
+from edgekd.bundle.card.facts import Facts
+from edgekd.bundle.card.lines import bullets, table
+from edgekd.store import digest_json
+
+UNSTATED = "not stated"
+
+_KINDS = {
+    "transformer": "a small transformer encoder",
+    "static": "a model without attention: pooled token vectors and a small head",
+}
+
+
+def describe_use(facts: Facts) -> str:
+    """Say what goes in, what comes out, and what it is for."""
+    manifest, target = facts.manifest, facts.target
+    labels = manifest["labels"]
+    kind = _KINDS.get(manifest.get("student_kind", ""), "a small model")
+    about = f": {target.description}" if target.description else ""
+    return f"""\
+`{manifest["student"]}` is {kind} that gives a message one of {len(labels)} labels
+(task `{manifest["task"]}`), with a calibrated probability. It is compiled for the target
+`{target.name}`{about}.
+
+- Input: one text, of which the first {manifest["max_tokens"]} tokens are read. A text without any token gets
+  the answer of token 0 alone.
+- Output: always one of the labels below; it has no answer for "none of these" unless a label says so.
+- For: sorting messages like those that it was measured on. Not for: decisions that a wrong label makes
+  dangerous without a person or a second check behind it.
+
+Labels: {", ".join(f"`{label}`" for label in labels)}."""
+
+
+def describe_making(facts: Facts) -> str:
+    """Say what it was made from and by what."""
+    manifest, origin = facts.manifest, facts.origin
+    source = manifest["provenance"]
+    start = f", started from `{origin.start}`" if origin.start else ""
+    restored = source.get("restored")
+    libraries = ", ".join(
+        f"{name} {version}" for name, version in sorted(source.get("libraries", {}).items())
+    )
+    return bullets(
+        [
+            *([f"Project: `{origin.project}`."] if origin.project else []),
+            f"Teacher: {f'`{origin.teacher}`{start}' if origin.teacher else UNSTATED}.",
+            f"Data: {f'`{origin.data}`' if origin.data else UNSTATED}.",
+            f"Student: `{manifest['student']}`, distilled from the teacher's answers.",
+            f"Compiled: recipe `{manifest['recipe']}` for `{manifest['runtime']}`, by edgekd "
+            f"{source.get('edgekd', UNSTATED)}.",
+            *([f"Operators left in fp32: {len(restored)}."] if restored is not None else []),
+            f"Libraries that decided its bytes or answers: {libraries or UNSTATED}.",
+        ]
+    )
+
+
+def describe_licences(facts: Facts) -> str:
+    """Name the licences that somebody stated, and say where nobody did."""
+    origin = facts.origin
+    rows = [
+        ["weights that the teacher started from", origin.weights_licence or UNSTATED],
+        ["data that taught", origin.data_licence or UNSTATED],
+        ["the loader inside the artifact (`serving/`)", "Apache-2.0"],
+    ]
+    unknown = (
+        ""
+        if origin.weights_licence and origin.data_licence
+        else (
+            "\n\n*Not stated* means that neither the project file (`licence: {weights: ..., data: ...}`) nor "
+            "the weights' own README says so; ask before this leaves the house."
+        )
+    )
+    shown = table(["of", "licence"], rows)
+    return f"A student holds parts of its teacher's start, or was taught by it.\n\n{shown}{unknown}"
+
+
+def describe_rollback(facts: Facts) -> str:
+    """Say how to go back to what was promoted before."""
+    name = facts.target.name
+    return f"""\
+```sh
+# one atomic step to what was promoted before
+edgekd rollback PROJECT {name}
+# this folder anew, from that artifact
+edgekd bundle PROJECT --target {name}
+# whether the chain of promotions holds
+edgekd ledger verify PROJECT
+```
+
+Then deploy that bundle as this one was. PROJECT is the project file{_named(facts)}."""
+
+
+def _named(facts: Facts) -> str:
+    return f" of `{facts.origin.project}`" if facts.origin.project else ""
+
+
+def describe_digests(facts: Facts) -> str:
+    """List what the ledger and the manifest name."""
+    source = facts.manifest["provenance"]
+    found = {
+        "artifact (of `manifest.json`)": facts.artifact.digest,
+        **{name: str(source[name]) for name in ("data", "teacher", "student", "graph") if name in source},
+        **({"verdict": digest_json(facts.verdict)} if facts.verdict is not None else {}),
+        **({"evidence": digest_json(facts.evidence)} if facts.evidence is not None else {}),
+    }
+    return table(["of", "sha256"], [[name, f"`{digest}`"] for name, digest in found.items()])

@@ -1,0 +1,76 @@
+"""The card's YAML head, as the Hugging Face hub reads it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from edgekd.bundle.card.facts import Facts
+
+_LIBRARIES = {"onnxruntime": "onnx", "openvino": "openvino", "litert": "litert", "aotinductor": "pytorch"}
+
+
+def write_front(facts: Facts) -> str:
+    """Write licence, task, tags and measured metrics between two lines of dashes.
+
+    A licence that nobody stated is `unknown`; the hub takes identifiers in lower case, and `other` with a
+    name.
+    """
+    artifact = facts.artifact
+    document: dict[str, Any] = {
+        **_licence(facts.origin.weights_licence),
+        "pipeline_tag": "text-classification",
+        "tags": list(
+            dict.fromkeys(
+                [
+                    "text-classification",
+                    "knowledge-distillation",
+                    "edgekd",
+                    *([_LIBRARIES[artifact.runtime]] if artifact.runtime in _LIBRARIES else []),
+                    artifact.recipe,
+                    facts.target.name,
+                ]
+            )
+        ),
+    }
+    results = _results(facts)
+    if results:
+        document["metrics"] = sorted({entry["type"] for entry in results})
+        name, data = artifact.student, facts.origin.data or facts.origin.project or "test rows"
+        document["model-index"] = [
+            {
+                "name": name,
+                "results": [
+                    {
+                        "task": {"type": "text-classification"},
+                        "dataset": {"name": data, "type": data, "split": "test"},
+                        "metrics": results,
+                    }
+                ],
+            }
+        ]
+    return f"---\n{yaml.safe_dump(document, sort_keys=False, allow_unicode=True)}---\n"
+
+
+def _licence(stated: str) -> dict[str, str]:
+    if not stated:
+        return {"license": "unknown"}
+    if re.fullmatch(r"[A-Za-z0-9.+-]+", stated):
+        return {"license": stated.lower()}
+    return {"license": "other", "license_name": stated}
+
+
+def _results(facts: Facts) -> list[dict[str, Any]]:
+    """List each slice's measured value; the slice's name is part of the metric's."""
+    slices = facts.evaluation.slices if facts.evaluation else ()
+    return [
+        {
+            "type": result.metric,
+            "name": f"{result.metric} ({result.name})",
+            "value": round(result.value.estimate, 6),
+        }
+        for result in slices
+        if result.value is not None
+    ]

@@ -1,0 +1,121 @@
+"""A model repository for Triton Inference Server."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgekd.bundle.servers.beside import LABELS, write_beside, write_labels
+from edgekd.bundle.servers.readme import describe_batching, describe_client, describe_request
+from edgekd.bundle.servers.served import Served, open_served
+from edgekd.bundle.servers.triton_config import count_instances, largest_batch, write_config
+from edgekd.compile import Artifact
+from edgekd.config import Target
+
+RUNTIMES = ("onnxruntime", "aotinductor")
+
+_MODEL = "model.py"
+
+
+def build(artifact: Artifact, target: Target, folder: Path, texts: Sequence[str]) -> None:
+    """Write the repository `models/`, and beside it what a client needs.
+
+    ONNX is run by Triton's ONNX Runtime backend; a second configuration runs it by the Python backend.
+    Machine code of AOTInductor needs the very torch that made it, so the Python backend runs it.
+
+    Raises:
+        BadInputError: a label cannot stand in a file of labels.
+        MissingRuntimeError: the artifact does not run here.
+    """
+    served = open_served(artifact, target, texts)
+    gpu = artifact.runtime == "aotinductor" and _is_for_gpu(artifact)
+    inputs = [artifact.manifest["input"]["name"]]
+    place = folder / "models" / served.name
+    write_python_model(served, place)
+    threads = str(target.threads)
+    python = write_config(served, "python", _MODEL, {"threads": threads}, gpu=gpu)
+    if artifact.runtime == "onnxruntime":
+        counts = {"intra_op_thread_count": threads, "inter_op_thread_count": "1"}
+        config = write_config(served, "onnxruntime", artifact.manifest["model"], counts, gpu=gpu)
+        (place / "configs").mkdir()
+        (place / "configs" / "python.pbtxt").write_text(python, encoding="utf-8")
+    else:
+        config = python
+    (place / "config.pbtxt").write_text(config, encoding="utf-8")
+    write_beside(served, folder, inputs)
+    readme = (
+        _describe(served, gpu=gpu)
+        + describe_request(served, inputs)
+        + describe_batching(served, _say_batches(largest_batch(served, gpu=gpu)))
+        + describe_client(served)
+    )
+    (folder / "README.md").write_text(readme, encoding="utf-8")
+
+
+def write_python_model(served: Served, place: Path) -> None:
+    """Write the model's folder without its configuration: labels, and the artifact as version 1."""
+    place.mkdir(parents=True)
+    write_labels(served, place / LABELS)
+    shutil.copytree(served.artifact.path, place / "1", ignore=shutil.ignore_patterns("__pycache__"))
+    source = Path(__file__).parent.parent / "servers" / "triton_model.py"
+    shutil.copyfile(source, place / "1" / _MODEL)
+
+
+def _say_batches(largest: int) -> str:
+    if largest > 1:
+        return f"So the server may put up to {largest} requests together: those of one length, none padded."
+    return "So `max_batch_size` is 1: each text is answered alone, as it was measured and gated."
+
+
+def _is_for_gpu(artifact: Artifact) -> bool:
+    from torch._inductor import aoti_load_package
+
+    package = aoti_load_package(str(artifact.path / artifact.manifest["model"]))
+    return bool(package.get_metadata()["AOTI_DEVICE_KEY"] == "cuda")
+
+
+def _describe(served: Served, *, gpu: bool) -> str:
+    libraries = served.manifest["provenance"].get("libraries", {})
+    engine = {"onnxruntime": "onnxruntime", "aotinductor": "torch"}[served.artifact.runtime]
+    version = libraries.get(engine, "")
+    needed = f"numpy {engine}=={version}" if version else f"numpy {engine}"
+    device = "one NVIDIA GPU" if gpu else f"the CPU, {count_instances(served, gpu=gpu)} side by side"
+    head = f"""\
+# {served.name} for Triton Inference Server
+
+`models/` is a model repository: `{served.name}`, ids in, logits out, on {device}, made for the target
+{served.target.name}. `labels.txt` names the logits.
+
+## Start
+"""
+    if served.artifact.runtime == "onnxruntime":
+        return f"""{head}\
+```sh
+tritonserver --model-repository="$PWD/models"
+```
+
+In NVIDIA's container image (IMAGE is the name of one that has the ONNX Runtime backend):
+
+```sh
+docker run --rm -p 8000:8000 -v "$PWD/models:/models:ro" IMAGE tritonserver --model-repository=/models
+```
+
+The model was made for ONNX Runtime {version}; an older one may not know its operators. Where Triton has the
+Python backend alone, or that engine should run which was measured, install `{needed}`
+for the server's Python and take the other configuration:
+
+```sh
+tritonserver --model-repository="$PWD/models" --model-config-name=python
+```
+
+"""
+    return f"""{head}\
+The Python backend runs it, for the machine code needs the torch that made it. Install `{needed}` for the
+server's Python, on {"the kind of GPU" if gpu else "the kind of CPU"} that it was compiled on:
+
+```sh
+tritonserver --model-repository="$PWD/models"
+```
+
+"""

@@ -1,0 +1,93 @@
+"""An artifact opened as it will be served, and what it answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgekd.bundle.servers.batching import Batching, measure_batching
+from edgekd.compile import Artifact
+from edgekd.config import Target
+from edgekd.errors import BadInputError, MissingRuntimeError
+from edgekd.serving import ServingError, load
+
+_GOLDEN = 50
+_EXAMPLE = "where is my order"
+
+
+@dataclass(frozen=True)
+class Golden:
+    """What the artifact answers to one text; `logits` [label], uncalibrated."""
+
+    text: str
+    ids: list[int]
+    logits: list[float]
+    label: str
+
+
+@dataclass(frozen=True)
+class Served:
+    """An artifact, the name that a server knows it by, and its answers here.
+
+    Attributes:
+        golden: of up to 50 of the texts.
+        example: the first of them, or the answer to a text of our own where there are none.
+        instances: how many answer side by side on the target.
+    """
+
+    name: str
+    artifact: Artifact
+    target: Target
+    golden: tuple[Golden, ...]
+    example: Golden
+    batching: Batching
+    instances: int
+
+    @property
+    def manifest(self) -> Any:
+        """The artifact's manifest."""
+        return self.artifact.manifest
+
+
+def open_served(artifact: Artifact, target: Target, texts: Sequence[str]) -> Served:
+    """Open the artifact and answer some of the texts.
+
+    Raises:
+        BadInputError: a label has a line break, which no file of labels can hold.
+        MissingRuntimeError: the artifact's runtime or hardware is not here.
+    """
+    broken = next((label for label in artifact.manifest["labels"] if len(label.splitlines()) != 1), None)
+    if broken is not None:
+        raise BadInputError(
+            f"{artifact.path}: label {broken!r} is not one line; a server lists labels by lines"
+        )
+    try:
+        model = load(artifact.path, threads=target.threads)
+        rows = [_answer(model, text) for text in _spread(texts, _GOLDEN)]
+        example = rows[0] if rows else _answer(model, _EXAMPLE)
+        batching = measure_batching(artifact, [model.tokenize(text) for text in texts], target.threads)
+    except ServingError as error:
+        raise MissingRuntimeError(f"{error}; make this bundle where the artifact runs") from None
+    return Served(
+        name=re.sub(r"[^A-Za-z0-9._-]", "-", artifact.student).strip(".-") or "student",
+        artifact=artifact,
+        target=target,
+        golden=tuple(rows),
+        example=example,
+        batching=batching,
+        instances=max(1, int(target.hardware.vcpus) // target.threads),
+    )
+
+
+def _spread(texts: Sequence[str], count: int) -> list[str]:
+    """Choose texts from the whole list, each once."""
+    distinct = list(dict.fromkeys(texts))
+    return distinct[:: max(1, -(-len(distinct) // count))]
+
+
+def _answer(model: Any, text: str) -> Golden:
+    logits = model.logits([text])[0]
+    label = model.labels[int(logits.argmax())]
+    return Golden(text, model.tokenize(text) or [0], [float(str(one)) for one in logits], label)

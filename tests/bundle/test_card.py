@@ -1,0 +1,243 @@
+"""The model card: figures from the gate's documents alone, and a head that the hub reads."""
+
+import json
+
+import numpy as np
+import pytest
+import sample_students
+import yaml
+
+from edgekd.bundle.card import Origin, read_licence, write_card
+from edgekd.config import Slice
+from edgekd.errors import BadInputError
+from edgekd.evaluate.agreement import Ported, compare_answers
+from edgekd.evaluate.judge import evaluate
+from edgekd.evaluate.predictions import Predictions
+from edgekd.gate.evidence import VariantEvidence
+from edgekd.gate.verdict import judge_target
+from edgekd.serving import load
+from edgekd.stats.interval import Interval
+
+ORIGIN = Origin("shop", "minilm-l6", "package:weights/model", "messages.csv", "Apache-2.0", "CC-BY-4.0")
+SECTIONS = [
+    "What it is and what it is for",
+    "How it was made",
+    "Evidence",
+    "Quality per slice",
+    "Calibration",
+    "Limits and known weaknesses",
+    "Licences",
+    "How to roll back",
+    "Digests",
+]
+
+
+def front_of(card: str) -> dict:
+    first, head, _ = card.split("---\n", 2)
+    assert first == ""
+    return yaml.safe_load(head)
+
+
+def section(card: str, title: str) -> str:
+    return card.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
+def table_of(text: str) -> list[list[str]]:
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "---" not in line]
+
+
+@pytest.fixture(scope="session")
+def judged(compiled, target_for):
+    """An int8 student that a real gate judged on its real answers, against the fp32 one as teacher."""
+    texts = sample_students.make_texts(500)
+    artifact = compiled("tiny", "onnxruntime", "int8-dynamic")
+    teacher = compiled("tiny", "onnxruntime", "fp32")
+    answers = {one.digest: load(one.path).logits(texts) for one in (artifact, teacher)}
+    logits = answers[artifact.digest]
+    truth = (
+        answers[teacher.digest].argmax(1) + (np.arange(len(texts)) % 7 == 0)
+    ) % 20  # both err on a seventh
+    slices = [
+        Slice(name="overall", tier="prove", margin=30),
+        Slice(name="few", margin=4),
+        Slice(name="nobody", margin=4),
+    ]
+    masks = {
+        "overall": np.ones(len(texts), bool),
+        "few": np.arange(len(texts)) < 20,
+        "nobody": np.zeros(len(texts), bool),
+    }
+    found = evaluate(
+        Predictions(artifact.digest, logits),
+        {"teacher": Predictions(teacher.digest, answers[teacher.digest])},
+        truth,
+        artifact.manifest["labels"],
+        slices,
+        masks,
+    )
+    same = compare_answers(logits, logits, [str(n) for n in range(len(texts))], artifact.manifest["labels"])
+    evidence = VariantEvidence(
+        variant="tiny.onnxruntime.int8-dynamic",
+        student="tiny",
+        runtime="onnxruntime",
+        recipe="int8-dynamic",
+        artifact_digest=artifact.digest,
+        artifact_bytes=artifact.size_bytes,
+        p50_ms=Interval(0.5, 0.45, 0.55, 0.95),
+        p95_ms=Interval(1.25, 1.0, 1.5, 0.95),
+        cold_start_ms=None,
+        peak_rss_bytes=80 * 2**20,
+        basis="proxy",
+        basis_reason="measured on one CPU, the target is another",
+        evaluation=found,
+        built=True,
+        ported=(
+            Ported("asimd", "emulated", same),
+            Ported("avx2", "not measured", None, "no emulator in /somewhere/private; run: this"),
+        ),
+    )
+    limits = {"p95_ms": 20, "bundle_unzipped_mib": 250}
+    target = target_for(artifact, limits=limits, description="A shop's server")
+    verdict = judge_target(target, [evidence])
+    assert verdict.promoted == evidence.variant
+    return artifact, target, verdict.to_json(), evidence.to_json()
+
+
+def test_every_section_once_in_order(judged):
+    card = write_card(*judged, ORIGIN)
+    assert [line[3:] for line in card.splitlines() if line.startswith("## ")] == SECTIONS
+    assert "None" not in card and "{" not in section(card, "Evidence")
+
+
+def test_head_is_read_by_the_hubs_own_library(judged):
+    hub = pytest.importorskip("huggingface_hub")
+    card = write_card(*judged, ORIGIN)
+    found = hub.ModelCard(card).data
+    assert (found.license, found.pipeline_tag) == ("apache-2.0", "text-classification")
+    assert {"edgekd", "onnx", "int8-dynamic", "here"} <= set(found.tags)
+    overall = json.loads(json.dumps(judged[3]))["evaluation"]["slices"][0]["value"]["estimate"]
+    shown = [(one.metric_name, one.metric_value) for one in found.eval_results]
+    assert shown[0] == ("accuracy (overall)", round(overall, 6))
+    assert [name for name, _ in shown] == ["accuracy (overall)", "accuracy (few)"]  # nobody has no value
+
+
+def test_figures_are_those_of_the_documents(judged):
+    artifact, _, verdict, evidence = judged
+    card = write_card(*judged, ORIGIN)
+    told = section(card, "Evidence")
+    assert "**promoted (proxy latency)**" in told and "measured on one CPU, the target is another" in told
+    rows = {row[0]: row[1:] for row in table_of(told)}
+    assert rows["p95"] == ["1.25 ms [1.00 ms to 1.50 ms]", "20.0 ms", "pass"]
+    assert rows["p50"][0] == "0.500 ms [0.450 ms to 0.550 ms]"
+    assert rows["peak memory of the process"][0] == "80.0 MiB"
+    assert "cold start" not in rows
+
+    (overall, *_), checks = evidence["evaluation"]["slices"], verdict["variants"][0]["checks"]
+    rows = {row[0]: row[1:] for row in table_of(section(card, "Quality per slice"))}
+    drop = overall["drops"][0]
+    assert rows["overall"][0] == str(overall["n"])
+    assert rows["overall"][2] == "85.5 %"  # its errors are every seventh row
+    assert rows["overall"][3] == f"{100 * overall['value']['estimate']:.1f} %"
+    assert (
+        rows["overall"][4]
+        == f"{100 * drop['estimate']:+.2f} [{100 * drop['low']:+.2f} to {100 * drop['high']:+.2f}]"
+    )
+    assert rows["overall"][5:] == ["30.00", "prove", checks[0]["status"]]
+    assert rows["nobody"][2:5] == ["–", "–", "–"]
+    temperature = json.loads((artifact.path / "calibration.json").read_text())["temperature"]
+    calibration = evidence["evaluation"]["calibration"]
+    assert f"divided by {temperature:g}" in section(card, "Calibration")
+    assert f"calibration error {calibration['ece']:.3f}" in section(card, "Calibration")
+
+
+def test_limits_name_what_is_weak_and_what_nobody_measured(judged):
+    told = section(write_card(*judged, ORIGIN), "Limits and known weaknesses")
+    assert "Weakest slice: few, accuracy 85.0 % over 20 rows." in told
+    assert (
+        "Watched, not proven: no harm is shown, and none beyond the margin is ruled out, on few (up to"
+        in told
+    )
+    assert "No test row is in: nobody." in told
+    assert "Answers on asimd: 512 of 512 the same (emulated)" in told
+    assert "Answers on avx2: not checked." in told
+    assert "Not checked by the gate: bundle_unzipped_mib." in told
+    assert "Not measured: cold start." in told
+    assert "first 24 tokens" in told
+
+
+def test_no_place_on_the_measuring_machine_is_told(judged):
+    artifact = judged[0]
+    card = write_card(*judged, ORIGIN)
+    assert "/somewhere/private" in judged[2]["reason"] and "/somewhere/private" not in card
+    assert str(artifact.path.parent) not in card
+
+
+def test_digests_are_the_ledgers(judged):
+    from edgekd.gate.verdict import GateVerdict
+
+    artifact, _, verdict, _ = judged
+    rows = {row[0]: row[1].strip("`") for row in table_of(section(write_card(*judged, ORIGIN), "Digests"))}
+    assert rows["artifact (of `manifest.json`)"] == artifact.digest
+    assert rows["verdict"] == GateVerdict.from_json(verdict).digest
+    assert rows["graph"] == artifact.manifest["provenance"]["graph"]
+
+
+def test_licences_are_stated_or_said_to_be_missing(judged):
+    stated = write_card(*judged, ORIGIN)
+    assert ["data that taught", "CC-BY-4.0"] in table_of(section(stated, "Licences"))
+    assert "not stated" not in section(stated, "Licences").lower()
+    unknown = write_card(*judged, Origin(weights_licence="Some House Terms"))
+    assert ["data that taught", "not stated"] in table_of(section(unknown, "Licences"))
+    assert front_of(unknown)["license"] == "other" and front_of(unknown)["license_name"] == "Some House Terms"
+    assert front_of(write_card(*judged))["license"] == "unknown"
+
+
+def test_weights_tell_their_own_licence(tmp_path):
+    assert read_licence(sample_students.MINILM) == "apache-2.0"
+    assert read_licence(tmp_path) == ""
+    for text in (
+        "no head\n",
+        "---\nlicense: [a, b]\n---\n",
+        "---\n: : :\n---\n",
+        "words\n---\nlicense: mit\n---\n",
+    ):
+        (tmp_path / "README.md").write_text(text)
+        assert read_licence(tmp_path) == ""
+
+
+def test_without_a_verdict_nothing_was_measured(compiled, target_for):
+    artifact = compiled("tiny", "onnxruntime", "fp32")
+    card = write_card(artifact, target_for(artifact), None)
+    assert [line[3:] for line in card.splitlines() if line.startswith("## ")] == SECTIONS
+    assert "Nothing was measured" in section(card, "Evidence")
+    assert "edgekd run PROJECT --target here" in section(card, "Evidence")
+    assert "metrics" not in front_of(card) and "model-index" not in front_of(card)
+    assert "edgekd rollback PROJECT here" in section(card, "How to roll back")
+
+
+def test_without_evidence_the_checks_are_told(judged):
+    artifact, target, verdict, _ = judged
+    card = write_card(artifact, target, verdict)
+    rows = {row[0]: row[1:] for row in table_of(section(card, "Evidence"))}
+    assert rows["p95"] == ["1.25 ms (1.00 ms to 1.50 ms)", "20.0 ms", "pass"]
+    assert "overall" in {row[0] for row in table_of(section(card, "Quality per slice"))}
+    assert "was not kept with the verdict" in section(card, "Limits and known weaknesses")
+
+
+def test_emulated_times_are_not_told(judged):
+    artifact, target, verdict, evidence = judged
+    emulated = {**evidence, "basis": "emulated"}
+    told = section(write_card(artifact, target, verdict, emulated), "Evidence")
+    assert "p50" not in {row[0] for row in table_of(told)} and "answers only" in told
+
+
+def test_documents_of_another_artifact_are_refused(judged, compiled, target_for):
+    artifact, target, verdict, evidence = judged
+    other = compiled("tiny", "onnxruntime", "fp32")
+    with pytest.raises(BadInputError, match="the verdict is not of artifact"):
+        write_card(other, target, verdict)
+    with pytest.raises(BadInputError, match="the evidence is of artifact"):
+        write_card(artifact, target, verdict, {**evidence, "artifact_digest": other.digest})
+    with pytest.raises(BadInputError, match="the verdict is of target here, not of there"):
+        write_card(artifact, target_for(artifact, name="there"), verdict)

@@ -1,0 +1,259 @@
+"""Model repositories against the servers' own rules, and what lies beside them."""
+
+import ast
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgekd.bundle import make_bundle
+from edgekd.compile import open_artifact
+from edgekd.errors import BadInputError, MissingRuntimeError
+from edgekd.serving import load
+
+ONNX = [("tiny", "onnxruntime", "fp32"), ("tiny", "onnxruntime", "int8-dynamic")]
+OPENVINO = [("tiny", "openvino", "fp32"), ("static", "openvino", "fp32")]
+AOT = ("static", "aotinductor", "fp32")
+
+
+@pytest.fixture(scope="session")
+def parse_pbtxt():
+    """Parse by the message that Triton's own client ships; its package would import gRPC."""
+    spec = importlib.util.find_spec("tritonclient")
+    if spec is None:
+        pytest.skip("tritonclient, of the extra dev, is not installed")
+    path = Path(spec.submodule_search_locations[0]) / "grpc" / "model_config_pb2.py"
+    inner = importlib.util.spec_from_file_location("model_config_pb2", path)
+    module = importlib.util.module_from_spec(inner)
+    inner.loader.exec_module(module)
+    from google.protobuf import text_format
+
+    return lambda text: text_format.Parse(text, module.ModelConfig())
+
+
+def word(message, field: str) -> str:
+    """Return the name of an enumeration's value."""
+    values = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number
+    return values[getattr(message, field)].name
+
+
+def load_client(folder: Path, url: str = "http://127.0.0.1:1"):
+    spec = importlib.util.spec_from_file_location("client", folder / "client.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module, module.Client(url)
+
+
+def read_golden(folder: Path) -> list[dict]:
+    with (folder / "golden.jsonl").open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+@pytest.mark.parametrize("key", [*ONNX, AOT])
+def test_triton_reads_every_configuration(bundled, compiled, parse_pbtxt, key):
+    artifact, place = compiled(*key), next((bundled(*key) / "models").iterdir())
+    paths = sorted(place.rglob("*.pbtxt"))
+    assert len(paths) == (2 if artifact.runtime == "onnxruntime" else 1)
+    for path in paths:
+        config = parse_pbtxt(path.read_text(encoding="utf-8"))
+        assert config.name == place.name
+        assert (place / "1" / config.default_model_filename).is_file()
+        (given,), (found,) = config.input, config.output
+        assert (given.name, list(given.dims), word(given, "data_type")) == ("input_ids", [-1], "TYPE_INT64")
+        assert (found.name, list(found.dims), word(found, "data_type")) == ("logits", [20], "TYPE_FP32")
+        assert (place / found.label_filename).read_text(encoding="utf-8").splitlines() == artifact.manifest[
+            "labels"
+        ]
+        (group,) = config.instance_group
+        assert (word(group, "kind"), group.count) == ("KIND_CPU", 1)
+        assert config.model_warmup[0].inputs["input_ids"].zero_data
+        together = artifact.recipe == "fp32"
+        assert (config.max_batch_size, config.HasField("dynamic_batching")) == (
+            8 if together else 1,
+            together,
+        )
+    assert parse_pbtxt((place / "config.pbtxt").read_text()).backend == key[1].replace(
+        "aotinductor", "python"
+    )
+
+
+def test_the_message_refuses_what_it_does_not_know(parse_pbtxt):
+    with pytest.raises(Exception, match="no field named"):
+        parse_pbtxt('name: "x" max_batch: 8')
+
+
+@pytest.mark.parametrize("key", ONNX)
+def test_names_and_sizes_are_the_onnx_files_own(bundled, key):
+    import onnxruntime
+
+    path = next(bundled(*key).rglob("model.onnx"))
+    session = onnxruntime.InferenceSession(path)
+    assert [(one.name, one.type) for one in session.get_inputs()] == [("input_ids", "tensor(int64)")]
+    assert [(one.name, one.shape[1]) for one in session.get_outputs()] == [("logits", 20)]
+
+
+# What OpenVINO Model Server refuses, from the JSON schema in its src/schema.cpp and docs/parameters.md: keys
+# that it does not know, and values of another type.
+_KEYS = {
+    "name": str,
+    "base_path": str,
+    "batch_size": (int, str),
+    "shape": (dict, str),
+    "layout": (dict, str),
+    "model_version_policy": dict,
+    "nireq": int,
+    "target_device": str,
+    "plugin_config": dict,
+}
+
+
+@pytest.mark.parametrize("key", OPENVINO)
+def test_openvino_server_would_read_its_configuration(bundled, key):
+    folder = bundled(*key)
+    document = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    assert list(document) == ["model_config_list"]
+    (entry,) = document["model_config_list"]
+    assert list(entry) == ["config"]
+    config = entry["config"]
+    assert {"name", "base_path"} <= set(config) <= set(_KEYS)
+    assert all(isinstance(value, _KEYS[name]) for name, value in config.items())
+    assert all(isinstance(value, str) for value in config["plugin_config"].values())
+    version = folder / config["base_path"] / "1"
+    assert sorted(path.suffix for path in version.iterdir()) == [".bin", ".xml"]
+
+
+@pytest.mark.parametrize("key", OPENVINO)
+def test_openvino_answers_as_golden_with_the_configuration(bundled, key):
+    """OpenVINO itself, opened as config.json says and asked what the client would ask."""
+    import openvino as ov
+
+    folder = bundled(*key)
+    config = json.loads((folder / "config.json").read_text())["model_config_list"][0]["config"]
+    xml = next((folder / config["base_path"] / "1").glob("*.xml"))
+    model = ov.Core().compile_model(xml, config["target_device"], config["plugin_config"])
+    assert model.get_property("INFERENCE_PRECISION_HINT") == ov.Type.f32
+    _, client = load_client(folder)
+    for row in read_golden(folder):
+        request = client.make_request(client.tokenize(row["text"]))
+        given = {
+            one["name"]: np.array(one["data"], np.int64).reshape(one["shape"]) for one in request["inputs"]
+        }
+        assert np.abs(model(given)[0][0] - row["logits"]).max() < 1e-4
+    assert len(request["inputs"]) == (2 if key[0] == "tiny" else 1)
+
+
+@pytest.mark.parametrize("key", [*ONNX, *OPENVINO])
+def test_golden_is_what_the_artifact_answers(bundled, compiled, key):
+    folder, model = bundled(*key), load(compiled(*key).path)
+    golden = read_golden(folder)
+    assert 30 <= len(golden) <= 50 and len({row["text"] for row in golden}) == len(golden)
+    texts = [row["text"] for row in golden]
+    assert np.array_equal(np.array([row["logits"] for row in golden], np.float32), model.logits(texts))
+    assert [row["label"] for row in golden] == [model(text).label for text in texts]
+
+
+@pytest.mark.parametrize("key", [ONNX[0], OPENVINO[1]])
+def test_client_reads_texts_and_answers_as_the_artifact_does(bundled, compiled, key, texts):
+    folder, model = bundled(*key), load(compiled(*key).path)
+    module, client = load_client(folder)
+    for text in texts:
+        assert client.tokenize(text) == (model.tokenize(text) or [0])
+    row = read_golden(folder)[0]
+    response = {"outputs": [{"name": "logits", "shape": [1, 20], "data": row["logits"]}]}
+    assert np.array_equal(client.read_response(response), np.array(row["logits"], np.float32))
+    for wrong in ({}, {"outputs": []}, {"outputs": [{"name": "logits", "shape": [1, 3], "data": [1, 2, 3]}]}):
+        with pytest.raises(module.ClientError, match="expected logits of one text"):
+            client.read_response(wrong)
+
+
+def test_client_imports_only_what_it_says(bundled):
+    tree = ast.parse((bundled(*ONNX[0]) / "client.py").read_text(encoding="utf-8"))
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    tops = {name.partition(".")[0] for name in names}
+    assert tops - set(sys.stdlib_module_names) == {"numpy", "tokenizers"}
+
+
+def test_client_without_a_server_says_so_in_one_line(bundled, ask):
+    done = ask(bundled(*ONNX[0]), "--url", "http://127.0.0.1:1", "where is my order")
+    assert done.returncode == 1
+    assert done.stderr.startswith("client: http://127.0.0.1:1: no answer") and done.stderr.count("\n") == 1
+    done = ask(bundled(*ONNX[0]), "--url", "here:8000", "where is my order")
+    assert (done.returncode, done.stderr) == (1, "client: here:8000: expected http://HOST:PORT\n")
+
+
+@pytest.mark.parametrize("key", [ONNX[1], OPENVINO[0]])
+def test_readme_shows_a_start_and_an_exchange(bundled, key):
+    folder = bundled(*key)
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    start = "ovms --config_path config.json" if key[1] == "openvino" else "tritonserver --model-repository="
+    assert start in readme
+    body = readme.partition(" -d '")[2].partition("'\n")[0]
+    answer = json.loads(readme.partition("```json\n")[2].partition("\n```")[0])
+    row = read_golden(folder)[0]
+    assert json.loads(body)["inputs"][0]["data"] == row["ids"]
+    assert answer["outputs"][0]["data"] == row["logits"]
+    assert ("over the whole batch" in " ".join(readme.split())) == (key[2] == "int8-dynamic")
+
+
+def test_same_input_same_bytes_and_no_texts_no_golden(compiled, target_for, tmp_path, texts):
+    artifact = compiled(*ONNX[0])
+    target = target_for(artifact)
+    twice = [make_bundle(artifact, target, tmp_path / name, texts, "card\n").digest for name in "ab"]
+    assert twice[0] == twice[1]
+    without = make_bundle(artifact, target, tmp_path / "c", [], "card\n")
+    assert "golden.jsonl" not in without.files
+    config = (without.path / "models" / "tiny" / "config.pbtxt").read_text()
+    assert "max_batch_size: 1\n" in config and "dynamic_batching" not in config
+
+
+def test_instances_share_the_targets_processors(compiled, target_for, tmp_path, parse_pbtxt):
+    artifact = compiled(*ONNX[0])
+    hardware = {"arch": "x86_64", "vcpus": 8, "memory_mib": 8192}
+    bundle = make_bundle(
+        artifact, target_for(artifact, hardware=hardware, threads=2), tmp_path / "b", [], "card\n"
+    )
+    config = parse_pbtxt((bundle.path / "models" / "tiny" / "config.pbtxt").read_text())
+    assert config.instance_group[0].count == 4
+    assert config.parameters["intra_op_thread_count"].string_value == "2"
+
+
+def test_a_label_of_two_lines_is_refused(compiled, target_for, tmp_path):
+    import shutil
+
+    from edgekd.compile.artifact import build_artifact
+
+    source = compiled(*ONNX[0])
+    shutil.copytree(source.path, tmp_path / "artifact")
+    fields = {
+        key: value
+        for key, value in source.manifest.items()
+        if key not in ("format_version", "files", "sha256")
+    }
+    labels = ["two\nlines", *source.manifest["labels"][1:]]
+    artifact = build_artifact(tmp_path / "artifact", {**fields, "labels": labels})
+    with pytest.raises(BadInputError, match="is not one line"):
+        make_bundle(artifact, target_for(artifact), tmp_path / "b", [], "card\n")
+    assert not (tmp_path / "b").exists()
+
+
+def test_an_artifact_that_does_not_run_here_is_not_bundled(compiled, target_for, tmp_path):
+    import shutil
+
+    from edgekd.compile.artifact import build_artifact
+
+    source = compiled(*ONNX[0])
+    shutil.copytree(source.path, tmp_path / "artifact")
+    (tmp_path / "artifact" / "model.onnx").write_bytes(b"no model")
+    fields = {
+        key: value
+        for key, value in source.manifest.items()
+        if key not in ("format_version", "files", "sha256")
+    }
+    build_artifact(tmp_path / "artifact", fields)
+    artifact = open_artifact(tmp_path / "artifact")
+    with pytest.raises(MissingRuntimeError, match="cannot open it"):
+        make_bundle(artifact, target_for(artifact), tmp_path / "b", [], "card\n")
