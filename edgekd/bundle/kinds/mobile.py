@@ -1,8 +1,8 @@
 """What an app ships, what it must do with it, and the proof that its port does: Android and iOS.
 
-The model is taken as it is. Its tokenizer goes into lines of text, with one program each in C, Kotlin and Swift
-that reads them; `golden.tsv` holds 200 texts with what the artifact answers, and the C program checks it on the
-runtime's own C interface, without Python.
+The model is taken as it is. Its tokenizer goes into lines of text, with one program each in C, Kotlin and
+Swift that reads them; `golden.tsv` holds 200 texts with what the artifact answers, and the C program checks
+it on the runtime's own C interface, without Python.
 """
 
 from __future__ import annotations

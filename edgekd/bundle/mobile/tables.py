@@ -23,8 +23,8 @@ def read_tokenizer(artifact: Artifact) -> dict[str, Any]:
     path = artifact.path / CHARACTERS
     if not path.is_file():
         raise BadInputError(
-            f"{path}: not found: the tokenizer is not BERT's WordPiece in lower case, which is what the mobile "
-            "bundle has in C, Kotlin and Swift; compile a student of such a teacher, as minilm-l6"
+            f"{path}: not found: the tokenizer is not BERT's WordPiece in lower case, the one that the "
+            "mobile bundle has in C, Kotlin and Swift; compile a student of such a teacher, as minilm-l6"
         )
     table = Characters(path)
     spaces = [chr(point) for point in range(sys.maxunicode + 1) if chr(point).isspace()]
@@ -64,6 +64,7 @@ def write_lines(path: Path, lines: Iterable[str], without: str = "\n") -> None:
     for line in found:
         if set(without) & set(line):
             raise BadInputError(
-                f"{path.name}: {line!r:.60} holds a line break, a tab or NUL, expected one line of text; rename it"
+                f"{path.name}: {line!r:.60} holds a line break, a tab or NUL, expected one line of text; "
+                "rename it"
             )
     path.write_bytes("".join(f"{line}\n" for line in found).encode())
