@@ -33,15 +33,14 @@ def build(artifact: Artifact, target: Target, folder: Path, texts: Sequence[str]
     """
     tokenizer = read_tokenizer(artifact)
     tokens = list_tokens(tokenizer)
+    try:
+        model = load(artifact.path, threads=target.threads, verify=False)
+    except ServingError as error:
+        raise ArtifactError(str(error)) from None
     write_lines(folder / "vocab.txt", tokens)
     write_lines(folder / "labels.txt", artifact.manifest["labels"], without="\n\r\t\0")
     write_lines(folder / "model.txt", list_settings(artifact, tokenizer), without="\n\0")
+    write_lines(folder / "golden.tsv", list_answers(model, choose_texts(texts, tokens)))
     for name in (artifact.manifest["model"], CHARACTERS, "calibration.json"):
         shutil.copyfile(artifact.path / name, folder / name)
-    try:
-        model = load(artifact.path, threads=target.threads)
-    except ServingError as error:
-        raise ArtifactError(str(error)) from None
-    lines = list_answers(model, choose_texts(texts, tokens))
-    (folder / "golden.tsv").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
     write_pages(artifact, folder)

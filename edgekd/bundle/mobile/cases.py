@@ -34,6 +34,7 @@ CASES = (
     "আমার অর্ডার கோப்பு",
     "Где мой заказ? Ёлка й",
     "Πού είναι η παραγγελία μου; ΣΊΣΥΦΟΣ",
+    "THE QUICK BROWN FOX JUMPS OVER THE LAZY DOG 0123456789",
     # lower case that is not one to one, ligatures, letters that look like others
     "İstanbul Iğdır ıİ",
     "straße STRASSE ẞ",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from edgekd.compile import Artifact
-from edgekd.errors import BadInputError, MissingExtraError
+from edgekd.errors import BadInputError
 from edgekd.serving.calibrate import read_calibration
 from edgekd.serving.wordpiece import added_tokens, special_ids
 
@@ -33,6 +34,7 @@ def list_settings(artifact: Artifact, tokenizer: Mapping[str, Any]) -> Iterator[
         )
     yield f"artifact {artifact.digest}"
     yield f"runtime {artifact.runtime}"
+    yield f"version {find_version(artifact.runtime)}"
     yield f"model {manifest['model']}"
     yield f"input {manifest['input']['name']}"
     yield f"output {manifest['output']['name']}"
@@ -57,12 +59,16 @@ def list_settings(artifact: Artifact, tokenizer: Mapping[str, Any]) -> Iterator[
     yield f"tolerance {_TOLERANCE[artifact.runtime]!r}"
 
 
+def find_version(runtime: str) -> str:
+    """Return the version of the library that answers here; it has opened the artifact."""
+    found: str = import_module("ai_edge_litert" if runtime == "litert" else runtime).__version__
+    return found
+
+
 def _list_signatures(model: Path) -> Iterator[tuple[int, int, str]]:
     """List a LiteRT model's signatures: tokens, place in the file, name."""
-    try:
-        from ai_edge_litert import schema_py_generated as schema
-    except ModuleNotFoundError:
-        raise MissingExtraError("ai-edge-litert", "mobile") from None
+    from ai_edge_litert import schema_py_generated as schema
+
     found = schema.Model.GetRootAs(model.read_bytes())
     for index in range(found.SignatureDefsLength()):
         name = found.SignatureDefs(index).SignatureKey().decode()
