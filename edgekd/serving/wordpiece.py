@@ -28,7 +28,7 @@ def compile_wordpiece(
 
     `characters` is a table of characters; with it, `fallback` is asked about what is no Unicode text alone.
     """
-    special = _special_ids(tokenizer)
+    special = special_ids(tokenizer)
     marks = _shared_characters(tokenizer)
     normalizer = tokenizer.get("normalizer") or {}
     model = tokenizer.get("model") or {}
@@ -116,7 +116,7 @@ def compile_wordpiece(
     return tokenize if room > 0 else None
 
 
-def _special_ids(tokenizer: Mapping[str, Any]) -> tuple[list[int], list[int]] | None:
+def special_ids(tokenizer: Mapping[str, Any]) -> tuple[list[int], list[int]] | None:
     """Return the ids put before and after every text, or None if the template is another one."""
     post = tokenizer.get("post_processor")
     if post is None:

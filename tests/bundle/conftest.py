@@ -186,3 +186,8 @@ def ask():
         return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False, timeout=120)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def mobile_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("mobile")

@@ -72,6 +72,8 @@ def open_session(folder: Path, manifest: Mapping[str, Any], threads: int) -> _Se
     options.inter_op_num_threads = 1
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Arm's own kernels for processors with SME answer otherwise than all others: 7 to 10 of 200 labels.
+    options.add_session_config_entry("mlas.disable_kleidiai", "1")
     options.log_severity_level = _ERRORS_ONLY
     session = ort.InferenceSession(
         str(folder / manifest["model"]), options, providers=["CPUExecutionProvider"]

@@ -1,0 +1,46 @@
+"""What an app ships, what it must do with it, and the proof that its port does: Android and iOS.
+
+The model is taken as it is. Its tokenizer goes into lines of text, with one program each in C, Kotlin and
+Swift that reads them; `golden.tsv` holds 200 texts with what the artifact answers, and the C program checks
+it on the runtime's own C interface, without Python.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgekd.bundle.mobile.golden import choose_texts, list_answers
+from edgekd.bundle.mobile.pages import write_pages
+from edgekd.bundle.mobile.settings import list_settings
+from edgekd.bundle.mobile.tables import list_tokens, read_tokenizer, write_lines
+from edgekd.compile import Artifact
+from edgekd.config import Target
+from edgekd.errors import ArtifactError
+from edgekd.serving import ServingError, load
+from edgekd.serving.characters import NAME as CHARACTERS
+
+RUNTIMES = ("onnxruntime", "litert")
+
+
+def build(artifact: Artifact, target: Target, folder: Path, texts: Sequence[str]) -> None:
+    """Write the bundle; its golden answers are those that the artifact gives here.
+
+    Raises:
+        BadInputError: the tokenizer is not WordPiece, or a token or label cannot be a line.
+        ArtifactError: the artifact does not open here.
+    """
+    tokenizer = read_tokenizer(artifact)
+    tokens = list_tokens(tokenizer)
+    try:
+        model = load(artifact.path, threads=target.threads, verify=False)
+    except ServingError as error:
+        raise ArtifactError(str(error)) from None
+    write_lines(folder / "vocab.txt", tokens)
+    write_lines(folder / "labels.txt", artifact.manifest["labels"], without="\n\r\t\0")
+    write_lines(folder / "model.txt", list_settings(artifact, tokenizer), without="\n\0")
+    write_lines(folder / "golden.tsv", list_answers(model, choose_texts(texts, tokens)))
+    for name in (artifact.manifest["model"], CHARACTERS, "calibration.json"):
+        shutil.copyfile(artifact.path / name, folder / name)
+    write_pages(artifact, folder)

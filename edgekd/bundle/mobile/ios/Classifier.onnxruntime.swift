@@ -1,0 +1,38 @@
+import Foundation
+import OnnxRuntimeBindings  // of the Swift package; with CocoaPods: import onnxruntime_objc
+
+/// The bundle's model on ONNX Runtime; `folder` holds its files. One thread at a time.
+public final class Classifier {
+    private let settings: Settings
+    private let labels: [String]
+    private let tokenizer: Tokenizer
+    private let environment: ORTEnv
+    private let session: ORTSession
+
+    public init(folder: URL) throws {
+        settings = Settings(lines: try readLines(folder, "model.txt"))
+        labels = try readLines(folder, "labels.txt")
+        tokenizer = try Tokenizer(folder: folder, settings: settings)
+        environment = try ORTEnv(loggingLevel: .error)
+        let options = try ORTSessionOptions()
+        try options.setIntraOpNumThreads(1)
+        // Arm's kernels for processors with SME round int8 inputs otherwise: other answers, labels too.
+        try options.addConfigEntry(withKey: "mlas.disable_kleidiai", value: "1")
+        let path = folder.appendingPathComponent(settings.model).path
+        session = try ORTSession(env: environment, modelPath: path, sessionOptions: options)
+    }
+
+    public func answer(_ text: String) throws -> Answer {
+        let ids = tokenizer.tokenize(text)
+        // A text without any token gets the answer of token 0.
+        let row = ids.isEmpty ? [0] : ids.map(Int64.init)
+        let data = row.withUnsafeBytes { NSMutableData(bytes: $0.baseAddress!, length: $0.count) }
+        let shape = [1, NSNumber(value: row.count)]
+        let input = try ORTValue(tensorData: data, elementType: .int64, shape: shape)
+        let outputs = try session.run(
+            withInputs: [settings.input: input], outputNames: [settings.output], runOptions: nil)
+        let bytes = try outputs[settings.output]!.tensorData() as Data
+        let logits = bytes.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+        return Answer(ids: ids, logits: logits, labels: labels, temperature: settings.temperature)
+    }
+}

@@ -1,0 +1,75 @@
+"""`model.txt`: what a port needs to know, one `key value` a line, so that C reads it without a library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from edgekd.compile import Artifact
+from edgekd.errors import BadInputError
+from edgekd.serving.calibrate import read_calibration
+from edgekd.serving.wordpiece import added_tokens, special_ids
+
+# How far a logit may lie from the golden one. On the same kind of processor the same library gives the same
+# logits; arm64's, emulated, were up to .04 (LiteRT) and .14 (ONNX Runtime) away (docs/mobile.md).
+_TOLERANCE = {"litert": 0.05, "onnxruntime": 0.15}
+
+
+def list_settings(artifact: Artifact, tokenizer: Mapping[str, Any]) -> Iterator[str]:
+    """List the lines; bundle/mobile/reference/settings.h says what each one means.
+
+    Raises:
+        BadInputError: a text of no tokens of its own would fill the model.
+    """
+    manifest, model = artifact.manifest, tokenizer["model"]
+    special, added = special_ids(tokenizer), added_tokens(tokenizer)
+    assert special is not None and added is not None  # else there is no characters.txt
+    before, after = special
+    if manifest["max_tokens"] <= len(before) + len(after):
+        raise BadInputError(
+            f"{artifact.path}: max_tokens is {manifest['max_tokens']}, expected more than the "
+            f"{len(before) + len(after)} special tokens of every text; compile it with more"
+        )
+    yield f"artifact {artifact.digest}"
+    yield f"runtime {artifact.runtime}"
+    yield f"version {find_version(artifact.runtime)}"
+    yield f"model {manifest['model']}"
+    yield f"input {manifest['input']['name']}"
+    yield f"output {manifest['output']['name']}"
+    if artifact.runtime == "litert":
+        yield "type int32"
+        yield "mask mask"
+        # As serving/runtimes/litert.py opens it.
+        yield f"kernels {'builtin' if manifest['student_kind'] == 'static' else 'xnnpack'}"
+        for tokens, index, name in sorted(_list_signatures(artifact.path / manifest["model"])):
+            yield f"signature {tokens} {index} {name}"
+    else:
+        yield "type int64"
+    yield f"max_tokens {manifest['max_tokens']}"
+    yield from (f"before {number}" for number in before)
+    yield from (f"after {number}" for number in after)
+    yield f"unknown {model['vocab'][model['unk_token']]}"
+    yield f"prefix {model['continuing_subword_prefix']}"
+    yield f"longest_word {model['max_input_chars_per_word']}"
+    for token in sorted(added[1], key=len, reverse=True):
+        yield f"added {added[1][token]} {token}"
+    yield f"temperature {read_calibration(artifact.path / 'calibration.json').temperature!r}"
+    yield f"tolerance {_TOLERANCE[artifact.runtime]!r}"
+
+
+def find_version(runtime: str) -> str:
+    """Return the version of the library that answers here; it has opened the artifact."""
+    found: str = import_module("ai_edge_litert" if runtime == "litert" else runtime).__version__
+    return found
+
+
+def _list_signatures(model: Path) -> Iterator[tuple[int, int, str]]:
+    """List a LiteRT model's signatures: tokens, place in the file, name."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    found = schema.Model.GetRootAs(model.read_bytes())
+    for index in range(found.SignatureDefsLength()):
+        name = found.SignatureDefs(index).SignatureKey().decode()
+        yield int(name.rpartition("_")[2]), index, name

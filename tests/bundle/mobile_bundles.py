@@ -1,0 +1,90 @@
+"""Mobile bundles of the sample students, and their programs, built once for all tests."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import sample_students as samples
+from build_sample import compile_sample
+
+from edgekd.bundle import make_bundle
+from edgekd.compile import Artifact
+from edgekd.config import load_target
+
+STATIC = samples.Sample("static", "static", 32, 3000)
+TEXTS = samples.make_texts(300)
+# A transformer on LiteRT takes seconds a bucket: texts of one length make two.
+BUILDS = {
+    "static-onnxruntime": (STATIC, "onnxruntime", "int4-tables", TEXTS[:60]),
+    "cut-onnxruntime": (samples.CUT, "onnxruntime", "int8-dynamic", TEXTS[:60]),
+    "static-litert": (STATIC, "litert", "int4-tables", TEXTS[:60]),
+    "cut-litert": (samples.CUT, "litert", "int4-tables", ["where is my order"]),
+}
+LIBRARIES = {
+    "onnxruntime": ("onnxruntime", "capi/libonnxruntime.so*"),
+    "litert": ("ai_edge_litert", "libLiteRt.so"),
+}
+
+
+@dataclass(frozen=True)
+class Made:
+    """A bundle, the artifact in it and its C program."""
+
+    path: Path
+    artifact: Artifact
+    program: Path
+    library: Path
+
+    def run(
+        self, *options: str, folder: Path | None = None, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        command = [self.program, self.library, folder or self.path, *options]
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60)
+
+    def answer(self, texts: list[str]) -> list[list[str]]:
+        """Return the columns of each text's answer, all from one process."""
+        done = self.run(stdin="".join(f"{json.dumps(text)}\n" for text in texts))
+        assert done.returncode == 0, done.stderr
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def find_library(runtime: str) -> Path:
+    """Find the runtime's C library inside its Python package."""
+    package, pattern = LIBRARIES[runtime]
+    spec = importlib.util.find_spec(package)
+    found = sorted(Path(spec.origin).parent.glob(pattern)) if spec and spec.origin else []
+    if not found:
+        pytest.skip(f"{package} is not here, or brings no {pattern} for C programs")
+    return found[0]
+
+
+def compile_program(bundle: Path, out: Path) -> Path:
+    """Compile a bundle's C program as its page says, with every warning an error."""
+    if shutil.which("gcc") is None:
+        pytest.skip("no gcc here")
+    sources = map(str, sorted((bundle / "reference").glob("*.c")))
+    flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"]
+    subprocess.run(["gcc", *flags, *sources, "-o", str(out), "-ldl", "-lm"], check=True)
+    return out
+
+
+@functools.cache
+def export(sample: samples.Sample, folder: Path):
+    return samples.export_sample(sample, folder)
+
+
+@functools.cache
+def make(name: str, folder: Path) -> Made:
+    sample, runtime, recipe, calibration = BUILDS[name]
+    library = find_library(runtime)
+    graph = export(sample, folder)
+    artifact = compile_sample(graph, runtime, recipe, folder / name, calibration_texts=calibration)
+    bundle = make_bundle(artifact, load_target("mobile-lowmem"), folder / f"{name}.bundle", TEXTS, "# Card\n")
+    return Made(bundle.path, artifact, compile_program(bundle.path, folder / f"{name}.program"), library)

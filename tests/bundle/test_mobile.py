@@ -1,0 +1,222 @@
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import mobile_bundles as mobile
+import pytest
+from random_texts import random_texts
+from tokenizers import Tokenizer
+
+from edgekd.bundle import make_bundle
+from edgekd.bundle.mobile.cases import CASES
+from edgekd.bundle.mobile.golden import COUNT, choose_texts
+from edgekd.compile import build_artifact
+from edgekd.config import load_target
+from edgekd.errors import BadInputError
+from edgekd.serving import load
+
+TARGET = load_target("mobile-lowmem")
+TIGHT = ("--tolerance", "1e-5")  # the same library on the same machine; the file's digits end at 1e-8
+
+
+@pytest.fixture(scope="module", params=mobile.BUILDS)
+def made(request, mobile_folder):
+    return mobile.make(request.param, mobile_folder)
+
+
+@pytest.fixture(scope="module")
+def one(mobile_folder):
+    """A bundle for what does not differ between runtimes."""
+    return mobile.make("cut-onnxruntime", mobile_folder)
+
+
+def read_golden(bundle):
+    rows = [line.split("\t") for line in (bundle / "golden.tsv").read_text("utf-8").split("\n")[1:-1]]
+    return [(json.loads(row[0]), *row[1:]) for row in rows]
+
+
+def test_golden_file_passes_on_the_runtimes_own_c_interface(made):
+    done = made.run("--golden", *TIGHT)
+    assert (done.returncode, done.stdout.split(",")[0]) == (0, "200 of 200"), done.stdout + done.stderr
+    assert made.run("--golden").returncode == 0
+
+
+def test_golden_rows_are_the_artifacts_answers(made):
+    model = load(made.artifact.path)
+    rows = read_golden(made.path)
+    assert len({row[0] for row in rows}) == COUNT and {row[0] for row in rows} >= set(CASES)
+    assert len({row[3] for row in rows}) > 1
+    for text, ids, logits, label, probability in rows:
+        assert list(map(int, ids.split())) == model.tokenize(text)
+        assert list(map(float, logits.split())) == pytest.approx(model.logits([text])[0].tolist(), rel=1e-7)
+        assert (label, float(probability)) == (model(text).label, pytest.approx(model(text).probability))
+
+
+def test_c_tokenizer_is_the_library_on_random_text(made):
+    library = Tokenizer.from_file(str(made.artifact.path / "tokenizer.json"))
+    library.enable_truncation(made.artifact.manifest["max_tokens"])
+    texts = random_texts(2000, seed=1)
+    answers = made.answer(texts)
+    assert len(answers) == len(texts)
+    for text, answer in zip(texts, answers, strict=True):
+        assert list(map(int, answer[0].split())) == library.encode(text).ids, repr(text)
+
+
+def test_c_program_answers_as_the_artifact(made):
+    model = load(made.artifact.path)
+    texts = random_texts(200, seed=2)
+    for text, (_, logits, label, probability) in zip(texts, made.answer(texts), strict=True):
+        assert list(map(float, logits.split())) == pytest.approx(model.logits([text])[0].tolist(), abs=1e-5)
+        assert (label, float(probability)) == (
+            model(text).label,
+            pytest.approx(model(text).probability, abs=1e-5),
+        )
+
+
+def test_same_input_same_bytes(made, tmp_path):
+    again = make_bundle(made.artifact, TARGET, tmp_path / "again", mobile.TEXTS, "# Card\n")
+    assert {p.relative_to(again.path): p.read_bytes() for p in again.path.rglob("*") if p.is_file()} == {
+        p.relative_to(made.path): p.read_bytes() for p in made.path.rglob("*") if p.is_file()
+    }
+
+
+def test_bundle_is_of_one_runtime_and_its_pages_are_filled(made):
+    other = {"onnxruntime": "LiteRT", "litert": "ONNX Runtime"}[made.artifact.runtime]
+    pages = {name: (made.path / name).read_text("utf-8") for name in ("ANDROID.md", "IOS.md")}
+    assert (made.path / "android" / "Tokenizer.kt").read_text("utf-8") in pages["ANDROID.md"]
+    assert (made.path / "ios" / "Classifier.swift").read_text("utf-8") in pages["IOS.md"]
+    for text in pages.values():
+        assert not re.search(r"\{\{|\{version\}|\{model\}", text) and other not in text
+        named = set(re.findall(r"`((?:android|ios|reference)/[\w.]+)`", text))
+        assert named and all((made.path / name).is_file() for name in named)
+    named = [p.name for p in made.path.rglob("*") if p.is_file()]
+    assert not [name for name in named if "litert." in name or "onnxruntime." in name]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("vocab.txt", "\norder\n", "\nordre\n", "token ids differ"),
+        ("vocab.txt", "\n##s\n", "\n##\n", "token ids differ"),
+        ("characters.txt", "41 5a add 32\n", "41 59 add 32\n", "token ids differ"),
+        ("model.txt", "\nmax_tokens 64\n", "\nmax_tokens 63\n", "token ids differ"),
+        ("model.txt", "\ntemperature ", "\ntemperature 1", "probability differ"),
+        ("labels.txt", "{label}\n", "another\n", "label differ"),
+    ],
+)
+def test_a_port_that_is_wrong_fails(one, tmp_path, name, old, new, said):
+    folder = shutil.copytree(one.path, tmp_path / "bundle")
+    old = old.format(label=read_golden(folder)[0][3])
+    text = (folder / name).read_bytes().decode()
+    assert old in text
+    (folder / name).write_bytes(text.replace(old, new, 1).encode())
+    done = one.run("--golden", *TIGHT, folder=folder)
+    assert done.returncode == 1 and said in done.stdout
+    passed = int(done.stdout.splitlines()[-1].split(" ")[0])
+    assert passed < COUNT
+
+
+@pytest.mark.parametrize(
+    ("column", "said"), [(1, "token ids"), (2, "logits"), (3, "label"), (4, "probability")]
+)
+def test_a_changed_golden_row_is_named(one, tmp_path, column, said):
+    folder = shutil.copytree(one.path, tmp_path / "bundle")
+    lines = (folder / "golden.tsv").read_text("utf-8").split("\n")
+    cells = lines[100].split("\t")
+    last = cells[column].split(" ")[-1]
+    cells[column] = cells[column][: -len(last)] + ("x" if column == 3 else f"{float(last) + 1:g}")
+    lines[100] = "\t".join(cells)
+    (folder / "golden.tsv").write_text("\n".join(lines), encoding="utf-8")
+    done = one.run("--golden", folder=folder)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, f"golden.tsv:101: {said} differ")
+    assert done.stdout.splitlines()[1].startswith("199 of 200")
+
+
+def test_an_empty_golden_file_proves_nothing(one, tmp_path):
+    folder = shutil.copytree(one.path, tmp_path / "bundle")
+    (folder / "golden.tsv").write_text("text\tids\tlogits\tlabel\tprobability\n", encoding="utf-8")
+    done = one.run("--golden", folder=folder)
+    assert (done.returncode, done.stdout.split(",")[0]) == (1, "0 of 0")
+
+
+@pytest.mark.parametrize(
+    "line", ["where", '"open', '"\\ud800"', '"\\x41"', '"a"b"', '"\\u12"', '""" "', "'a'", ""]
+)
+def test_what_is_no_json_string_is_said(one, line):
+    done = one.run(stdin=line + "\n")
+    assert done.returncode == 2 and "JSON string" in done.stderr
+
+
+def test_every_way_to_write_a_text_is_one_text(one):
+    plain = one.answer(['tab\t "é" 🙂 / \\'])[0]
+    lines = ['"tab\\t \\"é\\" 🙂 \\/ \\\\"', '"tab\\u0009 \\"\\u00E9\\" \\ud83d\\ude42 / \\\\"']
+    done = one.run(stdin="".join(f"{line}\n" for line in lines))
+    assert [line.split("\t") for line in done.stdout.splitlines()] == [plain, plain]
+
+
+@pytest.mark.parametrize("name", ["model.txt", "vocab.txt", "characters.txt", "labels.txt", "golden.tsv"])
+def test_a_missing_file_is_one_line(one, tmp_path, name):
+    folder = shutil.copytree(one.path, tmp_path / "bundle")
+    (folder / name).unlink()
+    done = one.run("--golden", folder=folder)
+    assert done.returncode == 2 and f"{name}: cannot be read" in done.stderr
+
+
+def test_a_library_of_another_kind_is_said(one):
+    done = subprocess.run([one.program, "libm.so.6", one.path], capture_output=True, text=True)
+    assert done.returncode == 2 and "not ONNX Runtime" in done.stderr
+
+
+def damaged(one, folder, change):
+    """Seal a copy of the artifact anew after a change to its folder or fields."""
+    shutil.copytree(one.artifact.path, folder)
+    left_out = ("files", "sha256", "format_version")
+    fields = {key: value for key, value in one.artifact.manifest.items() if key not in left_out}
+    change(folder, fields)
+    return build_artifact(folder, fields)
+
+
+def no_table(folder: Path, fields):
+    (folder / "characters.txt").unlink()
+
+
+def broken_label(folder: Path, fields):
+    fields["labels"] = ["two\nlines", *fields["labels"][1:]]
+
+
+def gap(folder: Path, fields):
+    document = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    document["model"]["vocab"]["order"] = 99_999
+    (folder / "tokenizer.json").write_text(json.dumps(document), encoding="utf-8")
+
+
+def bad_space(folder: Path, fields):
+    text = (folder / "characters.txt").read_text("ascii")
+    (folder / "characters.txt").write_text(text.replace("3000 3000 space\n", ""), encoding="ascii")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (no_table, r"characters\.txt: not found: the tokenizer is not BERT's WordPiece"),
+        (broken_label, r"labels\.txt: 'two\\nlines' holds a line break"),
+        (gap, r"found no token of id \d+, expected ids from 0 without gaps"),
+        (bad_space, r"leaves U\+3000 inside words"),
+    ],
+)
+def test_what_cannot_be_ported_is_one_line(one, tmp_path, change, said):
+    artifact = damaged(one, tmp_path / "artifact", change)
+    with pytest.raises(BadInputError, match=said) as raised:
+        make_bundle(artifact, TARGET, tmp_path / "bundle", [], "")
+    assert "\n" not in str(raised.value) and not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize("given", [[], ["one"], [f"text {n}" for n in range(1000)], ["half \ud800", *CASES]])
+def test_there_are_always_200_texts(given):
+    texts = choose_texts(given, ["[PAD]", "where", "order"] + [chr(point) for point in range(97, 123)])
+    assert len(set(texts)) == len(texts) == COUNT and texts[: len(CASES)] == list(CASES)
+    fitting = [text for text in given if "\ud800" not in text and text not in CASES]
+    assert sum(text in fitting for text in texts) == min(len(fitting), COUNT - len(CASES))
+    assert all(text.encode() or not text for text in texts)
