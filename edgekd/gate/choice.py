@@ -42,14 +42,16 @@ class Comparison:
             return False
         if self.objective == "artifact_bytes":
             return True
-        if self.objective == "cold_start_ms":
-            return _is_below(entry.usable_cold_start_ms, other.usable_cold_start_ms)
-        return self._is_faster(entry, other) if self.objective == "p95_ms" else self._is_truer(entry, other)
+        return self._is_truer(entry, other) if self.objective == "quality" else self._is_faster(entry, other)
 
     def _is_faster(self, entry: VariantEvidence, other: VariantEvidence) -> bool:
         if self.ratio is not None:
             return self.ratio(entry.artifact_digest, other.artifact_digest).high < 1
-        return _is_below(entry.usable_p95_ms, other.usable_p95_ms)
+        if self.objective == "cold_start_ms":
+            a, b = entry.usable_cold_start_ms, other.usable_cold_start_ms
+        else:
+            a, b = entry.usable_p95_ms, other.usable_p95_ms
+        return a is not None and b is not None and a.high < b.low
 
     def _is_truer(self, entry: VariantEvidence, other: VariantEvidence) -> bool:
         if self.quality_drop is not None:
@@ -101,10 +103,6 @@ def _reason(
     if tied:
         return f"{figure}; a tie with {', '.join(tied)}, broken by the smaller artifact, then by name"
     return f"{figure}; best of {passing} that pass, by more than noise"
-
-
-def _is_below(one: Interval | None, other: Interval | None) -> bool:
-    return one is not None and other is not None and one.high < other.low
 
 
 def _overall(entry: VariantEvidence) -> Interval | None:

@@ -112,6 +112,14 @@ class BenchResult:
         low, high = min(by_logs.low, median), max(by_logs.high, median)
         return Interval(median, low, high, self.plan.confidence)
 
+    def cold_start_ratio(self, name: str, reference: str) -> Interval | None:
+        """Estimate how many times the reference's cold start a subject's is, by round; None for one."""
+        starts = [
+            np.array([process.cold_start.total_ns for process in self.subject(one).processes], np.float64)
+            for one in (name, reference)
+        ]
+        return log_t_interval(starts[0] / starts[1], self.plan.confidence) if len(starts[0]) > 1 else None
+
     def peak_rss_bytes(self, name: str) -> int:
         """Return the largest peak of resident memory of any process, its interpreter included."""
         return max(process.memory.peak_rss_bytes for process in self.subject(name).processes)

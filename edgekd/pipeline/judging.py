@@ -51,7 +51,13 @@ class Bench:
 
     def ratio(self, one: str, other: str, q: float = 0.95) -> Interval:
         """Ratio of two artifacts' percentiles; without bounds where it cannot be told."""
-        found = self.result.ratio(self.names[one], self.names[other], q)
+        return self._known(self.result.ratio(self.names[one], self.names[other], q))
+
+    def cold_start_ratio(self, one: str, other: str) -> Interval:
+        """Ratio of two artifacts' cold starts; without bounds where it cannot be told."""
+        return self._known(self.result.cold_start_ratio(self.names[one], self.names[other]))
+
+    def _known(self, found: Interval | None) -> Interval:
         return found or Interval(1.0, 0.0, math.inf, self.result.plan.confidence)
 
 
@@ -178,7 +184,8 @@ def judge(
     held = None if incumbent is None else incumbent.digest
     asked: set[str] = set()
     while True:
-        verdict = judge_target(target, evidence, held, bench.ratio, quality_drop)
+        ratio = bench.cold_start_ratio if target.objective == "cold_start_ms" else bench.ratio
+        verdict = judge_target(target, evidence, held, ratio, quality_drop)
         digest = verdict.promoted_digest
         if digest is None or digest in asked or not foreign:
             return Judged(target, everyone, evidence, verdict, folders)

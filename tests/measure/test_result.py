@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,6 +90,20 @@ def test_cold_start_is_a_median_with_an_interval(make_result):
     three = make_result({"a": [np.full(20, 100)] * 3}).cold_start_ms("a")
     assert three.estimate == 31.0
     assert three.low < 30.0 < 32.0 < three.high
+
+
+def test_cold_starts_are_compared_round_by_round(make_result):
+    """Each process starts a millisecond later than the last: only within a round they differ for sure."""
+    result = make_result({"a": [[100]] * 6, "b": [[100]] * 6})
+    late = [replace(p, cold_start=replace(p.cold_start, total_ns=p.cold_start.total_ns + 10**6))
+            for p in result.subject("b").processes]  # fmt: skip
+    result = replace(
+        result, subjects=(result.subject("a"), replace(result.subject("b"), processes=tuple(late)))
+    )
+    assert result.cold_start_ms("b").low < result.cold_start_ms("a").high
+    found = result.cold_start_ratio("a", "b")
+    assert 0.96 < found.low <= found.estimate <= found.high < 0.98
+    assert make_result({"a": [[100]], "b": [[100]]}).cold_start_ratio("a", "b") is None
 
 
 def test_the_peak_is_that_of_the_largest_process(make_result):
