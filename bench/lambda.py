@@ -18,7 +18,6 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -56,7 +55,9 @@ marks["handler"] = time.monotonic_ns()
 lambda_function.handler({"text": "where is my order"}, None)
 marks["answer"] = time.monotonic_ns()
 import json
-print(json.dumps([marks, lambda_function._model.opened_ns]))
+lines = open("/proc/self/status").read().splitlines()
+peak = next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
+print(json.dumps([marks, lambda_function._model.opened_ns, peak]))
 """
 
 
@@ -121,13 +122,14 @@ def _starts(roots: dict[str, Path]) -> list[str]:
     stages: dict[str, list[list[float]]] = {name: [] for name in roots}
     for turn in range(STARTS + 1):
         for name, (root, code) in arms.items():
-            taken, held, said, begun = _start(python, root, code)
+            taken, said, begun = _start(python, root, code)
             if not turn:
                 continue  # brings the files into memory
             whole[name].append(taken)
-            peak[name].append(held)
             if name in stages:
-                stages[name].append(_stages(said, begun, taken))
+                marks, opened, held = json.loads(said)
+                stages[name].append(_stages(marks, opened, begun, taken))
+                peak[name].append(held)
     base = whole["import numpy"]
     lines = ["", "## A start with its first answer, over `import numpy`", ""]
     lines += ["| variant | p50 | p95 [95 % interval] | most memory, MiB | stages over the whole |"]
@@ -150,30 +152,23 @@ def _starts(roots: dict[str, Path]) -> list[str]:
     return lines
 
 
-def _start(python: str, root: Path, code: str) -> tuple[float, int, str, int]:
-    """Return milliseconds, peak memory in bytes, what was said, and the clock at the start."""
+def _start(python: str, root: Path, code: str) -> tuple[float, str, int]:
+    """Return milliseconds, what was said, and the clock at the start."""
     own = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(own)})
     try:
         begun = time.monotonic_ns()
-        process = subprocess.Popen(
-            [python, "-S", "-B", "-c", code], cwd=root, env={}, stdout=subprocess.PIPE, text=True
+        done = subprocess.run(
+            [python, "-S", "-B", "-c", code], cwd=root, env={}, capture_output=True, text=True, check=True
         )
-        assert process.stdout is not None
-        said = process.stdout.read()
-        _, status, used = os.wait4(process.pid, 0)
         taken = (time.monotonic_ns() - begun) / 1e6
-        process.returncode = os.waitstatus_to_exitcode(status)
     finally:
         os.sched_setaffinity(0, own)
-    if process.returncode:
-        sys.exit(f"{root}: ended with {process.returncode}")
-    return taken, used.ru_maxrss << 10, said, begun
+    return taken, done.stdout, begun
 
 
-def _stages(said: str, begun: int, taken: float) -> list[float]:
+def _stages(marks: dict[str, int], opened: dict[str, int], begun: int, taken: float) -> list[float]:
     """Milliseconds of each of STAGES: between marks; what the loader booked is taken out of the handler's."""
-    marks, opened = json.loads(said)
     loader = {name: opened.get(name, 0) / 1e6 for name in ("imports", "tokenizer", "session")}
     process = (marks["process"] - begun) / 1e6
     numpy = (marks["numpy"] - marks["process"]) / 1e6
