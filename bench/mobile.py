@@ -64,7 +64,8 @@ def main() -> None:
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     newest = max(HERE.glob("studies/.edgekd/runs/clinc150-[0-9a-f]*/evidence/mobile-lowmem"), key=_age)
-    for folder in sorted(path for path in newest.iterdir() if path.is_dir()):
+    built = (path for path in newest.iterdir() if path.is_dir() and not path.name.startswith("incumbent."))
+    for folder in sorted(built):
         student, runtime, _ = folder.name.split(".", 2)
         full = newest / f"{student}.onnxruntime.int8-dynamic"
         hits, whole = (
