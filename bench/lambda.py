@@ -55,9 +55,7 @@ marks["handler"] = time.monotonic_ns()
 lambda_function.handler({"text": "where is my order"}, None)
 marks["answer"] = time.monotonic_ns()
 import json
-lines = open("/proc/self/status").read().splitlines()
-peak = next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
-print(json.dumps([marks, lambda_function._model.opened_ns, peak]))
+print(json.dumps([marks, lambda_function._model.opened_ns]))
 """
 
 
@@ -118,7 +116,6 @@ def _starts(roots: dict[str, Path]) -> list[str]:
     first = roots[VARIANTS[0]]
     arms = {"import numpy": (first, "import numpy"), **{name: (root, _START) for name, root in roots.items()}}
     whole: dict[str, list[float]] = {name: [] for name in arms}
-    peak: dict[str, list[int]] = {name: [] for name in arms}
     stages: dict[str, list[list[float]]] = {name: [] for name in roots}
     for turn in range(STARTS + 1):
         for name, (root, code) in arms.items():
@@ -127,13 +124,12 @@ def _starts(roots: dict[str, Path]) -> list[str]:
                 continue  # brings the files into memory
             whole[name].append(taken)
             if name in stages:
-                marks, opened, held = json.loads(said)
+                marks, opened = json.loads(said)
                 stages[name].append(_stages(marks, opened, begun, taken))
-                peak[name].append(held)
     base = whole["import numpy"]
     lines = ["", "## A start with its first answer, over `import numpy`", ""]
-    lines += ["| variant | p50 | p95 [95 % interval] | most memory, MiB | stages over the whole |"]
-    lines += ["| --- | ---: | ---: | ---: | ---: |"]
+    lines += ["| variant | p50 | p95 [95 % interval] | stages over the whole |"]
+    lines += ["| --- | ---: | ---: | ---: |"]
     for name in roots:
         sums = statistics.median(
             sum(row) / taken for row, taken in zip(stages[name], whole[name], strict=True)
@@ -141,7 +137,7 @@ def _starts(roots: dict[str, Path]) -> list[str]:
         low, high = _bounds(whole[name], base)
         lines.append(
             f"| {name} | {_ratio(whole[name], base, 50):.2f} | {_ratio(whole[name], base, 95):.2f} "
-            f"[{low:.2f}–{high:.2f}] | {max(peak[name]) / 2**20:.0f} | {sums:.3f} |"
+            f"[{low:.2f}–{high:.2f}] | {sums:.3f} |"
         )
     lines += ["", "Stages, median, as a share of `import numpy` as a process:", ""]
     lines += [f"| variant | {' | '.join(STAGES)} |", f"| --- |{' ---: |' * len(STAGES)}"]
