@@ -41,6 +41,7 @@ def portable(pair, tmp_path_factory):
     return compile_wordpiece(document, LIMIT, refuse, beside), true, Characters(beside)
 
 
+@pytest.mark.parametrize("pair", ["static"], indirect=True)
 def test_every_code_point_becomes_what_the_library_makes_of_it(portable, pair):
     table = portable[2]
     library = Tokenizer.from_file(str(pair[0]))
