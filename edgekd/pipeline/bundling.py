@@ -94,15 +94,20 @@ def describe_origin(context: Context) -> Origin:
     project, start = context.project, context.teacher.weights
     source = project.data.source
     sources = [source] if isinstance(source, str) else sorted(set(source.values()))
-    names = [*sources, *project.data.unlabelled]
+    judged, taught = _names(sources), _names([*sources, *project.data.unlabelled])
     return Origin(
         project=project.name,
         teacher=context.teacher.name,
         start=start if ":" in start else Path(start).name,
-        data=", ".join(name if name.startswith("hf:") else Path(name).name for name in names),
+        data=taught,
+        judged=judged,
         weights_licence=project.licence.weights or _read_weights_licence(start, context.folder),
         data_licence=project.licence.data or (_OURS if source == "mangaassist" else ""),
     )
+
+
+def _names(sources: Sequence[str]) -> str:
+    return ", ".join(name if name.startswith("hf:") else Path(name).name for name in sources)
 
 
 def _read_weights_licence(weights: str, folder: Path) -> str:

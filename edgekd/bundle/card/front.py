@@ -38,7 +38,8 @@ def write_front(facts: Facts) -> str:
     results = _results(facts)
     if results:
         document["metrics"] = sorted({entry["type"] for entry in results})
-        name, data = artifact.student, facts.origin.data or facts.origin.project or "test rows"
+        origin = facts.origin
+        name, data = artifact.student, origin.judged or origin.data or origin.project or "test rows"
         document["model-index"] = [
             {
                 "name": name,

@@ -18,6 +18,7 @@ class Origin:
         data: the data's name.
         weights_licence: of those weights; a student that is cut from them holds parts of them.
         data_licence: of the rows that taught.
+        judged: name of the data whose test rows judged; without the text that was only labelled.
     """
 
     project: str = ""
@@ -26,6 +27,7 @@ class Origin:
     data: str = ""
     weights_licence: str = ""
     data_licence: str = ""
+    judged: str = ""
 
 
 def read_licence(folder: Path) -> str:
