@@ -63,10 +63,17 @@ class LambdaFunction:
     Attributes:
         init_ns: from the start of its process to its first request for an event; None if it never asked.
         problem: why it does not serve; empty if it does.
+        has_quota: whether its share of a processor is enforced; where not, its times are of a whole one.
     """
 
-    def __init__(self, api: RuntimeApi, process: subprocess.Popen[bytes], group: MemoryGroup | None) -> None:
-        self._api, self._process, self._group = api, process, group
+    def __init__(
+        self,
+        api: RuntimeApi,
+        process: subprocess.Popen[bytes],
+        group: MemoryGroup | None,
+        has_quota: bool,
+    ) -> None:
+        self._api, self._process, self._group, self.has_quota = api, process, group, has_quota
         self.init_ns: int | None = None
         self.problem = ""
 
@@ -157,7 +164,7 @@ def start_function(root: Path, memory_mib: int, place: Place) -> Iterator[Lambda
             stack.callback(_kill, process)
             os.close(writing)
             started = said.read()
-        function = LambdaFunction(api, process, group)
+        function = LambdaFunction(api, process, group, quota is not None)
         function.wait_until_ready(int(started or time.monotonic_ns()), place.init_seconds)
         yield function
 

@@ -11,6 +11,7 @@ from edgekd.emulate.machine import find_machine
 from edgekd.errors import BadInputError, MissingRuntimeError
 from edgekd.measure.memory.limit import find_limit
 from edgekd.resources import cache_folder
+from edgekd.store import locked
 from edgekd.wheels.fetch import fetch_wheels, unpack_wheel
 from edgekd.wheels.python import find_python
 
@@ -29,13 +30,14 @@ def prepare_place(arch: str, python: str, cpu: int | None = None) -> Place:
         MissingRuntimeError: no such Python, client or emulator here.
     """
     client = cache_folder("lambda") / f"client-{arch}-{python}"
-    if not client.is_dir():
-        made = client.with_suffix(".partial")
-        shutil.rmtree(made, ignore_errors=True)
-        made.mkdir(parents=True)
-        for wheel in fetch_wheels(_CLIENT, arch, python, cache_folder("wheels")):
-            unpack_wheel(wheel, made)
-        made.rename(client)
+    with locked(client.parent / f"{client.name}.lock"):
+        if not client.is_dir():
+            made = client.parent / f"{client.name}.partial"
+            shutil.rmtree(made, ignore_errors=True)  # of a call that was killed
+            made.mkdir()
+            for wheel in fetch_wheels(_CLIENT, arch, python, cache_folder("wheels")):
+                unpack_wheel(wheel, made)
+            made.rename(client)
     if arch == "aarch64":
         command = list(find_machine("asimd").command)
         at = command.index("-E")  # its own libraries; the function brings what it needs

@@ -32,7 +32,7 @@ def run_tiers(
     """Start the bundle's function anew `starts` times a tier and call it; tiers take turns.
 
     Raises:
-        MeasurementError: memory cannot be limited here as the platform does it.
+        MeasurementError: memory or processor cannot be limited here as the platform does it.
     """
     place = prepare_place(target.hardware.arch, PYTHON)
     if place.limit is None:
@@ -52,6 +52,11 @@ def run_tiers(
 
 def _start_once(root: Path, place: Place, tier: Tier, events: Sequence[bytes], calls: int) -> Tier:
     with start_function(root, tier.memory_mib, place) as function:
+        if not function.has_quota:
+            raise MeasurementError(
+                "the share of a processor cannot be limited here (cgroup v1's cpu controller is needed), so "
+                "times would be of a whole one at every tier"
+            )
         first = function.invoke(events[0])
         if function.problem or first is None or function.init_ns is None:
             return Tier(tier.memory_mib, function.problem or "no answer")

@@ -17,6 +17,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from pathlib import Path
 
+from .errors import ServingError
+
 NAME = "characters.txt"
 
 
@@ -24,17 +26,21 @@ class Characters(dict[int, str]):
     """A table for `str.translate` that finds a character's line when it first meets it."""
 
     def __init__(self, path: Path) -> None:
-        self._lines = [line.split(" ", 2) for line in path.read_text("ascii").splitlines()]
-        self._firsts = [int(line[0], 16) for line in self._lines]
-        for _, last, kind in self._lines:
-            if int(last, 16) < 0 or kind.partition(" ")[0] not in _KINDS:
-                raise ValueError(f"expected one of {', '.join(_KINDS)}, got {kind:.40}")
+        try:
+            self._lines = [line.split(" ", 2) for line in path.read_text("ascii").splitlines()]
+            self._firsts = [int(first, 16) for first, _, _ in self._lines]
+            self._lasts = [int(last, 16) for _, last, _ in self._lines]
+        except (OSError, ValueError) as error:
+            raise ServingError(f"{path}: not a table of characters: {error}") from None
+        for _, _, kind in self._lines:
+            if kind.partition(" ")[0] not in _KINDS:
+                raise ServingError(f"{path}: expected one of {', '.join(_KINDS)}, got {kind:.40}")
 
     def __missing__(self, point: int) -> str:
         """Find what a code point becomes, and keep it."""
         place = bisect_right(self._firsts, point) - 1
         found = chr(point)
-        if place >= 0 and point <= int(self._lines[place][1], 16):
+        if place >= 0 and point <= self._lasts[place]:
             kind, _, rest = self._lines[place][2].partition(" ")
             found = _KINDS[kind](point, rest)
         self[point] = found

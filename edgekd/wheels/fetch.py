@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -61,17 +62,30 @@ def _download(name: str, version: str, arch: str, python: str, folder: Path) -> 
 
 
 def unpack_wheel(wheel: Path, folder: Path) -> None:
-    """Unpack what runs of a wheel, and its licences."""
-    with zipfile.ZipFile(wheel) as archive:
-        for entry in archive.infolist():
-            name = entry.filename
-            is_licence = re.search(r"\.dist-info/.*licen[cs]e", name, re.IGNORECASE) is not None
-            if entry.is_dir() or (".dist-info/" in name and not is_licence):
-                continue
-            if _UNUSED.search(name) and not is_licence:
-                continue
-            path = folder / name
-            if not path.resolve().is_relative_to(folder.resolve()):
-                raise MissingRuntimeError(f"{wheel.name}: {name!r} is not a path inside the wheel")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(archive.read(entry))
+    """Unpack what runs of a wheel, and its licences.
+
+    Raises:
+        MissingRuntimeError: the file is damaged, or names a path outside the folder.
+    """
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            _unpack(archive, wheel.name, folder)
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise MissingRuntimeError(
+            f"{wheel}: is damaged ({error}); remove it, and it is fetched again"
+        ) from None
+
+
+def _unpack(archive: zipfile.ZipFile, wheel: str, folder: Path) -> None:
+    for entry in archive.infolist():
+        name = entry.filename
+        is_licence = re.search(r"\.dist-info/.*licen[cs]e", name, re.IGNORECASE) is not None
+        if entry.is_dir() or (".dist-info/" in name and not is_licence):
+            continue
+        if _UNUSED.search(name) and not is_licence:
+            continue
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise MissingRuntimeError(f"{wheel}: {name!r} is not a path inside the wheel")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(archive.read(entry))

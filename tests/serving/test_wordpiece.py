@@ -1,6 +1,7 @@
 import json
 import string
 import sys
+from pathlib import Path
 
 import pytest
 import sample_students as samples
@@ -141,3 +142,18 @@ def test_damaged_tokenizer_is_one_line(tmp_path):
     (tmp_path / "tokenizer.json").write_text("{")
     with pytest.raises(ServingError, match=r"tokenizer\.json: not a tokenizers file"):
         open_tokenizer(tmp_path / "tokenizer.json", LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("41 5a\n", "not a table of characters"),
+        ("41 zz add 32\n", "not a table of characters"),
+        ("41 5a jump 32\n", "expected one of"),
+        ("é", "not a table of characters"),
+    ],
+)
+def test_a_damaged_table_of_characters_is_one_line(text: str, said: str, tmp_path: Path):
+    (tmp_path / "characters.txt").write_text(text, encoding="utf-8")
+    with pytest.raises(ServingError, match=said):
+        Characters(tmp_path / "characters.txt")
