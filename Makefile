@@ -5,7 +5,7 @@ INSTALLED := $(VENV)/.installed
 # Tests that time something have the machine to themselves; the others share its cores.
 TIMED := $(wildcard tests/measure/test_*.py) tests/measure/memory tests/measure/remote tests/measure/scenarios \
   tests/cli/test_bench.py tests/ci/test_planted.py tests/ci/test_pytest_plugin.py
-SHARED := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(TIMED))
+SHARED := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist worksteal $(addprefix --ignore=,$(TIMED))
 
 .PHONY: demo test check servers tools clean
 

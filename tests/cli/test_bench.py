@@ -38,7 +38,9 @@ def test_an_artifact_alone_has_all_its_figures(measured, speak, artifact, texts,
     assert 0 < document["cost_per_1000_usd"] < 0.01
     assert len(document["by_length"]) >= 1
     assert (out / "bench.json").is_file()
-    said = speak("bench", artifact, "--texts", texts, "--out", tmp_path / "again", "--also", "offline")
+    alike = tmp_path / "alike.txt"  # of one length: throughput is measured once
+    alike.write_text("where is my order\n" * 20)
+    said = speak("bench", artifact, "--texts", alike, "--out", tmp_path / "again", "--also", "offline")
     assert "p95" in said.stdout and "tokens" in said.stdout and "texts a second" in said.stdout
     assert "memory: peak" in said.stdout
 
