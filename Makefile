@@ -3,7 +3,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 # Tests that time something have the machine to themselves; the others share its cores.
-TIMED := $(wildcard tests/measure/test_*.py) tests/measure/memory tests/measure/remote tests/measure/scenarios \
+TIMED := $(wildcard tests/measure/test_*.py) tests/measure/memory/test_group.py tests/measure/remote tests/measure/scenarios \
   tests/cli/test_bench.py tests/ci/test_planted.py tests/ci/test_pytest_plugin.py
 SHARED := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist worksteal $(addprefix --ignore=,$(TIMED))
 
@@ -40,7 +40,8 @@ tools:
 
 $(INSTALLED): pyproject.toml
 	python3 -m venv $(VENV)
-	$(BIN)/pip install -q -e ".[all,dev]"
+	$(BIN)/pip install -q --no-compile -e ".[all,dev]"
+	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true  # on all cores, where pip takes one
 	touch $@
 
 clean:
