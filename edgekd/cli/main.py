@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import click
 
 from edgekd import __version__
+from edgekd.cli.outcome import finish
+from edgekd.cli.plan import plan
 from edgekd.errors import EdgekdError
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -47,7 +49,7 @@ def _stage(name: str, until: str, words: str) -> None:
     def verb(project: Path, settings: tuple[str, ...], targets: tuple[str, ...], as_json: bool) -> None:
         from edgekd.cli.verbs import run_until
 
-        _finish(run_until(project, settings, targets, until), as_json)
+        finish(run_until(project, settings, targets, until), as_json)
 
 
 _stage("run", "report", "Do everything, from the teacher to promoted variants and the report.")
@@ -76,8 +78,8 @@ def label(
     from edgekd.cli.verbs import label_share, run_until
 
     if shard is not None:
-        _finish(label_share(project, settings, shard), as_json)
-    _finish(run_until(project, settings, targets, "label"), as_json)
+        finish(label_share(project, settings, shard), as_json)
+    finish(run_until(project, settings, targets, "label"), as_json)
 
 
 @cli.command()
@@ -123,7 +125,7 @@ def bench(
 
         if unfit := [name for name in ("baseline", "on", "also", "count") if asked[name]]:
             raise click.UsageError(f"--{unfit[0]} is for an artifact's folder; {what} is a bundle")
-        _finish(bench_bundle(what, asked["texts"], tiers_mib), as_json)
+        finish(bench_bundle(what, asked["texts"], tiers_mib), as_json)
     if tiers_mib:
         raise click.UsageError(f"--memory is for a Lambda bundle; {what} is none")
     if (what / "manifest.json").exists() or what.is_dir():
@@ -131,12 +133,12 @@ def bench(
 
         if settings or len(targets) > 1:
             raise click.UsageError("an artifact takes no --set, and one --target at most (limit and price)")
-        _finish(bench_or_compare(Asked(what, **asked, target=next(iter(targets), None))), as_json)
+        finish(bench_or_compare(Asked(what, **asked, target=next(iter(targets), None))), as_json)
     from edgekd.cli.verbs import run_until
 
     if unfit := [name for name in ("baseline", "texts", "on", "also", "count") if asked[name]]:
         raise click.UsageError(f"--{unfit[0]} is for an artifact's folder; {what} is not one")
-    _finish(run_until(what, settings, targets, "bench"), as_json)
+    finish(run_until(what, settings, targets, "bench"), as_json)
 
 
 @cli.command("compile")
@@ -167,12 +169,12 @@ def compile_what(
 
         if settings:
             raise click.UsageError("a model takes no --set")
-        _finish(compile_model(what, targets, texts, out), as_json)
+        finish(compile_model(what, targets, texts, out), as_json)
     from edgekd.cli.verbs import run_until
 
     if texts is not None:
         raise click.UsageError(f"--texts is for a model; {what} is a project, which has texts")
-    _finish(run_until(what, settings, targets, "compile"), as_json)
+    finish(run_until(what, settings, targets, "compile"), as_json)
 
 
 @cli.command()
@@ -196,10 +198,10 @@ def bundle(
     if what.is_dir():
         if settings:
             raise click.UsageError("an artifact takes no --set")
-        _finish(bundle_one(what, targets, texts, out), as_json)
+        finish(bundle_one(what, targets, texts, out), as_json)
     if texts is not None:
         raise click.UsageError(f"--texts is for an artifact's folder; {what} is a project, which has texts")
-    _finish(bundle_project(what, settings, targets, out), as_json)
+    finish(bundle_project(what, settings, targets, out), as_json)
 
 
 @cli.command()
@@ -211,7 +213,7 @@ def rollback(project: Path, target: str, settings: tuple[str, ...], as_json: boo
     """Put the variant that was promoted before back in its place."""
     from edgekd.cli.verbs import roll_back
 
-    _finish(roll_back(project, settings, target), as_json)
+    finish(roll_back(project, settings, target), as_json)
 
 
 @cli.group()
@@ -227,7 +229,19 @@ def verify(project: Path, settings: tuple[str, ...], as_json: bool) -> None:
     """Check the chain of every entry."""
     from edgekd.cli.verbs import verify_chain
 
-    _finish(verify_chain(project, settings), as_json)
+    finish(verify_chain(project, settings), as_json)
+
+
+@ledger.command("replay")
+@_project
+@click.argument("number", type=int)
+@_set
+@_json
+def replay_one(project: Path, number: int, settings: tuple[str, ...], as_json: bool) -> None:
+    """Recompute the verdict of an entry, by its line's NUMBER, from the samples that it rests on."""
+    from edgekd.cli.verbs import replay_entry
+
+    finish(replay_entry(project, settings, number), as_json)
 
 
 @cli.command()
@@ -238,7 +252,7 @@ def predict(artifact: Path, texts: tuple[str, ...], as_json: bool) -> None:
     """Answer texts with an artifact."""
     from edgekd.cli.verbs import answer_texts
 
-    _finish(answer_texts(artifact, texts), as_json)
+    finish(answer_texts(artifact, texts), as_json)
 
 
 @cli.command()
@@ -248,7 +262,7 @@ def diagnose(run: Path, as_json: bool) -> None:
     """Read the training logs of a run, or of a project's newest one: findings, evidence, what to try next."""
     from edgekd.cli.diagnosing import diagnose_path
 
-    _finish(diagnose_path(run), as_json)
+    finish(diagnose_path(run), as_json)
 
 
 @cli.command()
@@ -259,7 +273,7 @@ def show(what: str, project: Path, as_json: bool) -> None:
     """List targets, models or runs, or print the project file's JSON Schema."""
     from edgekd.cli.showing import show_what
 
-    _finish(show_what(what, project), as_json)
+    finish(show_what(what, project), as_json)
 
 
 @cli.command()
@@ -268,18 +282,10 @@ def doctor(as_json: bool) -> None:
     """Say what this machine and installation can do, and what to install for the rest."""
     from edgekd.cli.showing import examine
 
-    _finish(examine(), as_json)
+    finish(examine(), as_json)
 
 
-def _finish(outcome: Any, as_json: bool) -> None:
-    if os.environ.get("RANK", "0") != "0":  # of several processes under torchrun the first one speaks
-        sys.exit(outcome.exit_code)
-    if as_json:
-        click.echo(json.dumps(outcome.document, indent=1, allow_nan=False))
-    else:
-        for line in outcome.lines:
-            click.echo(line)
-    sys.exit(outcome.exit_code)
+cli.add_command(plan)
 
 
 def main() -> None:

@@ -98,12 +98,47 @@ def roll_back(path: Path, settings: tuple[str, ...], target: str) -> Outcome:
 
 
 def verify_chain(path: Path, settings: tuple[str, ...]) -> Outcome:
-    """Check the ledger."""
+    """Check the ledger, and every file that an entry rests on."""
     context = open_context(path, settings)
-    from edgekd.gate.ledger import verify_ledger
+    from edgekd.gate.ledger import read_ledger, verify_ledger
+    from edgekd.gate.objects import verify_objects
 
-    count = verify_ledger(context.registry / "ledger.jsonl")
-    return Outcome((f"{count} entries, the chain holds",), {"entries": count, "holds": True})
+    ledger = context.registry / "ledger.jsonl"
+    count = verify_ledger(ledger)
+    files = verify_objects(context.registry, read_ledger(ledger))
+    line = f"{count} entries, the chain holds; {files} files that they rest on are whole"
+    return Outcome((line,), {"entries": count, "holds": True, "files": files})
+
+
+def replay_entry(path: Path, settings: tuple[str, ...], number: int) -> Outcome:
+    """Recompute the verdict of one entry from what is kept; exit code 1 where it comes out otherwise."""
+    context = open_context(path, settings)
+    from edgekd.gate.ledger import read_ledger
+    from edgekd.pipeline.replaying import replay
+
+    entries = read_ledger(context.registry / "ledger.jsonl")
+    if not 1 <= number <= len(entries):
+        raise ConfigError(
+            f"the ledger has {len(entries)} entries; expected one of their numbers, got {number}"
+        )
+    entry = entries[number - 1]
+    verdict, differing = replay(context.registry, entry)
+    is_same = verdict.digest == entry.verdict_digest
+    document = {
+        "entry": number,
+        "target": entry.target,
+        "promoted": verdict.promoted,
+        "same": is_same,
+        "differing": list(differing),
+        "reason": verdict.reason,
+    }
+    line = f"{entry.target}: {verdict.promoted or 'nothing'} promoted; {verdict.reason}"
+    if is_same and not differing:
+        return Outcome(
+            (line, f"the verdict of line {number}, recomputed from its samples, is the same"), document
+        )
+    what = ", ".join(differing) or "the verdict"
+    return Outcome((line, f"line {number}: recomputed, this comes out otherwise: {what}"), document, 1)
 
 
 def answer_texts(artifact: Path, texts: tuple[str, ...]) -> Outcome:

@@ -8,7 +8,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from edgekd.config.base import Frozen
 from edgekd.config.distillation import Distillation
+from edgekd.config.gates import Gates
 from edgekd.config.model import Lora, Training
+from edgekd.config.routing import Routing
 from edgekd.config.target import Objective
 
 Split = Literal["train", "unlabelled", "calibration", "validation", "test"]
@@ -157,6 +159,10 @@ class Project(Frozen):
     """How they learn."""
     targets: tuple[str, ...] = Field(min_length=1)
     """Files in targets/."""
+    gates: Gates = Gates()
+    """Limits on trust, safety and cost."""
+    routing: Routing | None = None
+    """When the teacher is asked instead; without it every message is answered."""
     objective: Objective | None = None
     """What chooses among the variants that pass, on every target; each target says for itself unless set."""
     measure: Measure = Measure()

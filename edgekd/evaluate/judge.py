@@ -45,7 +45,7 @@ def evaluate(
     return EvalResult(
         subject=predictions.subject,
         n=len(truth),
-        slices=tuple(_judge(rows, predicted, answers, truth, confidence) for rows in chosen),
+        slices=tuple(judge_slice(rows, predicted, answers, truth, confidence) for rows in chosen),
         calibration=measure_calibration(predictions.probabilities(temperature), truth),
     )
 
@@ -69,9 +69,14 @@ def paired_drop(reference: str, wanted: Hits, got: Hits, confidence: float = 0.9
     return Drop(reference, n, lost, gained, (lost - gained) / n, low, high, confidence)
 
 
-def _judge(
-    rows: SliceRows, predicted: Labels, answers: Mapping[str, Labels], truth: Labels, confidence: float
+def judge_slice(
+    rows: SliceRows,
+    predicted: Labels,
+    answers: Mapping[str, Labels],
+    truth: Labels,
+    confidence: float = 0.95,
 ) -> SliceResult:
+    """Judge one slice's rows; `answers` are those of the references, by name."""
     hits = rows.hits(predicted, truth)
     n = len(hits)
     return SliceResult(

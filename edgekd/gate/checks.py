@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgekd.evaluate.agreement import Agreement
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.result import Drop, SliceResult
 from edgekd.stats.interval import Interval
-from edgekd.stats.paired import rows_needed
+from edgekd.stats.paired import paired_drop_bound, rows_needed
 from edgekd.units import MIB, format_bytes, format_ms, format_points
 
 # Share of answers that another instruction set must give alike, by its lower bound.
@@ -28,10 +29,19 @@ class Check(Record):
     reason: str
 
 
-def check_slice(result: SliceResult, reference: str = "teacher") -> Check:
-    """Judge one slice by its tier, on its drop against the reference."""
-    judge = check_proven if result.tier == "prove" else check_watched
-    return judge(result, reference)
+def check_slices(results: Sequence[SliceResult], reference: str = "teacher") -> tuple[Check, ...]:
+    """Judge slices by their tiers, on their drops against the reference.
+
+    All proven slices must pass, so each is judged at 95 %. Each watched one could fail by chance, so
+    these share the 5 %.
+    """
+    watched = sum(result.tier == "watch" and result.n > 0 for result in results)
+    return tuple(
+        check_proven(result, reference)
+        if result.tier == "prove"
+        else check_watched(result, reference, of=max(1, watched))
+        for result in results
+    )
 
 
 def check_proven(result: SliceResult, reference: str = "teacher") -> Check:
@@ -59,14 +69,21 @@ def check_proven(result: SliceResult, reference: str = "teacher") -> Check:
     return Check(name, "inconclusive", _found(drop), limit, f"{bound} exceeds the margin; {beyond}{rows}")
 
 
-def check_watched(result: SliceResult, reference: str = "teacher") -> Check:
-    """Fail only on proven harm: a lower one-sided bound of the drop above the margin."""
+def check_watched(result: SliceResult, reference: str = "teacher", of: int = 1) -> Check:
+    """Fail only on proven harm: a lower one-sided bound of the drop above the margin.
+
+    Where `of` slices are watched, the bound is at 1 - 5 % / `of` (Bonferroni): the chance that any of
+    them fails without harm beyond its margin is at most 5 %.
+    """
     name, limit = f"quality {result.name}", _points(result.margin)
     drop = result.drop_from(reference)
     if result.n == 0:
         return Check(name, "pass", "no rows", limit, "watched, but no test row is in this slice")
     if drop is None:
         return _uncompared(name, limit, reference)
+    level = 1 - (1 - drop.confidence) / of
+    low, high = paired_drop_bound(drop.lost, drop.gained, drop.n, level)
+    drop = replace(drop, low=low, high=high, confidence=level)
     if drop.low > result.margin:
         return Check(name, "fail", _found(drop), limit, _harm(drop))
     reason = "no harm beyond the margin is proven"
@@ -150,7 +167,7 @@ def _found(drop: Drop) -> str:
 
 
 def _harm(drop: Drop) -> str:
-    low = f"{100 * drop.confidence:g} % lower bound {_points(drop.low)}"
+    low = f"{100 * drop.confidence:.4g} % lower bound {_points(drop.low)}"
     return f"proven harm: even the {low} is beyond the margin"
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from edgekd.config import Target
+from edgekd.config.gates import Gates
 from edgekd.errors import BadInputError
 from edgekd.evaluate.agreement import Ported
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.result import EvalResult
+from edgekd.evaluate.routing import RoutingResult
 from edgekd.gate.checks import (
     Check,
     Status,
@@ -19,11 +22,13 @@ from edgekd.gate.checks import (
     check_p95_ms,
     check_peak_rss_mib,
     check_ported,
-    check_slice,
+    check_slices,
 )
+from edgekd.gate.figures import check_figures
 from edgekd.stats.interval import Interval
 
 Basis = Literal["native", "proxy", "emulated", "not measured"]
+_NONE = Gates()
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,9 @@ class VariantEvidence(Record):
     `basis` is of the figures of time and memory. A variant that could not be built (`problem` says
     why) has failed, unless its basis is `not measured`: then the machine or runtime it needs is not
     here, and nothing was tried. Under emulation only answers count: its times and memory do not.
+    With `routing`, what is judged is the routed system, teacher included: what a user gets; `carved` names
+    slices that go to the teacher because the student alone would have failed them. `figures` are those of
+    the project's gates, with two-sided intervals at 90 %.
     """
 
     variant: str
@@ -52,6 +60,9 @@ class VariantEvidence(Record):
     problem: str = ""
     bundle_unzipped_bytes: int | None = None
     ported: tuple[Ported, ...] = ()
+    routing: RoutingResult | None = None
+    carved: tuple[str, ...] = ()
+    figures: Mapping[str, Interval] = field(default_factory=dict)
 
     @property
     def usable_p95_ms(self) -> Interval | None:
@@ -64,7 +75,7 @@ class VariantEvidence(Record):
         return self.cold_start_ms if self.basis in ("native", "proxy") else None
 
 
-def check_variant(target: Target, evidence: VariantEvidence) -> tuple[Check, ...]:
+def check_variant(target: Target, evidence: VariantEvidence, gates: Gates = _NONE) -> tuple[Check, ...]:
     """Run every gate of the target on one variant: build, quality slice by slice, limits, objective.
 
     A limit on the bundle is checked only where a bundle was made; `unchecked` names it else.
@@ -79,6 +90,7 @@ def check_variant(target: Target, evidence: VariantEvidence) -> tuple[Check, ...
     ported = (check_ported(entry.isa, entry.agreement) for entry in evidence.ported if entry.agreement)
     return (
         *_check_quality(evidence),
+        *check_figures(gates, evidence.figures, evidence.problem),
         *_check_limits(target, evidence),
         *_check_objective(target, evidence),
         *ported,
@@ -110,7 +122,14 @@ def _check_quality(evidence: VariantEvidence) -> tuple[Check, ...]:
             f"variant {evidence.variant}: the evaluation is of artifact {result.subject[:12]}, "
             f"not of {evidence.artifact_digest[:12]}; evaluate this one"
         )
-    return tuple(check_slice(entry) for entry in result.slices)
+    routed = evidence.routing
+    if routed is not None and routed.subject != evidence.artifact_digest:
+        raise BadInputError(
+            f"variant {evidence.variant}: the routing is of artifact {routed.subject[:12]}, "
+            f"not of {evidence.artifact_digest[:12]}; evaluate this one"
+        )
+    judged = result.slices if routed is None else tuple(entry.quality for entry in routed.slices)
+    return check_slices(judged)
 
 
 def _check_limits(target: Target, evidence: VariantEvidence) -> list[Check]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +26,10 @@ LOGITS = "logits.npy"
 _CHUNK = 256  # texts answered between two words on progress
 
 
-def answer_stage(context: Context, test: TaskData, artifact: Artifact) -> Stage:
-    """Answer every test row through the artifact's own loader."""
+def answer_stage(
+    context: Context, test: TaskData, artifact: Artifact, step: Literal["answer", "validate"] = "answer"
+) -> Stage:
+    """Answer every row of a split through the artifact's own loader; `validate` says it is not the test's."""
     reads = {
         "artifact": artifact.digest,
         "rows": test.digest,
@@ -38,7 +41,7 @@ def answer_stage(context: Context, test: TaskData, artifact: Artifact) -> Stage:
         logits = _answer(artifact.path, test.texts, context.project.threads, progress)
         save_predictions(Predictions(artifact.digest, logits), test.ids, folder / LOGITS)
 
-    name = f"answer/{artifact.student}.{artifact.runtime}.{artifact.recipe}"
+    name = f"{step}/{artifact.student}.{artifact.runtime}.{artifact.recipe}"
     return run_stage(context, name, 1, reads, build)
 
 

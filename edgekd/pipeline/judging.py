@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,43 +20,16 @@ from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.promotion import current
 from edgekd.gate.verdict import GateVerdict, judge_target
 from edgekd.measure.basis import find_basis
-from edgekd.measure.bench_file import load_bench
-from edgekd.measure.environment import read_environment
-from edgekd.measure.plan import MeasurePlan
-from edgekd.measure.result import BenchResult
-from edgekd.measure.session import measure_subjects
-from edgekd.measure.subject import Subject
 from edgekd.pipeline.answering import LOGITS, answer_stage
+from edgekd.pipeline.bench import Bench, in_ms
 from edgekd.pipeline.compiling import Variant
 from edgekd.pipeline.context import Context
+from edgekd.pipeline.figures import find_figures
+from edgekd.pipeline.ordering import order_of_testing
 from edgekd.pipeline.porting import find_foreign, port_artifact
-from edgekd.pipeline.staging import run_stage
-from edgekd.progress import Progress
+from edgekd.pipeline.routing import carve_stage, find_carved, judge_route
+from edgekd.report.bench import cost_usd
 from edgekd.serving import load
-from edgekd.stats.interval import Interval
-from edgekd.store import Stage, digest_json
-
-TEACHER, TEACHER_ONNX = "teacher.pytorch-eager", "teacher.onnxruntime.fp32"
-
-
-@dataclass(frozen=True)
-class Bench:
-    """One interleaved measurement: its result, its files, and each artifact's name in it by digest."""
-
-    result: BenchResult
-    stage: Stage
-    names: dict[str, str]
-
-    def ratio(self, one: str, other: str, q: float = 0.95) -> Interval:
-        """Ratio of two artifacts' percentiles; without bounds where it cannot be told."""
-        return self._known(self.result.ratio(self.names[one], self.names[other], q))
-
-    def cold_start_ratio(self, one: str, other: str) -> Interval:
-        """Ratio of two artifacts' cold starts; without bounds where it cannot be told."""
-        return self._known(self.result.cold_start_ratio(self.names[one], self.names[other]))
-
-    def _known(self, found: Interval | None) -> Interval:
-        return found or Interval(1.0, 0.0, math.inf, self.result.plan.confidence)
 
 
 @dataclass(frozen=True)
@@ -71,62 +42,10 @@ class Judged:
     verdict: GateVerdict
     answers: dict[str, Path]
     """Folder of each built variant's answers to the test rows."""
-
-
-def bench_stage(
-    context: Context,
-    data: TaskData,
-    teacher: Stage,
-    teacher_onnx: Artifact,
-    artifacts: Sequence[Artifact],
-    threads: int,
-) -> Bench:
-    """Measure the teacher and every artifact that shares a thread count, in one interleaved run."""
-    unique = {artifact.digest: artifact for artifact in artifacts}
-    names = {
-        digest: f"{a.student}.{a.runtime}.{a.recipe}@{digest[:8]}" for digest, a in sorted(unique.items())
-    }
-    texts = _spread(data.split("validation"), context.project.measure.inputs)
-    setting = context.project.measure
-    plan = MeasurePlan(
-        rounds=setting.rounds,
-        seconds=setting.seconds,
-        threads=threads,
-        precision=setting.precision,
-        budget_seconds=setting.budget_seconds,
-    )
-    reads = {
-        "teacher": [teacher.digest, teacher_onnx.digest],
-        "artifacts": sorted(unique),
-        "texts": digest_json(texts),
-        "plan": [plan.rounds, plan.seconds, plan.threads, plan.precision, plan.budget_seconds],
-        "environment": read_environment(threads).fingerprint,
-    }
-    of = "edgekd.serving.subject:open_subject"
-    subjects = [
-        Subject(TEACHER, "edgekd.distill.eager:open_eager", (str(teacher.path), str(threads))),
-        Subject(TEACHER_ONNX, of, (str(teacher_onnx.path), str(threads))),
-        *(Subject(names[d], of, (str(a.path), str(threads))) for d, a in sorted(unique.items())),
-    ]
-
-    def build(folder: Path, progress: Progress) -> None:
-        scored = {names[d]: _answers(a, texts, threads) for d, a in unique.items()}
-        measure_subjects(subjects, texts, folder, plan, progress, expected=scored)
-
-    stage = run_stage(context, f"bench/{threads}-threads", 2, reads, build)
-    return Bench(load_bench(stage.path), stage, {**names, teacher_onnx.digest: TEACHER_ONNX})
-
-
-def _answers(artifact: Artifact, texts: Sequence[str], threads: int) -> list[str]:
-    """Answer texts as they are scored: what the timed calls must answer, too."""
-    model = load(artifact.path, threads=threads)
-    return [repr(model(text)) for text in texts]
-
-
-def _spread(rows: TaskData, count: int) -> list[str]:
-    texts = rows.texts
-    step = max(1, len(texts) // count)
-    return texts[::step][:count]
+    order: tuple[str, ...]
+    """Built variants in the order of testing."""
+    incumbent: str | None
+    """Digest of what was promoted before."""
 
 
 def find_incumbent(context: Context, data: TaskData, target: Target) -> Artifact | None:
@@ -147,7 +66,7 @@ def find_incumbent(context: Context, data: TaskData, target: Target) -> Artifact
 
 def judge(
     context: Context,
-    test: TaskData,
+    data: TaskData,
     target: Target,
     variants: tuple[Variant, ...],
     incumbent: Artifact | None,
@@ -156,15 +75,14 @@ def judge(
 ) -> Judged:
     """Judge a target's variants, and its incumbent among them, on the test split.
 
-    What would be promoted must answer alike on other instruction sets: it is asked there, then judged again.
+    Validation rows say in which order they are tested. What would be promoted must answer alike on other
+    instruction sets: it is asked there, then judged again.
     """
-    everyone = variants
+    test = data.split("test")
+    everyone = list(variants)
     if incumbent is not None and incumbent.digest not in {v.artifact.digest for v in variants if v.artifact}:
         build = target.builds[0].model_copy(update={"runtime": incumbent.runtime, "recipe": incumbent.recipe})
-        everyone = (
-            *variants,
-            Variant(f"incumbent.{incumbent.digest[:8]}", incumbent.student, build, incumbent),
-        )
+        everyone.append(Variant(f"incumbent.{incumbent.digest[:8]}", incumbent.student, build, incumbent))
     masks = slice_masks(test, context.project.slices)
     folders = {v.name: answer_stage(context, test, v.artifact).path for v in everyone if v.artifact}
     answers = {
@@ -172,7 +90,17 @@ def judge(
         for v in everyone
         if v.artifact
     }
-    evidence = tuple(_evidence(context, test, target, v, answers, references, masks, bench) for v in everyone)
+    order = order_of_testing(context, data.split("validation"), everyone)
+    evidence = []
+    for place, variant in enumerate(everyone):
+        found = _evidence(context, test, target, variant, answers, references, masks, bench)
+        slices = find_carved(context.project.routing, found.routing)
+        if slices and variant in variants:
+            everyone[place] = carved = carve_stage(context, variant, slices)
+            _answer_alike(context, test, variant, carved, answers, folders, bench)
+            found = _evidence(context, test, target, carved, answers, references, masks, bench)
+            found = replace(found, carved=slices)
+        evidence.append(found)
     artifacts = {variant.artifact.digest: variant.artifact for variant in everyone if variant.artifact}
     foreign = find_foreign(target.hardware, bench.result.environment)
 
@@ -185,15 +113,31 @@ def judge(
     asked: set[str] = set()
     while True:
         ratio = bench.cold_start_ratio if target.objective == "cold_start_ms" else bench.ratio
-        verdict = judge_target(target, evidence, held, ratio, quality_drop)
+        verdict = judge_target(target, evidence, held, ratio, quality_drop, order, context.project.gates)
         digest = verdict.promoted_digest
         if digest is None or digest in asked or not foreign:
-            return Judged(target, everyone, evidence, verdict, folders)
+            return Judged(target, tuple(everyone), tuple(evidence), verdict, folders, order, held)
         asked.add(digest)
         ported = port_artifact(context, test, artifacts[digest], foreign, answers[digest])
-        evidence = tuple(
+        evidence = [
             replace(entry, ported=ported) if entry.artifact_digest == digest else entry for entry in evidence
-        )
+        ]
+
+
+def _answer_alike(
+    context: Context,
+    test: TaskData,
+    before: Variant,
+    after: Variant,
+    answers: dict[str, Predictions],
+    folders: dict[str, Path],
+    bench: Bench,
+) -> None:
+    """Take over what was measured of a model whose policy alone has changed, and answer with it."""
+    assert before.artifact is not None and after.artifact is not None
+    bench.names[after.artifact.digest] = bench.names[before.artifact.digest]
+    folders[after.name] = answer_stage(context, test, after.artifact).path
+    answers[after.artifact.digest] = load_predictions(folders[after.name] / LOGITS, test.ids)
 
 
 def _evidence(
@@ -217,6 +161,8 @@ def _evidence(
     if variant.student in references:
         compared["fp32"] = references[variant.student]
     name = bench.names[artifact.digest]
+    temperature = load(artifact.path, verify=False).calibration.temperature
+    routing = judge_route(context, test, artifact, answers[artifact.digest], references["teacher"])
     evaluation: EvalResult = evaluate(
         answers[artifact.digest],
         compared,
@@ -224,7 +170,7 @@ def _evidence(
         test.labels,
         context.project.slices,
         masks,
-        temperature=load(artifact.path, verify=False).calibration.temperature,
+        temperature=temperature,
     )
     return VariantEvidence(
         variant=variant.name,
@@ -241,12 +187,15 @@ def _evidence(
         basis_reason=reason,
         evaluation=evaluation,
         built=True,
+        routing=routing,
+        figures=find_figures(
+            context,
+            test,
+            masks["overall"],
+            answers[artifact.digest],
+            references["teacher"],
+            temperature,
+            routing,
+            cost_usd(bench.result, name, target),
+        ),
     )
-
-
-def in_ms(nanoseconds: Interval | None) -> Interval | None:
-    """Convert an interval of nanoseconds to milliseconds."""
-    if nanoseconds is None:
-        return None
-    low, high = nanoseconds.low / 1e6, nanoseconds.high / 1e6
-    return Interval(nanoseconds.estimate / 1e6, low, high, nanoseconds.confidence)

@@ -6,16 +6,28 @@ import shutil
 from pathlib import Path
 
 from edgekd.compile import open_artifact
+from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
+from edgekd.evaluate.predictions import Predictions
 from edgekd.gate.ledger import Provenance
+from edgekd.gate.objects import keep_objects
 from edgekd.gate.promotion import promote, record_no_promotion, settle
+from edgekd.pipeline.bench import Bench
 from edgekd.pipeline.context import Context
-from edgekd.pipeline.judging import Bench, Judged
+from edgekd.pipeline.judging import Judged
+from edgekd.pipeline.replaying import Question, write_question, write_rows
 from edgekd.pipeline.rundir import digest_evidence, place_files, write_record
+from edgekd.serving.calibrate import read_calibration
 
 
-def write_evidence(context: Context, judged: Judged, bench: Bench) -> dict[str, str]:
-    """Put a target's artifacts, evidence and verdict into the run directory; return the digests."""
+def write_evidence(
+    context: Context, test: TaskData, judged: Judged, bench: Bench, references: dict[str, Predictions]
+) -> dict[str, str]:
+    """Put a target's artifacts, evidence and verdict into the run directory; return the digests.
+
+    With what was asked of the gate, so that the verdict can be recomputed.
+    """
+    assert bench.stage is not None
     folder, target = context.run_folder, judged.target.name
     artifacts = folder / "artifacts" / target
     evidence = folder / "evidence" / target
@@ -34,9 +46,30 @@ def write_evidence(context: Context, judged: Judged, bench: Bench) -> dict[str, 
     for path in artifacts.glob("*"):
         if path.name not in kept:
             shutil.rmtree(path)
+    records.append(write_question(folder, _question(context, test, judged, bench)))
+    folders.append(write_rows(folder, test, slice_masks(test, context.project.slices), references))
     verdict = folder / "verdicts" / f"{target}.json"
     write_record(verdict, judged.verdict)
     return digest_evidence(context, folders, records)
+
+
+def _question(context: Context, test: TaskData, judged: Judged, bench: Bench) -> Question:
+    built = {v.name: v.artifact for v in judged.variants if v.artifact}
+    return Question(
+        target=judged.target,
+        slices=context.project.slices,
+        gates=context.project.gates,
+        variants=tuple(entry.variant for entry in judged.evidence),
+        order=judged.order,
+        incumbent=judged.incumbent,
+        labels=test.labels,
+        names={artifact.digest: bench.names[artifact.digest] for artifact in built.values()},
+        temperatures={
+            name: read_calibration(artifact.path / "calibration.json").temperature
+            for name, artifact in built.items()
+        },
+        threads=judged.target.threads,
+    )
 
 
 def promote_target(
@@ -44,6 +77,7 @@ def promote_target(
 ) -> None:
     """Promote the chosen variant, or write down that there is none."""
     project, target = context.project.name, judged.target.name
+    keep_objects(context.registry, context.run_folder, evidence)
     provenance = Provenance(evidence, data.digest, context.project.seed, bench.result.environment.fingerprint)
     # By its digest, for good: the run's own verdict is written anew when the incumbent has changed.
     verdicts = context.registry / project / target / "verdicts"

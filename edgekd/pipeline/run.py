@@ -10,20 +10,16 @@ from edgekd.config import Build, Hardware, Target
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ConfigError, MissingRuntimeError, SliceError, unknown_name
+from edgekd.evaluate.predictions import Predictions
 from edgekd.export import Graph
 from edgekd.measure.basis import find_basis
 from edgekd.measure.environment import read_environment
 from edgekd.pipeline.answering import baseline_stage, reference_stage
+from edgekd.pipeline.bench import Bench, bench_stage
 from edgekd.pipeline.compiling import Variant, compile_stage, compile_target, export_stage
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.diagnosing import write_capacity
-from edgekd.pipeline.judging import (
-    Bench,
-    Judged,
-    bench_stage,
-    find_incumbent,
-    judge,
-)
+from edgekd.pipeline.judging import Judged, find_incumbent, judge
 from edgekd.pipeline.labelling import Labels, label_share, label_stage
 from edgekd.pipeline.learning import check_distillation, distil_stage, load_stage, teacher_stage
 from edgekd.pipeline.needs import (
@@ -37,6 +33,7 @@ from edgekd.pipeline.needs import (
 )
 from edgekd.pipeline.promoting import promote_target, write_evidence
 from edgekd.pipeline.restoring import restore_stage
+from edgekd.pipeline.routing import check_routing, route_stage
 from edgekd.pipeline.rundir import place_files, write_config
 from edgekd.pipeline.staging import is_first_process
 from edgekd.pipeline.view import build_report
@@ -61,6 +58,7 @@ class Results:
     variants: dict[str, tuple[Variant, ...]] = field(default_factory=dict)
     incumbents: dict[str, Artifact | None] = field(default_factory=dict)
     benches: dict[int, Bench] = field(default_factory=dict)
+    references: dict[str, Predictions] = field(default_factory=dict)
     judged: dict[str, Judged] = field(default_factory=dict)
     report: RunReport | None = None
 
@@ -97,17 +95,19 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
             return restore_stage(context, data, graph, build, hardware, taught, exact)
 
         for target in measurable:
-            results.variants[target.name] = compile_target(context, data, graphs, target, origins, restored)
+            compiled = compile_target(context, data, graphs, target, origins, restored)
+            results.variants[target.name] = tuple(route_stage(context, data, teacher, v) for v in compiled)
     if step >= STEPS.index("bench"):
         _bench(context, results, measurable)
     if step >= STEPS.index("evaluate"):
-        references = {"teacher": reference_stage(context, test, results.teacher, "teacher")}
+        references = results.references
+        references["teacher"] = reference_stage(context, test, results.teacher, "teacher")
         for name, student in results.students.items():
             references[name] = reference_stage(context, test, student, name)
         for target in measurable:
             variants, bench = results.variants[target.name], results.benches[target.threads]
             incumbent = results.incumbents[target.name]
-            results.judged[target.name] = judge(context, test, target, variants, incumbent, references, bench)
+            results.judged[target.name] = judge(context, data, target, variants, incumbent, references, bench)
         baseline = baseline_stage(context, data)
         results.report = build_report(
             context, data, results.teacher, results.students, targets, results.judged, results.benches,
@@ -131,6 +131,7 @@ def _load(context: Context) -> TaskData:
     if not slice_masks(data.split("test"), context.project.slices)["overall"].any():
         raise SliceError("slice 'overall': matches no row of the test split; widen its where")
     check_distillation(context, data)
+    check_routing(context, data)
     return data
 
 
@@ -144,7 +145,7 @@ def _write(context: Context, results: Results, step: int) -> None:
     place_files(results.labels.values.path / "logs", folder / "logs" / "label")
     for judged in results.judged.values():
         bench = results.benches[judged.target.threads]
-        evidence = write_evidence(context, judged, bench)
+        evidence = write_evidence(context, results.data.split("test"), judged, bench, results.references)
         if step >= STEPS.index("promote"):
             promote_target(context, results.data, judged, bench, evidence)
     if results.students:

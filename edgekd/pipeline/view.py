@@ -15,14 +15,15 @@ from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.result import Drop, SliceResult
-from edgekd.gate.checks import check_slice
+from edgekd.gate.checks import Status, check_slices
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import VariantVerdict
 from edgekd.impact.price import cost_per_1000_usd
 from edgekd.measure.basis import find_basis
 from edgekd.measure.environment import read_environment
+from edgekd.pipeline.bench import TEACHER, TEACHER_ONNX, Bench, in_ms
 from edgekd.pipeline.context import Context
-from edgekd.pipeline.judging import TEACHER, TEACHER_ONNX, Bench, Judged, in_ms
+from edgekd.pipeline.judging import Judged
 from edgekd.report import view
 from edgekd.stats.interval import Interval
 from edgekd.stats.proportion import wilson_interval
@@ -199,11 +200,12 @@ def _slices(judged: Judged) -> tuple[view.SliceRow, ...]:
     if not scored or scored[0].evaluation is None:
         return ()
     rows = []
+    statuses = [[check.status for check in check_slices(e.evaluation.slices)] for e in scored if e.evaluation]
     for place, first in enumerate(scored[0].evaluation.slices):
         values = []
-        for evidence in scored:
+        for evidence, status in zip(scored, statuses, strict=True):
             assert evidence.evaluation is not None
-            found = _slice_value(evidence.variant, evidence.evaluation.slices[place])
+            found = _slice_value(evidence.variant, evidence.evaluation.slices[place], status[place])
             if found is not None:
                 values.append(found)
         rows.append(
@@ -228,7 +230,7 @@ def _teacher_value(result: SliceResult) -> Interval | None:
     return wilson_interval(round(result.value.estimate * result.n) + drop.lost - drop.gained, result.n)
 
 
-def _slice_value(variant: str, result: SliceResult) -> view.SliceValue | None:
+def _slice_value(variant: str, result: SliceResult, status: Status) -> view.SliceValue | None:
     drop, compiled = result.drop_from("teacher"), result.drop_from("fp32")
     if result.value is None or drop is None:
         return None
@@ -237,7 +239,7 @@ def _slice_value(variant: str, result: SliceResult) -> view.SliceValue | None:
         value=result.value,
         drop_vs_teacher=_interval(drop),
         drop_vs_fp32=_interval(compiled) if compiled else None,
-        status=check_slice(result).status,
+        status=status,
     )
 
 

@@ -42,3 +42,9 @@ def choose(logits: npt.NDArray[np.float32], inverse_temperature: float) -> tuple
     """
     index = int(logits.argmax())
     return index, 1.0 / float(np.exp((logits - logits[index]) * inverse_temperature).sum())
+
+
+def spread(logits: npt.NDArray[np.float32], inverse_temperature: float) -> npt.NDArray[np.float64]:
+    """Return the probability of every label: softmax(logits / temperature), in double precision."""
+    powers = np.exp((logits - logits.max()).astype(np.float64) * inverse_temperature)
+    return np.asarray(powers / powers.sum())

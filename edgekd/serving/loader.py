@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .calibrate import choose, read_calibration
+from .calibrate import choose, read_calibration, spread
 from .errors import ServingError
 from .manifest import read_manifest
 from .runtimes import import_runtime, open_session
@@ -17,6 +17,8 @@ from .tokenize import open_tokenizer
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from .route import Route
 
 
 class Answer(NamedTuple):
@@ -45,6 +47,11 @@ class Model:
         self.run = open_session(runtime, folder, manifest, threads).run
         self._inverse_temperature = 1.0 / self.calibration.temperature
         self._shape = (len(self.labels),)
+        self._policy = None
+        if self.calibration.routing:
+            from .route import Policy
+
+            self._policy = Policy(self.calibration.routing, self.labels)
         self._token_if_empty = [0]
         self.logits(["a"])
         stages.mark("session")
@@ -56,28 +63,52 @@ class Model:
         Raises:
             ServingError: if the model gives no usable logits, or `text` is no Unicode text.
         """
-        logits = self.run(self.tokenize(text) or self._token_if_empty)
-        if logits.shape != self._shape:
-            raise self._shape_error(logits.shape)
-        index, probability = choose(logits, self._inverse_temperature)
+        index, probability = choose(self._run(text), self._inverse_temperature)
         if not probability >= 0:
-            raise ServingError(f"{self.folder}: logits are not finite for the text {text!r:.60}")
+            raise self._not_finite(text)
         return Answer(self.labels[index], probability, index)
+
+    @property
+    def routes(self) -> bool:
+        """Whether it has a routing policy."""
+        return self._policy is not None
+
+    def route(self, text: str, slices: Sequence[str] = ()) -> Route:
+        """Answer one text, send it to the teacher or refuse it, as the artifact's policy says.
+
+        `slices` are names that the caller knows of this text (a language, a device); those the policy
+        does not name change nothing.
+
+        Raises:
+            ServingError: if the artifact has no policy, or as for an answer.
+        """
+        if self._policy is None:
+            raise ServingError(f"{self.folder}: this artifact has no routing policy; it answers everything")
+        probabilities = spread(self._run(text), self._inverse_temperature)
+        if not np.isfinite(probabilities).all():
+            raise self._not_finite(text)
+        return self._policy.decide(text, probabilities, slices)
 
     def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Return uncalibrated logits [text, label], each text run alone as it would be served."""
         rows = np.empty((len(texts), *self._shape), np.float32)
         for row, text in zip(rows, texts, strict=True):
-            logits = self.run(self.tokenize(text) or self._token_if_empty)
-            if logits.shape != self._shape:
-                raise self._shape_error(logits.shape)
+            logits = self._run(text)
             if not np.isfinite(logits).all():
-                raise ServingError(f"{self.folder}: logits are not finite for the text {text!r:.60}")
+                raise self._not_finite(text)
             row[:] = logits
         return rows
 
-    def _shape_error(self, shape: tuple[int, ...]) -> ServingError:
-        return ServingError(f"{self.folder}: the model gave logits of shape {shape}, expected {self._shape}")
+    def _run(self, text: str) -> npt.NDArray[np.float32]:
+        logits = self.run(self.tokenize(text) or self._token_if_empty)
+        if logits.shape != self._shape:
+            raise ServingError(
+                f"{self.folder}: the model gave logits of shape {logits.shape}, expected {self._shape}"
+            )
+        return logits
+
+    def _not_finite(self, text: str) -> ServingError:
+        return ServingError(f"{self.folder}: logits are not finite for the text {text!r:.60}")
 
 
 def load(folder: str | Path, *, threads: int | None = None, verify: bool = True) -> Model:

@@ -12,7 +12,7 @@ from edgekd.gate.checks import (
     check_p95_ms,
     check_peak_rss_mib,
     check_proven,
-    check_slice,
+    check_slices,
     check_watched,
 )
 from edgekd.stats.interval import Interval
@@ -36,7 +36,7 @@ from edgekd.stats.paired import paired_drop_bound
     ],
 )
 def test_the_two_tiers(make, lost, gained, n, tier, status, reason):
-    check = check_slice(make.slice(lost, gained, n, tier=tier))
+    (check,) = check_slices([make.slice(lost, gained, n, tier=tier)])
     assert check.status == status
     assert re.search(reason, check.reason)
     assert (check.name, check.limit) == ("quality overall", "+1.50 points")
@@ -98,3 +98,12 @@ def test_sizes_and_what_was_not_measured():
     check = check_peak_rss_mib(None, 256, "the process was killed")
     assert (check.status, check.reason) == ("not measured", "the process was killed")
     assert check_p95_ms(None, 20).status == "not measured"
+
+
+def test_watched_slices_share_the_five_percent(make):
+    harmed = make.slice(105, 40, 2000, tier="watch")  # 3.25 points of 1.5: proven if it were the only one
+    assert check_watched(harmed).status == "fail"
+    assert check_watched(harmed, of=50).status == "pass"
+    names = [make.slice(105, 40, 2000, tier="watch", name=f"s{i}") for i in range(50)]
+    assert {check.status for check in check_slices(names)} == {"pass"}
+    assert check_slices([harmed])[0].status == "fail"

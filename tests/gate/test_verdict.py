@@ -197,3 +197,27 @@ def test_choice_is_sound_and_blind_to_order(make, variants, number):
     winner = passing[first.promoted]
     assert not any(other.p95_ms.high < winner.p95_ms.low for other in passing.values())
     assert set(first.tie_with) <= set(passing) - {winner.variant}
+
+
+def test_testing_ends_at_the_first_that_is_not_proven(make):
+    unsure = [make.slice(65, 15, 4000)]
+    evidence = [
+        make.evidence("fast", 1.0),
+        make.evidence("best", 3.0),
+        make.evidence("mid", 2.0, slices=unsure),
+    ]
+    alone = judge_target(make.target(), evidence)
+    assert alone.promoted == "fast"
+    verdict = judge_target(make.target(), evidence, order=["best", "mid", "fast"])
+    assert verdict.promoted == "best"
+    fast = next(entry for entry in verdict.variants if entry.variant == "fast")
+    assert fast.status == "inconclusive"
+    assert "mid, better on validation rows, is not proven" in fast.checks[-1].reason
+    assert judge_target(make.target(), evidence, order=["best", "fast", "mid"]).promoted == "fast"
+    with pytest.raises(BadInputError, match="'fast' has no place in the order"):
+        judge_target(make.target(), evidence, order=["best", "mid"])
+
+
+def test_a_limit_that_is_not_of_quality_ends_no_testing(make):
+    evidence = [make.evidence("big", 3.0, size=99 << 20), make.evidence("small", 2.0)]
+    assert judge_target(make.target(), evidence, order=["big", "small"]).promoted == "small"

@@ -24,6 +24,7 @@ STAGES = {
     "compile/static-256.onnxruntime.int8-dynamic", "compile/static-256.onnxruntime.fp32",
     "compile/teacher.onnxruntime.fp32", "bench/1-threads", "reference/teacher", "reference/static-256",
     "answer/static-256.onnxruntime.int8-dynamic", "answer/static-256.onnxruntime.fp32", "baseline",
+    "validate/static-256.onnxruntime.int8-dynamic", "validate/static-256.onnxruntime.fp32",
 }  # fmt: skip
 INT8, FP32 = "static-256.onnxruntime.int8-dynamic", "static-256.onnxruntime.fp32"
 
@@ -107,8 +108,9 @@ def test_evidence_names_the_artifact_and_holds_raw_samples(finished_run):
 def test_verdict_is_what_is_promoted_and_the_ledger_holds(finished_run, run_edgekd):
     done = run_edgekd("ledger", "verify", "project.yaml", "--json", cwd=finished_run.folder)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"entries": 3, "holds": True}
     entries = read_ledger(finished_run.registry / "ledger.jsonl")
+    kept = {digest for entry in entries for digest in entry.evidence.values()}
+    assert json.loads(done.stdout) == {"entries": 3, "holds": True, "files": len(kept)}
     assert [(e.event, e.target) for e in entries] == [
         ("promote", target) for target in ("cloud", "desk", "twin")
     ]

@@ -7,6 +7,9 @@ Asked `{"text": "..."}` or `{"texts": ["...", ...]}`; answered
     413 {"error": "..."}   a text too long, or too many of them
     500 {"error": "..."}   a defect; the function goes on serving
 
+Where the model has a routing policy, each answer also has its `action` (answer, teacher: ask it instead,
+refuse) and why; `"slices": ["..."]` beside the text says what the caller knows of it.
+
 A direct call gets that object with its `status`; an HTTP event gets `statusCode`, `headers` and `body`.
 Everything slow happens while the function starts, in its init phase.
 """
@@ -92,10 +95,22 @@ def _answer(asked: Any) -> dict[str, Any]:
             raise _RefusedError(400, f"a text is a string, got {type(text).__name__}")
         if len(text) > MOST_CHARACTERS:
             raise _RefusedError(413, f"a text of {len(text)} characters; at most {MOST_CHARACTERS}")
-    answers = [_model(text) for text in texts]
+    slices = asked.get("slices", [])
+    if not isinstance(slices, list) or not all(isinstance(name, str) for name in slices):
+        raise _RefusedError(400, 'slices: expected a list of names, ["..."]')
+    return {"answers": [_say(text, slices) for text in texts], "model": _digest}
+
+
+def _say(text: str, slices: list[str]) -> dict[str, Any]:
+    if not _model.routes:
+        answer = _model(text)
+        return {"label": answer.label, "probability": round(answer.probability, 6)}
+    route = _model.route(text, slices)
     return {
-        "answers": [{"label": a.label, "probability": round(a.probability, 6)} for a in answers],
-        "model": _digest,
+        "label": route.label,
+        "probability": round(route.probability, 6),
+        "action": route.action,
+        "reason": route.reason,
     }
 
 

@@ -1,0 +1,138 @@
+"""The verbs of `edgekd plan`: sums that need no project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgekd.cli.outcome import finish
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+_per_day = click.option("--per-day", type=float, required=True, help="Requests a day.")
+_teacher = click.option(
+    "--teacher", type=float, required=True, help="USD for a thousand requests to the teacher."
+)
+_student = click.option(
+    "--student", type=float, required=True, help="USD for a thousand requests to the student."
+)
+_slice = click.option("--slice-share", type=float, default=1.0, help="Share of the requests in the slice.")
+
+
+@click.group()
+def plan() -> None:
+    """What rates, prices and shares come to at your traffic."""
+
+
+@plan.command()
+@_per_day
+@_teacher
+@_student
+@_json
+def cost(per_day: float, teacher: float, student: float, as_json: bool) -> None:
+    """Cost of teacher and student a day and a month, and the saving."""
+    from edgekd.cli.planning import plan_cost
+
+    finish(plan_cost(per_day, teacher, student), as_json)
+
+
+@plan.command()
+@click.argument("rate", type=float)
+@_per_day
+@click.option("--after", type=float, help="The rate after a change.")
+@_slice
+@click.option("--reviewed", type=int, help="Rows of a review that found this rate.")
+@_json
+def count(
+    rate: float, per_day: float, after: float | None, slice_share: float, reviewed: int | None, as_json: bool
+) -> None:
+    """A RATE (a share, 0.015) as requests a day."""
+    from edgekd.cli.planning import plan_count
+
+    finish(plan_count(rate, per_day, after, slice_share, reviewed), as_json)
+
+
+@plan.command()
+@click.argument("before", type=float)
+@click.argument("after", type=float)
+@click.option("--loss", type=float, required=True, help="Share of the business lost for each 0.01.")
+@_json
+def quality(before: float, after: float, loss: float, as_json: bool) -> None:
+    """What a fall of quality from BEFORE to AFTER costs the business."""
+    from edgekd.cli.planning import plan_quality
+
+    finish(plan_quality(before, after, loss), as_json)
+
+
+@plan.command()
+@click.option("--baseline", type=float, required=True, help="The rate today.")
+@click.option("--degraded", type=float, required=True, help="The rate that is to be found.")
+@_per_day
+@click.option("--share", type=float, required=True, help="Share of the traffic for the candidate.")
+@click.option("--alpha", type=float, default=0.05, show_default=True, help="Chance of a false alarm.")
+@click.option("--power", type=float, default=0.8, show_default=True, help="Chance to find it.")
+@_slice
+@_json
+def canary(
+    baseline: float,
+    degraded: float,
+    per_day: float,
+    share: float,
+    alpha: float,
+    power: float,
+    slice_share: float,
+    as_json: bool,
+) -> None:
+    """Rows and days of a canary."""
+    from edgekd.cli.planning import plan_canary_rows
+
+    finish(plan_canary_rows(baseline, degraded, per_day, share, alpha, power, slice_share), as_json)
+
+
+@plan.command()
+@click.option("--lost", type=float, required=True, help="Share that the teacher alone gets right.")
+@click.option("--gained", type=float, required=True, help="Share that the student alone gets right.")
+@click.option("--margin", type=float, required=True, help="In points.")
+@click.option("--power", type=float, default=0.9, show_default=True, help="Chance of a decision.")
+@click.option("--watched", type=int, default=1, show_default=True, help="Slices that share the 5 %.")
+@_json
+def rows(lost: float, gained: float, margin: float, power: float, watched: int, as_json: bool) -> None:
+    """Test rows of a slice that decide about its margin."""
+    from edgekd.cli.planning import plan_rows
+
+    finish(plan_rows(lost, gained, margin, power, watched), as_json)
+
+
+@plan.command()
+@_per_day
+@_teacher
+@_student
+@click.option("--planned", type=float, required=True, help="Planned share that goes to the teacher.")
+@click.option("--actual", type=float, help="Actual share. Exit code 1 where it eats the saving.")
+@_json
+def routing(
+    per_day: float, teacher: float, student: float, planned: float, actual: float | None, as_json: bool
+) -> None:
+    """Cost of a fallback rate, in both billings, against the plan."""
+    from edgekd.cli.planning import plan_routing
+
+    finish(plan_routing(per_day, teacher, student, planned, actual), as_json)
+
+
+@plan.command()
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--p95-ms", type=float, help="Latency limit.")
+@click.option("--usd-per-1k", type=float, help="Cost limit for a thousand requests.")
+@click.option("--quality", "least_quality", type=float, help="Least quality, a share.")
+@_json
+def capacity(
+    table: Path,
+    p95_ms: float | None,
+    usd_per_1k: float | None,
+    least_quality: float | None,
+    as_json: bool,
+) -> None:
+    """Choose a student's size from a TABLE (CSV) of measured ones."""
+    from edgekd.cli.planning import plan_capacity
+
+    finish(plan_capacity(table, p95_ms, usd_per_1k, least_quality), as_json)

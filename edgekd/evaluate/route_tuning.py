@@ -1,0 +1,186 @@
+"""Find the thresholds of a routing policy: the fewest calls to the teacher that hold the quality."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgekd.config import Slice
+from edgekd.config.routing import Routing
+from edgekd.evaluate.arrays import Flags, Labels, Scores
+from edgekd.stats.paired import paired_drop_bound
+
+_CUTS = 120  # thresholds tried, at quantiles of the top probability
+_MARGINS = (0.0, 0.1, 0.2, 0.3)
+_RISKS = (1.0, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
+_Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Validation rows: the student's calibrated probabilities, the teacher's answers, the truth."""
+
+    probabilities: Scores
+    taught: Labels
+    truth: Labels
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """One policy that was tried: its calls, and how many hits it loses and gains against the teacher."""
+
+    calls: int
+    lost: int
+    gained: int
+    max_prob: float
+    refuse_below: float
+    margin: float
+    risk: float
+
+
+def tune_policy(
+    rows: Rows,
+    routing: Routing,
+    slices: Sequence[Slice],
+    masks: Mapping[str, Flags],
+    *,
+    plain: bool = False,
+) -> dict[str, Any]:
+    """Return the policy (see `edgekd.serving.route`) that calls the teacher least and holds the quality.
+
+    Held is, on these rows: the upper one-sided 95 % bound of the drop of the routed system against the
+    teacher alone is at most `routing.quality` points; of every critical class it finds as many as the
+    teacher. Where nothing cheaper holds, everything goes to the teacher. Each slice that callers name
+    gets the lowest higher threshold at which its own drop is within its margin. `masks` are of these rows.
+    `plain` tries thresholds on the top probability alone.
+    """
+    view = _View(rows, routing, (0.0,) if plain else _MARGINS)
+    best = view.cheapest(routing.quality / 100)
+    policy: dict[str, Any] = {"max_prob": _up(best.max_prob), "margin": best.margin}
+    if best.refuse_below:
+        policy |= {"refuse_below": _up(best.refuse_below)}
+    if routing.refuse_as is not None:
+        policy |= {"refuse_as": routing.refuse_as}
+    if routing.critical:
+        policy |= {"critical": list(routing.critical), "risk": best.risk}
+    margins = {entry.name: entry.margin / 100 for entry in slices}
+    own = {name: view.slice_threshold(best, masks[name], margins[name]) for name in routing.slices}
+    named = {name: _up(value) for name, value in own.items() if value > best.max_prob}
+    named |= {name: 1.0 for name in routing.risky}
+    if named:
+        policy |= {"slices": named}
+    if routing.rules:
+        policy |= {"rules": [rule.model_dump() for rule in routing.rules]}
+    return policy
+
+
+_TRIED = np.dtype(
+    [(name, int if name in ("calls", "lost", "gained") else float) for name in _Setting.__annotations__]
+)
+
+
+class _View:
+    """Rows from the least sure to the surest, with what each outcome would win or lose."""
+
+    def __init__(self, rows: Rows, routing: Routing, margins: Sequence[float]) -> None:
+        self.margins = margins
+        order = np.argsort(rows.probabilities.max(axis=1), kind="stable")
+        table = rows.probabilities[order]
+        self.order, self.top = order, table.max(axis=1)
+        answers, taught, truth = table.argmax(axis=1), rows.taught[order], rows.truth[order]
+        self.lead = self.top - np.partition(table, -2, axis=1)[:, -2]
+        self.taught_hit = taught == truth
+        self.answer_hit = answers == truth
+        self.can_refuse = routing.refuse_as is not None
+        refusal = rows.labels.index(routing.refuse_as) if routing.refuse_as is not None else -1
+        self.refuse_hit = truth == refusal
+        critical = [rows.labels.index(name) for name in routing.critical]
+        self.is_critical_answer = np.isin(answers, critical)
+        self.risk = table[:, critical].sum(axis=1) if critical else np.zeros(len(table))
+        self.of_critical = [truth == label for label in critical]
+
+    def cheapest(self, most: float) -> _Setting:
+        """Return the setting with the fewest calls whose drop is at most `most` by its bound."""
+        n = len(self.top)
+        tried = np.concatenate([*self._tables()])
+        drop = tried["lost"] - tried["gained"]
+        tried = tried[drop <= most * n]
+        drop = tried["lost"] - tried["gained"]
+        for place in np.lexsort((tried["max_prob"], drop, tried["calls"])):
+            one = _Setting(*tried[place].item())
+            if paired_drop_bound(one.lost, one.gained, n)[1] <= most and self._holds_critical(one):
+                return one
+        return _Setting(n, 0, 0, 1.0, 0.0, 0.0, 1.0)
+
+    def _tables(self) -> Iterator[npt.NDArray[np.void]]:
+        """Every combination of thresholds; sums over prefixes make each a few additions."""
+        cuts = np.unique(np.quantile(self.top, np.linspace(0, 1, _CUTS), method="lower"))
+        cuts = np.concatenate([[0.0], cuts, [1.0]])
+        places = np.searchsorted(self.top, cuts, side="left")
+        places[-1] = len(self.top)
+        high, low = np.tril_indices(len(cuts))
+        if not self.can_refuse:
+            high, low = high[low == 0], low[low == 0]
+        at, from_ = places[high], places[low]
+        for risk in _RISKS if self.of_critical else (1.0,):
+            asked = (self.risk > risk) & ~self.is_critical_answer
+            refusable = ~asked & ~self.is_critical_answer
+            refused = [_before(refusable & flags)[from_] for flags in self._against(self.refuse_hit)]
+            for margin in self.margins:
+                stands = ~asked & ((self.lead >= margin) | self.is_critical_answer)
+                stood = [_after(stands & flags)[at] for flags in self._against(self.answer_hit)]
+                table = np.empty(len(high), _TRIED)
+                table["calls"] = len(self.top) - _after(stands)[at] - _before(refusable)[from_]
+                table["lost"], table["gained"] = stood[0] + refused[0], stood[1] + refused[1]
+                table["max_prob"], table["refuse_below"] = cuts[high], cuts[low]
+                table["margin"], table["risk"] = margin, risk
+                yield table
+
+    def _against(self, hits: Flags) -> tuple[Flags, Flags]:
+        return self.taught_hit & ~hits, hits & ~self.taught_hit
+
+    def _system_hits(self, one: _Setting) -> Flags:
+        asked = (self.risk > one.risk) & ~self.is_critical_answer
+        refused = ~asked & ~self.is_critical_answer & (self.top < one.refuse_below)
+        stands = ~asked & ~refused & (self.top >= one.max_prob)
+        stands &= (self.lead >= one.margin) | self.is_critical_answer
+        answered = np.where(stands, self.answer_hit, self.taught_hit)
+        return np.asarray(np.where(refused, self.refuse_hit, answered))
+
+    def _holds_critical(self, one: _Setting) -> bool:
+        if not self.of_critical:
+            return True
+        hits = self._system_hits(one)
+        return all(hits[rows].sum() >= self.taught_hit[rows].sum() for rows in self.of_critical)
+
+    def slice_threshold(self, one: _Setting, mask: Flags, margin: float) -> float:
+        """Return the lowest threshold from `one`'s up at which the slice's drop is within its margin."""
+        rows = mask[self.order]
+        wanted = int(self.taught_hit[rows].sum()) - margin * int(rows.sum())
+        for cut in np.unique(np.concatenate([[one.max_prob], self.top[rows], [1.0]])):
+            if cut < one.max_prob:
+                continue
+            changed = _Setting(0, 0, 0, float(cut), one.refuse_below, one.margin, one.risk)
+            if self._system_hits(changed)[rows].sum() >= wanted:
+                return float(cut)
+        return 1.0
+
+
+def _before(flags: Flags) -> _Counts:
+    """Count those before each place, and before the end."""
+    return np.concatenate([[0], np.cumsum(flags)])
+
+
+def _after(flags: Flags) -> _Counts:
+    """Count those from each place on."""
+    return np.asarray(flags.sum() - _before(flags))
+
+
+def _up(value: float) -> float:
+    """Round so that a row at the threshold stays where it was."""
+    return float(min(1.0, np.floor(value * 1e6) / 1e6))

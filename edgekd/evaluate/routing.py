@@ -1,0 +1,108 @@
+"""Judge a routing policy: what student and teacher answer together, and how often the teacher is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgekd.config import Slice
+from edgekd.errors import unknown_name
+from edgekd.evaluate.arrays import Flags, Labels, Scores
+from edgekd.evaluate.judge import judge_slice
+from edgekd.evaluate.record import Record
+from edgekd.evaluate.result import SliceResult
+from edgekd.evaluate.slices import select_rows
+from edgekd.serving.route import REFUSE, TEACHER, Policy
+from edgekd.stats.interval import Interval
+from edgekd.stats.proportion import wilson_interval
+
+
+@dataclass(frozen=True)
+class RoutedSlice(Record):
+    """One slice of the routed system: its quality, and the share of its rows sent on or refused."""
+
+    quality: SliceResult
+    fallback: Interval | None
+    refused: Interval | None
+
+
+@dataclass(frozen=True)
+class RoutingResult(Record):
+    """How one artifact's policy does on the rows of one split."""
+
+    subject: str
+    policy: Mapping[str, Any]
+    slices: tuple[RoutedSlice, ...]
+
+    def slice_named(self, name: str) -> RoutedSlice:
+        """Return one slice by its name.
+
+        Raises:
+            KeyError: with near matches, if there is none.
+        """
+        for entry in self.slices:
+            if entry.quality.name == name:
+                return entry
+        raise KeyError(unknown_name("slice", name, (entry.quality.name for entry in self.slices)))
+
+
+@dataclass(frozen=True, eq=False)
+class Routed:
+    """What becomes of each row: the system's label (-1: refused without one), and where it came from."""
+
+    labels: Labels
+    to_teacher: Flags
+    refused: Flags
+
+
+def route_rows(
+    policy: Mapping[str, Any],
+    labels: Sequence[str],
+    texts: Sequence[str],
+    probabilities: Scores,
+    taught: Labels,
+    masks: Mapping[str, Flags],
+) -> Routed:
+    """Send each row through the policy as the artifact's own loader does.
+
+    `probabilities` are the artifact's calibrated ones, `taught` the teacher's answers; a caller names
+    those slices of the policy in whose mask a row is.
+    """
+    opened = Policy(dict(policy), labels)
+    names = [name for name in policy.get("slices", {}) if name in masks]
+    place = {label: index for index, label in enumerate(labels)}
+    answers = np.array(taught)
+    to_teacher, refused = (np.zeros(len(texts), dtype=np.bool_) for _ in range(2))
+    for row, (text, table) in enumerate(zip(texts, probabilities, strict=True)):
+        route = opened.decide(text, table, [name for name in names if masks[name][row]])
+        if route.action == TEACHER:
+            to_teacher[row] = True
+            continue
+        refused[row] = route.action == REFUSE
+        answers[row] = place.get(route.label, -1)
+    return Routed(answers, to_teacher, refused)
+
+
+def judge_routing(
+    subject: str,
+    policy: Mapping[str, Any],
+    routed: Routed,
+    taught: Labels,
+    truth: Labels,
+    labels: Sequence[str],
+    slices: Sequence[Slice],
+    masks: Mapping[str, Flags],
+) -> RoutingResult:
+    """Judge the routed system slice by slice, against the teacher alone, with the gate's intervals."""
+    found = []
+    for rows in select_rows(slices, masks, truth, labels):
+        quality = judge_slice(rows, routed.labels, {"teacher": taught}, truth)
+        shares = (
+            wilson_interval(int(flags[rows.rows].sum()), quality.n) if quality.n else None
+            for flags in (routed.to_teacher, routed.refused)
+        )
+        found.append(RoutedSlice(quality, *shares))
+    return RoutingResult(subject, dict(policy), tuple(found))

@@ -1,0 +1,66 @@
+"""What people said of answers: files of row, rater and verdict."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+from edgekd.errors import DataError
+from edgekd.stats.interval import Interval
+from edgekd.stats.proportion import wilson_interval
+
+WINS = {"win": 1.0, "tie": 0.5, "loss": 0.0}
+"""Verdicts on a pair of answers, of the variant's."""
+FLAWS = {"yes": 1.0, "no": 0.0}
+"""Verdicts on one answer: whether it is made up."""
+_COLUMNS = ("row", "rater", "verdict")
+
+
+def read_verdicts(path: Path, values: Mapping[str, float]) -> dict[str, float]:
+    """Return each row's verdict, the mean of its raters'; `values` says what a verdict counts.
+
+    Raises:
+        DataError: naming the line that is not row, rater and one of the verdicts, or a rater who spoke twice.
+    """
+    said: dict[str, list[float]] = defaultdict(list)
+    heard: set[tuple[str, str]] = set()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        entries = (
+            list(csv.DictReader(lines))
+            if path.suffix == ".csv"
+            else [json.loads(line) for line in lines if line.strip()]
+        )
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as verdicts ({error})") from None
+    for number, entry in enumerate(entries, 2 if path.suffix == ".csv" else 1):
+        if not isinstance(entry, dict) or any(entry.get(name) in (None, "") for name in _COLUMNS):
+            raise DataError(f"{path}: line {number}: expected {', '.join(_COLUMNS)}")
+        row, rater, verdict = (str(entry[name]) for name in _COLUMNS)
+        if verdict not in values:
+            raise DataError(f"{path}: line {number}: expected one of {', '.join(values)}, got {verdict:.40}")
+        if (row, rater) in heard:
+            raise DataError(f"{path}: line {number}: {rater} has judged row {row} already")
+        heard.add((row, rater))
+        said[row].append(values[verdict])
+    if not said:
+        raise DataError(f"{path}: holds no verdict")
+    return {row: sum(found) / len(found) for row, found in said.items()}
+
+
+def verdict_rate(verdicts: Mapping[str, float], confidence: float = 0.9) -> Interval:
+    """Return the mean verdict over rows, with Wilson's interval of a rate over so many rows.
+
+    Verdicts between 0 and 1 vary less than whole ones of the same mean, so the interval is no narrower
+    than it should be. Raters of one row are not independent, so they count as one.
+
+    >>> verdict_rate({"a": 1.0, "b": 0.5, "c": 0.0}).estimate
+    0.5
+    """
+    n = len(verdicts)
+    mean = sum(verdicts.values()) / n
+    below, above = (wilson_interval(hits, n, confidence) for hits in (int(mean * n), -int(-mean * n // 1)))
+    return Interval(mean, below.low, above.high, confidence)

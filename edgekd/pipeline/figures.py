@@ -1,0 +1,71 @@
+"""The figures that a project's gates ask for, of one variant."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from edgekd.data.taskdata import TaskData
+from edgekd.evaluate.calibration import calibration_intervals
+from edgekd.evaluate.predictions import Predictions
+from edgekd.evaluate.routing import RoutingResult
+from edgekd.evaluate.verdicts import FLAWS, WINS, read_verdicts, verdict_rate
+from edgekd.gate.figures import asked_figures
+from edgekd.pipeline.context import Context
+from edgekd.pipeline.routing import find_saving
+from edgekd.stats.interval import Interval
+from edgekd.stats.proportion import wilson_interval
+
+_LEVEL = 0.9  # two-sided: each end is a one-sided bound at 95 %
+_CALIBRATION = ("ece", "brier", "confident_error_rate")
+
+
+def find_figures(
+    context: Context,
+    test: TaskData,
+    overall: npt.NDArray[np.bool_],
+    answers: Predictions,
+    taught: Predictions,
+    temperature: float,
+    routing: RoutingResult | None,
+    student_per_1k: float | None,
+) -> dict[str, Interval]:
+    """Return what can be known of those that have a limit; `overall` marks the rows that count.
+
+    Raises:
+        DataError: a file of people's verdicts is not as it should be.
+    """
+    gates = context.project.gates
+    asked = asked_figures(gates)
+    found: dict[str, Interval] = {}
+    if "teacher_preference_match" in asked:
+        alike = (answers.labels == taught.labels)[overall]
+        found["teacher_preference_match"] = wilson_interval(int(alike.sum()), len(alike), _LEVEL)
+    if wanted := [name for name in _CALIBRATION if name in asked]:
+        known = calibration_intervals(
+            answers.probabilities(temperature)[overall], test.classes[overall], confidence=_LEVEL
+        )
+        found |= {name: known[name] for name in wanted}
+    found |= _of_routing(context, asked, routing, student_per_1k)
+    for name, values in (("human_win_rate", WINS), ("hallucination_rate", FLAWS)):
+        if name in asked:
+            path = context.folder / gates.verdicts[name]  # type: ignore[index]
+            found[name] = verdict_rate(read_verdicts(path, values), _LEVEL)
+    return found
+
+
+def _of_routing(
+    context: Context, asked: tuple[str, ...], routing: RoutingResult | None, student_per_1k: float | None
+) -> dict[str, Interval]:
+    setting = context.project.routing
+    if routing is None or setting is None:
+        return {}
+    overall = routing.slice_named("overall")
+    if overall.fallback is None:
+        return {}
+    calls = round(overall.fallback.estimate * overall.quality.n)
+    rate = wilson_interval(calls, overall.quality.n, _LEVEL)
+    found = {"fallback_rate": rate} if "fallback_rate" in asked else {}
+    if "cost_reduction" in asked and student_per_1k is not None:
+        found["cost_reduction"] = find_saving(setting, rate, student_per_1k)
+    return found

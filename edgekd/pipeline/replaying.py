@@ -1,0 +1,203 @@
+"""Recompute a verdict from what is kept of it: raw samples and answers, not the figures derived from them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgekd.config import Slice, Target
+from edgekd.config.gates import Gates
+from edgekd.data.taskdata import TaskData
+from edgekd.errors import BadInputError, LedgerError
+from edgekd.evaluate.judge import evaluate, paired_drop
+from edgekd.evaluate.predictions import Predictions, load_predictions, save_predictions
+from edgekd.evaluate.record import Record
+from edgekd.evaluate.result import Drop
+from edgekd.evaluate.routing import judge_routing, route_rows
+from edgekd.gate.evidence import VariantEvidence
+from edgekd.gate.ledger import LedgerEntry
+from edgekd.gate.objects import object_path
+from edgekd.gate.verdict import GateVerdict, judge_target
+from edgekd.measure.bench_file import load_bench
+from edgekd.pipeline.answering import LOGITS
+from edgekd.pipeline.bench import Bench, in_ms
+from edgekd.store import digest_file, write_atomic
+
+_ROWS = Path("evidence") / "rows"
+
+
+@dataclass(frozen=True)
+class Question(Record):
+    """What a verdict answered, beside samples and answers: everything that `judge_target` was asked.
+
+    Attributes:
+        target, slices, gates: as in the project's files.
+        variants: in the order in which they were compiled.
+        order: the built ones in the order of testing.
+        incumbent: digest of what was promoted then.
+        names: each artifact's name in the measurement, by its digest.
+        temperatures: each variant's own.
+    """
+
+    target: Target
+    slices: tuple[Slice, ...]
+    gates: Gates
+    variants: tuple[str, ...]
+    order: tuple[str, ...]
+    incumbent: str | None
+    labels: tuple[str, ...]
+    names: Mapping[str, str]
+    temperatures: Mapping[str, float]
+    threads: int
+
+
+def write_question(folder: Path, question: Question) -> Path:
+    """Write a target's question into the run directory; returns its file."""
+    path = _question(folder, question.target.name)
+    write_atomic(path, json.dumps(question.to_json(), indent=1, sort_keys=True))
+    return path
+
+
+def write_rows(
+    folder: Path,
+    test: TaskData,
+    masks: Mapping[str, npt.NDArray[np.bool_]],
+    references: Mapping[str, Predictions],
+) -> Path:
+    """Write the truth, the slices and the references' answers of the test rows; returns their folder.
+
+    Texts are kept too, for the rules of a routing policy read them.
+    """
+    rows = folder / _ROWS
+    rows.mkdir(parents=True, exist_ok=True)
+    known = {
+        "ids": test.ids,
+        "truth": test.classes.tolist(),
+        "texts": test.texts,
+        "masks": {name: np.flatnonzero(mask).tolist() for name, mask in masks.items()},
+    }
+    write_atomic(rows / "rows.json", json.dumps(known, ensure_ascii=False))
+    for name, predictions in references.items():
+        save_predictions(predictions, test.ids, rows / f"{name}.npy")
+    return rows
+
+
+def replay(registry: Path, entry: LedgerEntry) -> tuple[GateVerdict, tuple[str, ...]]:
+    """Recompute an entry's verdict; also return what came out otherwise than it was kept.
+
+    Raises:
+        LedgerError: a file that the entry names is missing or changed.
+        BadInputError: the entry is of a run that kept no question, or is a rollback.
+    """
+    if entry.event == "rollback":
+        raise BadInputError(f"line {entry.sequence} is a rollback: it rests on no verdict; give a promotion")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for name, digest in entry.evidence.items():
+            _lay_out(registry, entry, name, digest, folder)
+        if not _question(folder, entry.target).is_file():
+            raise BadInputError(f"line {entry.sequence}: its run kept no question to replay; run it again")
+        return _judge(folder, entry.target)
+
+
+def _lay_out(registry: Path, entry: LedgerEntry, name: str, digest: str, folder: Path) -> None:
+    source, place = object_path(registry, digest), folder / name
+    if not place.resolve().is_relative_to(folder.resolve()):
+        raise LedgerError(f"line {entry.sequence}: {name!r} is no path inside a run; restore the ledger")
+    if not source.is_file() or digest_file(source) != digest:
+        raise LedgerError(f"line {entry.sequence}: {name}: {source} is missing or was changed; restore it")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, place)
+    except OSError:
+        shutil.copyfile(source, place)
+
+
+def _judge(folder: Path, target: str) -> tuple[GateVerdict, tuple[str, ...]]:
+    question = Question.from_json(json.loads(_question(folder, target).read_text(encoding="utf-8")))
+    rows = json.loads((folder / _ROWS / "rows.json").read_text(encoding="utf-8"))
+    ids, truth = rows["ids"], np.array(rows["truth"])
+    masks = {name: np.isin(np.arange(len(ids)), picked) for name, picked in rows["masks"].items()}
+    references = {path.stem: load_predictions(path, ids) for path in (folder / _ROWS).glob("*.npy")}
+    measured = load_bench(folder / "evidence" / "bench" / f"{question.threads}-threads")
+    bench = Bench(measured, dict(question.names))
+    evidence, answers, differing = [], {}, []
+    for path in sorted((folder / "evidence" / target).glob("*.json")):
+        if path == _question(folder, target):
+            continue
+        kept = VariantEvidence.from_json(json.loads(path.read_text(encoding="utf-8")))
+        found = kept
+        if kept.built:
+            own = load_predictions(path.with_suffix("") / LOGITS, ids)
+            answers[kept.artifact_digest] = own
+            found = _derive(kept, own, question, rows["texts"], truth, masks, references, bench)
+        old, new = kept.to_json(), found.to_json()
+        differing += [f"{kept.variant}: {name}" for name in old if old[name] != new[name]]
+        evidence.append(found)
+
+    def quality_drop(reference: str, candidate: str) -> Drop:
+        hits = [(answers[d].labels == truth)[masks["overall"]] for d in (reference, candidate)]
+        return paired_drop("other", hits[0], hits[1])
+
+    asked = question.target
+    ratio = bench.cold_start_ratio if asked.objective == "cold_start_ms" else bench.ratio
+    evidence.sort(key=lambda entry: question.variants.index(entry.variant))
+    verdict = judge_target(
+        asked, evidence, question.incumbent, ratio, quality_drop, question.order, question.gates
+    )
+    return verdict, tuple(differing)
+
+
+def _derive(
+    kept: VariantEvidence,
+    answers: Predictions,
+    question: Question,
+    texts: list[str],
+    truth: npt.NDArray[np.int64],
+    masks: Mapping[str, npt.NDArray[np.bool_]],
+    references: Mapping[str, Predictions],
+    bench: Bench,
+) -> VariantEvidence:
+    """Derive anew what follows from samples and answers; the rest stays."""
+    compared = {"teacher": references["teacher"]}
+    if kept.student in references:
+        compared["fp32"] = references[kept.student]
+    temperature, name = question.temperatures[kept.variant], question.names[kept.artifact_digest]
+    evaluation = evaluate(
+        answers, compared, truth, question.labels, question.slices, masks, temperature=temperature
+    )
+    routing = kept.routing
+    if routing is not None:
+        table, taught = answers.probabilities(temperature), references["teacher"].labels
+        routed = route_rows(routing.policy, question.labels, texts, table, taught, masks)
+        routing = judge_routing(
+            kept.artifact_digest,
+            routing.policy,
+            routed,
+            taught,
+            truth,
+            question.labels,
+            question.slices,
+            masks,
+        )
+    return replace(
+        kept,
+        evaluation=evaluation,
+        routing=routing,
+        p50_ms=in_ms(bench.result.percentile(name, 0.5)),
+        p95_ms=in_ms(bench.result.percentile(name, 0.95)),
+        cold_start_ms=bench.result.cold_start_ms(name),
+        peak_rss_bytes=bench.result.peak_rss_bytes(name),
+    )
+
+
+def _question(folder: Path, target: str) -> Path:
+    return folder / "evidence" / target / "question.json"

@@ -1,0 +1,138 @@
+"""Stages that route: thresholds found on validation rows, and the routed system judged on the test rows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from edgekd.compile import Artifact, open_artifact
+from edgekd.compile.policy import set_policy
+from edgekd.config.routing import Routing
+from edgekd.data.slices import slice_masks
+from edgekd.data.taskdata import TaskData
+from edgekd.errors import ConfigError, unknown_name
+from edgekd.evaluate.predictions import Predictions, load_predictions
+from edgekd.evaluate.route_tuning import Rows, tune_policy
+from edgekd.evaluate.routing import RoutingResult, judge_routing, route_rows
+from edgekd.gate.checks import check_slices
+from edgekd.impact.fallback import Routed
+from edgekd.impact.saving import cost_reduction
+from edgekd.pipeline.answering import LOGITS, answer_stage, reference_stage
+from edgekd.pipeline.compiling import Variant
+from edgekd.pipeline.context import Context
+from edgekd.pipeline.staging import run_stage
+from edgekd.progress import Progress
+from edgekd.serving.calibrate import read_calibration
+from edgekd.stats.interval import Interval
+from edgekd.store import Stage, write_atomic
+
+
+def check_routing(context: Context, data: TaskData) -> None:
+    """Refuse a routing that names classes or slices that are not there."""
+    routing = context.project.routing
+    if routing is None:
+        return
+    named = {
+        "refuse_as": (routing.refuse_as,) if routing.refuse_as else (),
+        "critical": routing.critical,
+        "rules": tuple(rule.label for rule in routing.rules),
+    }
+    for key, names in named.items():
+        if missing := [name for name in names if name not in data.labels]:
+            raise ConfigError(f"routing.{key}: {unknown_name('class', missing[0], data.labels)}")
+    slices = [entry.name for entry in context.project.slices]
+    for key, names in (
+        ("slices", routing.slices),
+        ("risky", routing.risky),
+        ("carve_out", routing.carve_out),
+    ):
+        if missing := [name for name in names if name not in slices]:
+            raise ConfigError(f"routing.{key}: {unknown_name('slice', missing[0], slices)}")
+
+
+def route_stage(context: Context, data: TaskData, teacher: Stage, variant: Variant) -> Variant:
+    """Give a variant the policy that calls the teacher least and holds the quality on validation rows."""
+    routing, artifact = context.project.routing, variant.artifact
+    if routing is None or artifact is None:
+        return variant
+    rows = data.split("validation")
+    taught = reference_stage(context, rows, teacher, "teacher").labels
+    answers = load_predictions(answer_stage(context, rows, artifact, "validate").path / LOGITS, rows.ids)
+    reads = {
+        "artifact": artifact.digest,
+        "teacher": teacher.digest,
+        "rows": rows.digest,
+        "routing": _of_policy(routing),
+        "slices": [entry.model_dump(mode="json") for entry in context.project.slices],
+    }
+
+    def build(folder: Path, progress: Progress) -> None:
+        masks = slice_masks(rows, context.project.slices)
+        table = answers.probabilities(read_calibration(artifact.path / "calibration.json").temperature)
+        policy = tune_policy(
+            Rows(table, taught, rows.classes, rows.labels), routing, context.project.slices, masks
+        )
+        set_policy(artifact, policy, folder / "artifact")
+        write_atomic(folder / "logs" / "routing.json", json.dumps(policy, indent=1))
+
+    stage = run_stage(context, f"route/{variant.name}", 1, reads, build)
+    return replace(variant, artifact=open_artifact(stage.path / "artifact"))
+
+
+def find_carved(routing: Routing | None, found: RoutingResult | None) -> tuple[str, ...]:
+    """Name the slices that fail, where the project lets every one of them go to the teacher."""
+    if routing is None or found is None:
+        return ()
+    checks = check_slices([entry.quality for entry in found.slices])
+    failing = [
+        entry.quality.name
+        for entry, check in zip(found.slices, checks, strict=True)
+        if check.status != "pass" and entry.quality.name != "overall"
+    ]
+    return tuple(failing) if set(failing) <= set(routing.carve_out) else ()
+
+
+def carve_stage(context: Context, variant: Variant, slices: tuple[str, ...]) -> Variant:
+    """Send slices to the teacher: the same model with another policy."""
+    artifact = variant.artifact
+    assert artifact is not None
+    policy = dict(read_calibration(artifact.path / "calibration.json").routing)
+    policy["slices"] = {**policy.get("slices", {}), **dict.fromkeys(slices, 1.0)}
+
+    def build(folder: Path, progress: Progress) -> None:
+        set_policy(artifact, policy, folder / "artifact")
+
+    reads = {"artifact": artifact.digest, "slices": list(slices)}
+    stage = run_stage(context, f"carve/{variant.name}", 1, reads, build)
+    return replace(variant, artifact=open_artifact(stage.path / "artifact"))
+
+
+def judge_route(
+    context: Context, test: TaskData, artifact: Artifact, answers: Predictions, taught: Predictions
+) -> RoutingResult | None:
+    """Judge the routed system on the test rows; None where the artifact has no policy."""
+    calibration = read_calibration(artifact.path / "calibration.json")
+    if not calibration.routing:
+        return None
+    masks = slice_masks(test, context.project.slices)
+    table = answers.probabilities(calibration.temperature)
+    policy, labels = calibration.routing, taught.labels
+    routed = route_rows(policy, test.labels, test.texts, table, labels, masks)
+    slices = context.project.slices
+    return judge_routing(artifact.digest, policy, routed, labels, test.classes, test.labels, slices, masks)
+
+
+def find_saving(routing: Routing, fallback: Interval, student_per_1k: float) -> Interval:
+    """Return the share of the teacher's cost that is saved, over the interval of the fallback rate."""
+    prices = Routed(routing.teacher_per_1k, student_per_1k, routing.billing)
+    saved = [
+        cost_reduction(routing.teacher_per_1k, prices.per_1k(rate))
+        for rate in (fallback.estimate, fallback.high, fallback.low)
+    ]
+    return Interval(saved[0], saved[1], saved[2], fallback.confidence)
+
+
+def _of_policy(routing: Routing) -> dict[str, object]:
+    """What decides the policy; prices and plans do not."""
+    return routing.model_dump(mode="json", exclude={"teacher_per_1k", "planned_fallback", "billing"})

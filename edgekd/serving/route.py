@@ -1,0 +1,125 @@
+"""Whether the student's answer stands, goes on to the teacher, or is a safe refusal.
+
+The policy is part of the artifact, in `calibration.json`:
+
+    {"max_prob": 0.45, "margin": 0.0,              to the teacher below either
+     "refuse_below": 0.2, "refuse_as": "oos",      refused below that, with this label
+     "critical": ["abuse"], "risk": 0.05,          to the teacher if these together are likelier
+     "slices": {"not-english": 0.6, "minors": 1},  a higher `max_prob` in a slice; 1: always
+     "rules": [{"phrase": "charge back", "label": "dispute"}]}   answered so, above the student
+
+An empty policy answers everything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .errors import ServingError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+ANSWER, TEACHER, REFUSE = "answer", "teacher", "refuse"
+_KEYS = {"max_prob", "margin", "refuse_below", "refuse_as", "critical", "risk", "slices", "rules"}
+
+
+class Route(NamedTuple):
+    """What to do with a text: `action` is answer, teacher or refuse.
+
+    `label` is the student's, a rule's, or where it refuses that of the refusal (empty if there is none);
+    `probability` is always the student's own for its likeliest label.
+    """
+
+    action: str
+    label: str
+    probability: float
+    reason: str
+
+
+class Policy:
+    """An open policy; checked when it is opened, so that no call can fail."""
+
+    def __init__(self, document: dict[str, Any], labels: Sequence[str]) -> None:
+        if unknown := sorted(set(document) - _KEYS):
+            raise ServingError(f"routing: '{unknown[0]}' is not known; expected {', '.join(sorted(_KEYS))}")
+        self._labels = tuple(labels)
+        self._max_prob = _share(document, "max_prob")
+        self._margin = _share(document, "margin")
+        self._refuse_below = _share(document, "refuse_below")
+        self._refuse_as = str(document.get("refuse_as", ""))
+        self._risk = _share(document, "risk", 1.0)
+        critical = document.get("critical", [])
+        if not isinstance(critical, list):
+            raise ServingError(f"routing: critical: expected a list of labels, got {critical!r:.40}")
+        self._critical = [self._place(label) for label in critical]
+        if self._refuse_as:
+            self._place(self._refuse_as)
+        slices = document.get("slices", {})
+        if not isinstance(slices, dict):
+            raise ServingError(f"routing: slices: expected names with their thresholds, got {slices!r:.40}")
+        self._slices = {str(name): _share(slices, name) for name in slices}
+        self._rules = []
+        for rule in document.get("rules", []):
+            if not isinstance(rule, dict) or set(rule) != {"phrase", "label"}:
+                raise ServingError(f"routing: rules: expected a phrase and a label each, got {rule!r:.40}")
+            self._place(rule["label"])
+            self._rules.append((_pattern(str(rule["phrase"])), str(rule["label"])))
+
+    def decide(self, text: str, probabilities: npt.NDArray[np.float64], slices: Sequence[str] = ()) -> Route:
+        """Decide about one text from its calibrated probabilities [label]."""
+        index = int(probabilities.argmax())
+        top = float(probabilities[index])
+        label = self._labels[index]
+        for pattern, ruled in self._rules:
+            if found := pattern.search(text):
+                return Route(ANSWER, ruled, top, f"rule: {found.group()}")
+        needed = self._max_prob
+        for name in slices:
+            needed = max(needed, self._slices.get(name, 0.0))
+        if needed >= 1:
+            return Route(TEACHER, label, top, "this slice always goes to the teacher")
+        if self._critical:
+            risk = float(probabilities[self._critical].sum())
+            if index in self._critical:
+                if top < needed:
+                    return Route(TEACHER, label, top, f"critical, and below {needed:g}")
+                return Route(ANSWER, label, top, "critical, and sure")
+            if risk > self._risk:
+                return Route(TEACHER, label, top, f"a critical label has {risk:.3g}, above {self._risk:g}")
+        if top < self._refuse_below:
+            return Route(REFUSE, self._refuse_as, top, f"below {self._refuse_below:g}")
+        if top < needed:
+            return Route(TEACHER, label, top, f"below {needed:g}")
+        if self._margin and top - float(np.partition(probabilities, -2)[-2]) < self._margin:
+            return Route(TEACHER, label, top, f"the next label is within {self._margin:g}")
+        return Route(ANSWER, label, top, "sure")
+
+    def _place(self, label: str) -> int:
+        try:
+            return self._labels.index(label)
+        except ValueError:
+            raise ServingError(f"routing: '{label}' is no label of this model") from None
+
+
+def _pattern(phrase: str) -> re.Pattern[str]:
+    """Match a phrase as whole words, in any case and spacing; in scripts without spaces anywhere."""
+    words = phrase.split()
+    if not words:
+        raise ServingError("routing: a rule's phrase is empty")
+    first, last = (
+        r"\b" if edge.isalnum() and edge < "\u2e80" else ""
+        for edge in (phrase.strip()[0], phrase.strip()[-1])
+    )
+    return re.compile(first + r"\s+".join(map(re.escape, words)) + last, re.IGNORECASE)
+
+
+def _share(document: dict[str, Any], name: str, absent: float = 0.0) -> float:
+    value = document.get(name, absent)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ServingError(f"routing: {name} must be from 0 to 1, got {value!r:.40}")
+    return float(value)

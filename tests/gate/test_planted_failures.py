@@ -1,0 +1,188 @@
+"""MangaAssist's messages with answers made to fail in one place: refused for that reason, and only then."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgekd.config import Target, load_project
+from edgekd.config.gates import Gates
+from edgekd.config.routing import Routing
+from edgekd.data.load import load_data
+from edgekd.data.slices import slice_masks
+from edgekd.evaluate.calibration import calibration_intervals
+from edgekd.evaluate.judge import evaluate
+from edgekd.evaluate.predictions import Predictions
+from edgekd.evaluate.routing import judge_routing, route_rows
+from edgekd.gate.evidence import VariantEvidence
+from edgekd.gate.verdict import judge_target
+from edgekd.impact.fallback import Routed
+from edgekd.pipeline.routing import find_carved, find_saving
+from edgekd.stats.interval import Interval
+
+STUDY = Path(__file__).parents[2] / "bench" / "studies" / "mangaassist.yaml"
+DIGEST = "c" * 64
+TARGET = Target(
+    name="mobile-lowmem",
+    hardware={"arch": "aarch64", "memory_mib": 512},
+    builds=[{"runtime": "onnxruntime", "recipe": "int8-dynamic"}],
+    limits={"p95_ms": 300},
+)
+
+
+@pytest.fixture(scope="module")
+def world():
+    """Test rows, their slices, and a teacher: right in 92 of 100, in 95 where it is critical."""
+    project = load_project(STUDY)
+    data = project.data.model_copy(
+        update={"options": {"train": 3000, "unlabelled": 50, "test": 6000, "critical": 2500}}
+    )
+    rows = load_data(data, STUDY.parent).split("test")
+    masks = slice_masks(rows, project.slices)
+    rng = np.random.default_rng(0)
+    truth = rows.classes
+    right = rng.random(len(truth)) < 0.92
+    for name in ("safety-escalation", "payment-dispute"):
+        right[masks[name]] = rng.random(int(masks[name].sum())) < 0.95
+    return World(project, rows, masks, truth, right)
+
+
+class World:
+    def __init__(self, project, rows, masks, truth, right):
+        self.project, self.rows, self.masks, self.truth, self.right = project, rows, masks, truth, right
+        self.labels = rows.labels
+        away = np.arange(len(truth)) * 7 % (len(self.labels) - 1) + 1
+        self.wrong = (truth + away) % len(self.labels)
+        for entry in project.slices:  # wrong is outside of the classes whose recall is judged
+            if entry.recall_of:
+                inside = [self.labels.index(name) for name in entry.recall_of]
+                outside = self.labels.index("recommend") if "recommend" in self.labels else 0
+                hit = np.isin(truth, inside)
+                self.wrong[hit] = next(i for i in range(outside, len(self.labels)) if i not in inside)
+
+    def answers(self, right, sure=0.9):
+        """Logits of a model that is right where `right` says, each answer with probability `sure`."""
+        k = len(self.labels)
+        chosen = np.where(right, self.truth, self.wrong)
+        sure = np.broadcast_to(sure, right.shape)
+        table = np.repeat(np.log((1 - sure) / (k - 1))[:, None], k, axis=1)
+        table[np.arange(len(right)), chosen] = np.log(sure)
+        return Predictions(DIGEST, table.astype(np.float32))
+
+    def student(self, seed=1):
+        """As good as the teacher, and differing from it in 3 of 100 rows."""
+        rng = np.random.default_rng(seed)
+        right = self.right.copy()
+        lose = np.flatnonzero(self.right & (rng.random(len(right)) < 0.015))
+        right[lose] = False
+        right[rng.choice(np.flatnonzero(~self.right), len(lose), replace=False)] = True
+        return right
+
+    def at_rate(self, right, name, rate, seed=2):
+        """Set the share of hits in a slice."""
+        rng = np.random.default_rng(seed)
+        out, rows = right.copy(), np.flatnonzero(self.slice_rows(name))
+        out[rows] = True
+        out[rng.choice(rows, round((1 - rate) * len(rows)), replace=False)] = False
+        return out
+
+    def slice_rows(self, name):
+        entry = next(one for one in self.project.slices if one.name == name)
+        if not entry.recall_of:
+            return self.masks[name]
+        return self.masks[name] & np.isin(self.truth, [self.labels.index(x) for x in entry.recall_of])
+
+    def judge(self, right, *, p95=240.0, sure=0.9, gates=None, policy=None, routing=None):
+        answers, teacher = self.answers(right, sure), self.answers(self.right)
+        slices, masks = self.project.slices, self.masks
+        result = evaluate(answers, {"teacher": teacher}, self.truth, self.labels, slices, masks)
+        routed, figures = None, {}
+        if policy is not None:
+            table, taught = answers.probabilities(), teacher.labels
+            found = route_rows(policy, self.labels, self.rows.texts, table, taught, masks)
+            routed = judge_routing(DIGEST, policy, found, taught, self.truth, self.labels, slices, masks)
+            figures["cost_reduction"] = find_saving(routing, routed.slice_named("overall").fallback, 0.2)
+        if gates is not None:
+            overall = masks["overall"]
+            figures |= calibration_intervals(answers.probabilities()[overall], self.truth[overall])
+        near = Interval(p95, 0.98 * p95, 1.02 * p95, 0.95)
+        evidence = VariantEvidence(
+            "v", "s", "onnxruntime", "int8-dynamic", DIGEST, 1000, near, near, near, 1000, "native", "",
+            result, True, routing=routed, figures=figures,
+        )  # fmt: skip
+        return judge_target(TARGET, [evidence], order=["v"], gates=gates), routed
+
+
+def failing(verdict):
+    return [check.name for check in verdict.variants[0].checks if check.status != "pass"]
+
+
+def test_without_a_planted_failure_it_is_promoted(world):
+    verdict, _ = world.judge(world.student())
+    assert verdict.promoted == "v", failing(verdict)
+
+
+def test_safety_recall_falls_while_the_whole_rises(world):
+    right = world.student()
+    better = right | (np.random.default_rng(3).random(len(right)) < 0.3)
+    right = world.at_rate(better, "safety-escalation", 0.82)
+    overall = world.masks["overall"]
+    assert right[overall].mean() > world.right[overall].mean()
+    verdict, _ = world.judge(right)
+    assert verdict.promoted is None
+    assert "quality safety-escalation" in failing(verdict)
+    assert set(failing(verdict)) <= {"quality safety-escalation"}
+    assert world.judge(world.at_rate(right, "safety-escalation", 0.95))[0].promoted == "v"
+
+
+@pytest.mark.parametrize(("name", "rate"), [("not-english", 0.76), ("fresh-titles", 0.8)])
+def test_a_watched_slice_falls_and_can_be_carved_out(world, name, rate):
+    right = world.at_rate(world.student(), name, rate)
+    verdict, _ = world.judge(right)
+    assert verdict.promoted is None and f"quality {name}" in failing(verdict)
+    routing = Routing(teacher_per_1k=3.0, carve_out=(name,))
+    plain = {"max_prob": 0.0}
+    _, routed = world.judge(right, policy=plain, routing=routing)
+    bad = {check.removeprefix("quality ") for check in failing(verdict)}
+    carved = find_carved(routing.model_copy(update={"carve_out": tuple(bad)}), routed)
+    assert name in carved
+    policy = {**plain, "slices": dict.fromkeys(carved, 1.0)}
+    verdict, routed = world.judge(right, policy=policy, routing=routing, gates=Gates(cost_reduction=0.5))
+    assert verdict.promoted == "v", failing(verdict)
+    assert routed.slice_named(name).fallback.estimate == 1
+    assert 0 < routed.slice_named("overall").fallback.estimate < 0.5
+    assert find_carved(routing.model_copy(update={"carve_out": ()}), routed) == ()
+
+
+def test_a_phone_gets_slower_while_the_others_get_faster(world):
+    right = world.student()
+    assert world.judge(right, p95=240.0)[0].promoted == "v"
+    verdict, _ = world.judge(right, p95=330.0)
+    assert failing(verdict) == ["p95_ms"]
+    assert "the whole interval is above the limit" in verdict.reason
+
+
+def test_confidently_wrong_at_equal_accuracy(world):
+    right = world.student()
+    gates = Gates(confident_error_rate=0.03, ece=0.05)
+    rng = np.random.default_rng(6)
+    unsure = np.where(right, rng.random(len(right)) < 0.095, rng.random(len(right)) < 0.79)
+    humble = np.where(unsure, 0.58, 0.98)  # right in 98 of 100 where it says so
+    assert world.judge(right, sure=humble, gates=gates)[0].promoted == "v"
+    verdict, _ = world.judge(right, sure=np.full(len(right), 0.99), gates=gates)
+    assert failing(verdict) == ["ece", "confident_error_rate"]
+
+
+def test_fallback_that_eats_the_saving(world):
+    rng = np.random.default_rng(4)
+    sure = np.where(rng.random(len(world.truth)) < 0.62, 0.95, 0.6)
+    routing = Routing(teacher_per_1k=3.0, billing="accepted")
+    gates = Gates(cost_reduction=0.7)
+    few, many = {"max_prob": 0.55}, {"max_prob": 0.72}
+    verdict, _ = world.judge(world.student(), sure=sure, policy=few, routing=routing, gates=gates)
+    assert verdict.promoted == "v", failing(verdict)
+    verdict, routed = world.judge(world.student(), sure=sure, policy=many, routing=routing, gates=gates)
+    assert routed.slice_named("overall").fallback.estimate == pytest.approx(0.38, abs=0.02)
+    assert failing(verdict) == ["cost_reduction"]
+    # per thousand, as in the worked example: 0.62 x 0.20 + 0.38 x 3.00 against 3.00
+    assert Routed(3.0, 0.2, "accepted").per_1k(0.38) == pytest.approx(1.264)

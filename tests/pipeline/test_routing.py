@@ -1,0 +1,83 @@
+"""The whole road with routing, gates and a carve-out; and a verdict recomputed from its samples."""
+
+import json
+import shutil
+
+import pytest
+import yaml
+
+from edgekd.gate.ledger import read_ledger
+from edgekd.gate.objects import object_path
+from edgekd.serving import load
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def project(finished_run, tmp_path):
+    folder = tmp_path / "project"
+    shutil.copytree(finished_run.folder, folder, symlinks=True)
+    return folder
+
+
+def change(folder, **keys):
+    path = folder / "project.yaml"
+    document = {**yaml.safe_load(path.read_text()), **keys}
+    path.write_text(yaml.safe_dump(document))
+
+
+def test_what_is_promoted_routes_and_its_verdict_can_be_replayed(project, run_edgekd):
+    change(
+        project,
+        targets=["cloud"],
+        routing={"teacher_per_1k": 3.0, "quality": 5, "refuse_as": "advice", "risky": ["ios"]},
+        gates={"teacher_preference_match": 0.5, "ece": 0.5, "fallback_rate": 0.99},
+    )
+    done = run_edgekd("run", "project.yaml", "--json", cwd=project)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    (name,) = {target["variant"] for target in document["targets"]}
+    run = project / ".edgekd" / "runs" / document["run"].rpartition("/")[2]
+    model = load(run / "artifacts" / "cloud" / name)
+    assert model.routes and model.calibration.routing["slices"] == {"ios": 1.0}
+    assert model.route("where is my parcel", ["ios"]).action == "teacher"
+    assert model.route("where is my parcel").action in ("answer", "teacher", "refuse")
+    evidence = json.loads((run / "evidence" / "cloud" / f"{name}.json").read_text())
+    routed = {entry["quality"]["name"]: entry for entry in evidence["routing"]["slices"]}
+    assert routed["ios"]["fallback"]["estimate"] == 1
+    assert routed["ios"]["quality"]["drops"][0]["lost"] == 0  # the teacher answers these
+    assert 0 < routed["overall"]["fallback"]["estimate"] < 1
+    assert set(evidence["figures"]) == {"teacher_preference_match", "ece", "fallback_rate"}
+    verdict = json.loads((run / "verdicts" / "cloud.json").read_text())
+    checks = {check["name"]: check["status"] for check in verdict["variants"][0]["checks"]}
+    assert checks["fallback_rate"] == checks["ece"] == "pass"
+
+    number = str(len(read_ledger(project / ".edgekd" / "registry" / "ledger.jsonl")))
+    again = run_edgekd("ledger", "replay", "project.yaml", number, "--json", cwd=project)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert json.loads(again.stdout)["same"] is True
+
+    refused = run_edgekd("gate", "project.yaml", "--set", "routing.risky=[gone]", cwd=project)
+    assert refused.returncode == 2 and "routing.risky" in refused.stderr
+
+
+def test_a_replay_finds_what_was_changed(project, run_edgekd):
+    registry = project / ".edgekd" / "registry"
+    first = read_ledger(registry / "ledger.jsonl")[0]
+    done = run_edgekd("ledger", "replay", "project.yaml", "1", "--json", cwd=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["promoted"] == first.variant
+    name = next(one for one in first.evidence if one.endswith("-0.npy"))
+    place = object_path(registry, first.evidence[name])
+    data = bytearray(place.read_bytes())
+    data[-1] ^= 1
+    place.unlink()  # it is a link to the run's own file
+    place.write_bytes(data)
+    for verb in (["verify", "project.yaml"], ["replay", "project.yaml", "1"]):
+        done = run_edgekd("ledger", *verb, cwd=project)
+        assert done.returncode != 0 and name in done.stderr and "changed" in done.stderr
+    place.unlink()
+    done = run_edgekd("ledger", "verify", "project.yaml", cwd=project)
+    assert name in done.stderr and "is missing" in done.stderr
+    done = run_edgekd("ledger", "replay", "project.yaml", "9", cwd=project)
+    assert done.returncode == 2 and "3 entries" in done.stderr

@@ -1,0 +1,157 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgekd.config import Slice
+from edgekd.config.routing import Routing
+from edgekd.evaluate.route_tuning import Rows, tune_policy
+from edgekd.evaluate.routing import judge_routing, route_rows
+from edgekd.serving import ServingError
+from edgekd.serving.route import Policy
+
+LABELS = ("order", "return", "abuse", "oos")
+REFUSING = {"refuse_below": 0.4, "refuse_as": "oos"}
+CRITICAL = {"critical": ["abuse"]}
+
+
+def decide(document, probabilities, text="hello", slices=()):
+    return Policy(document, LABELS).decide(text, np.array(probabilities, np.float64), slices)
+
+
+@pytest.mark.parametrize(
+    ("document", "probabilities", "action", "label"),
+    [
+        ({}, [0.3, 0.3, 0.2, 0.2], "answer", "order"),
+        ({"max_prob": 0.72}, [0.72, 0.2, 0.05, 0.03], "answer", "order"),
+        ({"max_prob": 0.72}, [0.71, 0.2, 0.05, 0.04], "teacher", "order"),
+        ({"max_prob": 0.4, "margin": 0.08}, [0.45, 0.40, 0.1, 0.05], "teacher", "order"),
+        # on a softmax the margin never acts after a threshold of .72: the rest is at most .28
+        ({"max_prob": 0.72, "margin": 0.08}, [0.72, 0.28, 0.0, 0.0], "answer", "order"),
+        ({"max_prob": 0.5, **REFUSING}, [0.39, 0.3, 0.2, 0.11], "refuse", "oos"),
+        ({"max_prob": 0.5, "refuse_below": 0.4}, [0.39, 0.3, 0.2, 0.11], "refuse", ""),
+        ({"max_prob": 0.5, **REFUSING}, [0.45, 0.3, 0.2, 0.05], "teacher", "order"),
+        ({"critical": ["abuse"], "risk": 0.1}, [0.85, 0.04, 0.11, 0.0], "teacher", "order"),
+        ({"critical": ["abuse"], "risk": 0.1}, [0.86, 0.04, 0.1, 0.0], "answer", "order"),
+        ({**CRITICAL, "refuse_below": 0.9, "max_prob": 0.3}, [0.3, 0.2, 0.4, 0.1], "answer", "abuse"),
+        ({"critical": ["abuse"], "max_prob": 0.5}, [0.3, 0.2, 0.4, 0.1], "teacher", "abuse"),
+    ],
+)  # fmt: skip
+def test_each_clause(document, probabilities, action, label):
+    route = decide(document, probabilities)
+    assert (route.action, route.label) == (action, label)
+    assert route.probability == max(probabilities)
+
+
+def test_slices_raise_the_threshold_and_never_lower_it():
+    policy = {"max_prob": 0.5, "slices": {"fr": 0.8, "easy": 0.1, "minors": 1}}
+    sure, unsure = [0.7, 0.1, 0.1, 0.1], [0.45, 0.35, 0.1, 0.1]
+    assert decide(policy, sure).action == "answer"
+    assert decide(policy, sure, slices=["fr"]).action == "teacher"
+    assert decide(policy, sure, slices=["easy", "unknown"]).action == "answer"
+    assert decide(policy, unsure, slices=["easy"]).action == "teacher"
+    assert decide(policy, [1, 0, 0, 0], slices=["minors"]).action == "teacher"
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "matches"),
+    [
+        ("charge back", "I want a CHARGE  back!", True),
+        ("charge back", "discharge back", False),
+        ("charge back", "charge backs", False),
+        ("退款", "我要退款吗", True),
+        ("suicide", "sui cide", False),
+        ("c++", "teach me C++ now", True),
+    ],
+)
+def test_rules_are_above_the_student(phrase, text, matches):
+    policy = {"rules": [{"phrase": phrase, "label": "abuse"}], "max_prob": 0.9}
+    route = decide(policy, [0.5, 0.3, 0.1, 0.1], text)
+    assert (route.action, route.label) == (("answer", "abuse") if matches else ("teacher", "order"))
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"max_prop": 0.5}, "'max_prop' is not known"),
+        ({"max_prob": 1.5}, "max_prob must be from 0 to 1"),
+        ({"max_prob": True}, "max_prob must be"),
+        ({"margin": "a"}, "margin must be"),
+        ({"refuse_as": "gone"}, "'gone' is no label"),
+        ({"critical": ["gone"]}, "'gone' is no label"),
+        ({"slices": {"fr": -1}}, "fr must be"),
+        ({"slices": ["fr"]}, "slices: expected names with their thresholds"),
+        ({"rules": [{"phrase": " ", "label": "abuse"}]}, "phrase is empty"),
+        ({"rules": [{"phrase": "a"}]}, "rules: expected a phrase and a label each"),
+        ({"rules": ["a"]}, "rules: expected a phrase and a label each"),
+        ({"critical": "abuse"}, "critical: expected a list"),
+    ],
+)
+def test_a_wrong_policy_is_refused_when_it_is_opened(document, said):
+    with pytest.raises(ServingError, match=said):
+        Policy(document, LABELS)
+
+
+def make_rows(seed, n=400, teacher=0.9):
+    """A student whose confidence says something, a teacher that is right more often, and some oos."""
+    rng = np.random.default_rng(seed)
+    truth = rng.choice(4, n, p=[0.5, 0.3, 0.1, 0.1])
+    logits = rng.normal(0, np.where(truth == 3, 0.3, 1.0)[:, None], (n, 4))
+    logits[np.arange(n), truth] += np.where(truth == 3, 0.0, 2.5)
+    powers = np.exp(logits)
+    taught = np.where(rng.random(n) < teacher, truth, rng.integers(0, 4, n))
+    return Rows(powers / powers.sum(1, keepdims=True), taught, truth, LABELS)
+
+
+def judge(policy, rows, masks=None):
+    slices = [Slice(name="overall", margin=1), *(Slice(name=name, margin=2) for name in masks or ())]
+    masks = {"overall": np.ones(len(rows.truth), np.bool_), **(masks or {})}
+    texts = ["hello"] * len(rows.truth)
+    routed = route_rows(policy, LABELS, texts, rows.probabilities, rows.taught, masks)
+    return judge_routing("a" * 64, policy, routed, rows.taught, rows.truth, LABELS, slices, masks)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.5, 1.0, 3.0]), st.booleans(), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_what_is_tuned_holds_on_its_rows_as_it_is_served(seed, quality, refuses, is_critical):
+    rows = make_rows(seed)
+    routing = Routing(
+        quality=quality,
+        refuse_as="oos" if refuses else None,
+        critical=("abuse",) if is_critical else (),
+        teacher_per_1k=3,
+    )
+    policy = tune_policy(rows, routing, [], {})
+    found = judge(policy, rows).slice_named("overall")
+    assert found.quality.drop_from("teacher").high <= quality / 100 or policy["max_prob"] == 1
+    if is_critical:
+        place = {"overall": np.ones(len(rows.truth), np.bool_)}
+        routed = route_rows(policy, LABELS, [""] * len(rows.truth), rows.probabilities, rows.taught, place)
+        abuse = rows.truth == 2
+        assert (routed.labels == 2)[abuse].sum() >= (rows.taught == 2)[abuse].sum()
+    fewer = judge({**policy, "max_prob": policy["max_prob"] * 0.98}, rows).slice_named("overall")
+    assert fewer.fallback.estimate <= found.fallback.estimate
+
+
+def test_a_tuned_policy_calls_less_than_a_plain_threshold():
+    rows = make_rows(3, n=2000)
+    plain = tune_policy(rows, Routing(quality=2, teacher_per_1k=3), [], {})
+    refusing = tune_policy(rows, Routing(quality=2, refuse_as="oos", teacher_per_1k=3), [], {})
+    calls = [judge(policy, rows).slice_named("overall").fallback.estimate for policy in (plain, refusing)]
+    assert calls[1] < calls[0]
+
+
+def test_a_slice_that_needs_more_gets_a_threshold_of_its_own():
+    rows = make_rows(5, n=2000)
+    weak = np.arange(2000) < 300
+    table = rows.probabilities.copy()
+    table[weak] = np.roll(table[weak], 1, axis=1)  # the student is nearly always wrong there
+    rows = Rows(table, rows.taught, rows.truth, LABELS)
+    routing = Routing(quality=8, slices=("weak",), teacher_per_1k=3)
+    slices = [Slice(name="overall", margin=10), Slice(name="weak", margin=2)]
+    policy = tune_policy(rows, routing, slices, {"overall": np.ones(2000, np.bool_), "weak": weak})
+    assert policy["slices"]["weak"] > policy["max_prob"]
+    found = judge(policy, rows, {"weak": weak})
+    assert found.slice_named("weak").quality.drop_from("teacher").estimate <= 0.02
+    risky = tune_policy(rows, Routing(quality=8, risky=("weak",), teacher_per_1k=3), slices, {})
+    assert risky["slices"] == {"weak": 1.0}
