@@ -206,7 +206,7 @@ def caught(table: Table, rng: np.random.Generator) -> list[str]:
 PARTS = (
     ("A variant exactly at the margin of one proven slice, passed (5 % and its noise: at most 116)",
      "| study | slice | margin, points | passed |\n| --- | --- | ---: | ---: |", at_margin),
-    ("A variant truly equal to the teacher, passed (at least 90 % at the rows of `edgekd plan rows`)",
+    ("A variant truly equal to the teacher, passed (at least 90 % at the rows that the planner names)",
      "| study | differs as | margin, points | rows | passed |\n| --- | --- | ---: | ---: | ---: |", equal),
     ("Twelve variants, each exactly at the margin: any promoted (at most 5 %)",
      "| study | in the gate's order | as if each were the only one |\n| --- | ---: | ---: |", many),
