@@ -54,10 +54,54 @@ def _stage(name: str, until: str, words: str) -> None:
 
 _stage("run", "report", "Do everything, from the teacher to promoted variants and the report.")
 _stage("distill", "distill", "Go on until every student is distilled.")
-_stage("evaluate", "evaluate", "Go on until every variant is judged on every slice.")
-_stage("gate", "gate", "Go on until every target has a verdict; promote nothing.")
 _stage("promote", "promote", "Go on until each target's best passing variant is promoted.")
 _stage("report", "report", "Write the report; what it needs and is not there is made first.")
+
+
+@cli.command()
+@_project
+@_set
+@_target
+@click.option(
+    "--shadow",
+    type=click.Path(path_type=Path),
+    help="Compare logged rows instead: student, incumbent and teacher on real traffic; needs one --target.",
+)
+@_json
+def evaluate(
+    project: Path, settings: tuple[str, ...], targets: tuple[str, ...], shadow: Path | None, as_json: bool
+) -> None:
+    """Go on until every variant is judged on every slice."""
+    from edgekd.cli.verbs import compare_traffic, run_until
+
+    if shadow is None:
+        finish(run_until(project, settings, targets, "evaluate"), as_json)
+    if len(targets) != 1:
+        raise click.UsageError("--shadow needs one --target: whose promoted variant is compared")
+    finish(compare_traffic(project, settings, targets[0], shadow), as_json)
+
+
+@cli.command()
+@_project
+@_set
+@_target
+@click.option(
+    "--live",
+    type=click.Path(path_type=Path),
+    help="Judge counts of live traffic instead, and roll --target back where they show harm.",
+)
+@_json
+def gate(
+    project: Path, settings: tuple[str, ...], targets: tuple[str, ...], live: Path | None, as_json: bool
+) -> None:
+    """Go on until every target has a verdict; promote nothing."""
+    from edgekd.cli.verbs import judge_live, run_until
+
+    if live is None:
+        finish(run_until(project, settings, targets, "gate"), as_json)
+    if len(targets) != 1:
+        raise click.UsageError("--live needs one --target: what is rolled back where it does harm")
+    finish(judge_live(project, settings, targets[0], live), as_json)
 
 
 @cli.command()

@@ -110,6 +110,48 @@ def verify_chain(path: Path, settings: tuple[str, ...]) -> Outcome:
     return Outcome((line,), {"entries": count, "holds": True, "files": files})
 
 
+def compare_traffic(path: Path, settings: tuple[str, ...], target: str, rows: Path) -> Outcome:
+    """Compare logged rows slice by slice; exit code 1 where traffic is otherwise than the test rows were."""
+    context = open_context(path, settings)
+    from edgekd.pipeline.shadowing import shadow
+    from edgekd.report.lines import shadow_lines
+
+    found = shadow(context, target, rows)
+    document = {"target": target, "slices": [entry.to_json() for entry in found]}
+    return Outcome(shadow_lines(found), document, int(any(entry.mismatch for entry in found)))
+
+
+def judge_live(path: Path, settings: tuple[str, ...], target: str, counts: Path) -> Outcome:
+    """Judge counts of live traffic; on proven harm the target goes back, and the exit code is 1."""
+    context = open_context(path, settings)
+    from edgekd.gate.live import judge_counts, read_counts
+    from edgekd.gate.promotion import current, rollback
+
+    if target not in {known.name for known in context.targets}:
+        raise ConfigError(unknown_name("target", target, [known.name for known in context.targets]))
+    slices = {entry.name: entry for entry in context.project.slices}
+    promoted = current(context.registry, context.project.name, target)
+    if promoted is None:
+        raise ConfigError(f"{target}: nothing is promoted that live traffic could speak of")
+    found = judge_counts(read_counts(counts, slices, promoted[0]), slices)
+    lines = [f"{name}: {watched.decision} ({watched.reason})" for name, watched in found.items()]
+    document: dict[str, Any] = {
+        "target": target,
+        "slices": {
+            name: {"decision": w.decision, "low": w.drop.low, "high": w.drop.high}
+            for name, w in found.items()
+        },
+    }
+    harmed = [name for name, watched in found.items() if watched.decision == "stop: harm"]
+    if not harmed:
+        return Outcome(tuple(lines), {**document, "rolled_back": False})
+    back = rollback(context.registry, context.project.name, target)
+    lines.append(
+        f"{target}: rolled back to {back.variant} ({back.artifact_digest[:12]}): harm in {', '.join(harmed)}"
+    )
+    return Outcome(tuple(lines), {**document, "rolled_back": True, "variant": back.variant}, 1)
+
+
 def replay_entry(path: Path, settings: tuple[str, ...], number: int) -> Outcome:
     """Recompute the verdict of one entry from what is kept; exit code 1 where it comes out otherwise."""
     context = open_context(path, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,5 +77,10 @@ class EvalResult(Record):
 
     def worst_drop(self, reference: str = "teacher") -> tuple[SliceResult, Drop] | None:
         """Return the slice with the largest estimated drop, the first of equals."""
-        pairs = [(s, drop) for s in self.slices if (drop := s.drop_from(reference)) is not None]
-        return max(pairs, key=lambda pair: pair[1].estimate, default=None)
+        return worst_drop(self.slices, reference)
+
+
+def worst_drop(slices: Iterable[SliceResult], reference: str) -> tuple[SliceResult, Drop] | None:
+    """Return the slice with the largest estimated drop, the first of equals."""
+    pairs = [(s, drop) for s in slices if (drop := s.drop_from(reference)) is not None]
+    return max(pairs, key=lambda pair: pair[1].estimate, default=None)

@@ -11,7 +11,7 @@ from edgekd.config.gates import Gates
 from edgekd.errors import BadInputError
 from edgekd.evaluate.agreement import Ported
 from edgekd.evaluate.record import Record
-from edgekd.evaluate.result import EvalResult
+from edgekd.evaluate.result import EvalResult, SliceResult
 from edgekd.evaluate.routing import RoutingResult
 from edgekd.gate.checks import (
     Check,
@@ -63,6 +63,13 @@ class VariantEvidence(Record):
     routing: RoutingResult | None = None
     carved: tuple[str, ...] = ()
     figures: Mapping[str, Interval] = field(default_factory=dict)
+
+    @property
+    def judged(self) -> tuple[SliceResult, ...]:
+        """The slices that the gate reads: the routed system's, or the variant's own if it routes nothing."""
+        if self.routing is not None:
+            return tuple(entry.quality for entry in self.routing.slices)
+        return self.evaluation.slices if self.evaluation is not None else ()
 
     @property
     def usable_p95_ms(self) -> Interval | None:
@@ -128,8 +135,7 @@ def _check_quality(evidence: VariantEvidence) -> tuple[Check, ...]:
             f"variant {evidence.variant}: the routing is of artifact {routed.subject[:12]}, "
             f"not of {evidence.artifact_digest[:12]}; evaluate this one"
         )
-    judged = result.slices if routed is None else tuple(entry.quality for entry in routed.slices)
-    return check_slices(judged)
+    return check_slices(evidence.judged)
 
 
 def _check_limits(target: Target, evidence: VariantEvidence) -> list[Check]:

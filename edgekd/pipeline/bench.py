@@ -18,7 +18,7 @@ from edgekd.measure.subject import Subject
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.staging import run_stage
 from edgekd.progress import Progress
-from edgekd.serving import load
+from edgekd.serving.subject import open_subject
 from edgekd.stats.interval import Interval
 from edgekd.store import Stage, digest_json
 
@@ -91,7 +91,7 @@ def bench_stage(
 
 def _answers(artifact: Artifact, texts: Sequence[str], threads: int) -> list[str]:
     """Answer texts as they are scored: what the timed calls must answer, too."""
-    model = load(artifact.path, threads=threads)
+    model = open_subject(str(artifact.path), str(threads))
     return [repr(model(text)) for text in texts]
 
 

@@ -14,7 +14,7 @@ from edgekd.config import Target
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.predictions import Predictions
-from edgekd.evaluate.result import Drop, SliceResult
+from edgekd.evaluate.result import Drop, SliceResult, worst_drop
 from edgekd.gate.checks import Status, check_slices
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import VariantVerdict
@@ -141,8 +141,8 @@ def _variant(
             status="not built",
             checks=checks,
         )
-    overall = evidence.evaluation.slice_named("overall")
-    drop, worst = overall.drop_from("teacher"), evidence.evaluation.worst_drop("teacher")
+    overall = next(entry for entry in evidence.judged if entry.name == "overall")
+    drop, worst = overall.drop_from("teacher"), worst_drop(evidence.judged, "teacher")
     name = bench.names[evidence.artifact_digest]
     return view.VariantRow(
         name=evidence.variant,
@@ -162,7 +162,20 @@ def _variant(
         worst_slice_drop=worst[1].estimate if worst else None,
         speedup_vs_teacher=_inverse(bench.result.ratio(name, TEACHER, 0.95)),
         speedup_vs_teacher_onnx=_inverse(bench.result.ratio(name, TEACHER_ONNX, 0.95)),
+        routing=_routing(evidence),
+        policy=json.dumps(evidence.routing.policy) if evidence.routing else "",
         checks=checks,
+    )
+
+
+def _routing(evidence: VariantEvidence) -> tuple[view.RoutedRow, ...]:
+    found = evidence.routing.slices if evidence.routing else ()
+    return tuple(
+        view.RoutedRow(
+            entry.quality.name, entry.quality.n, entry.quality.value, entry.fallback, entry.refused
+        )
+        for entry in found
+        if entry.quality.value and entry.fallback and entry.refused
     )
 
 
@@ -200,12 +213,11 @@ def _slices(judged: Judged) -> tuple[view.SliceRow, ...]:
     if not scored or scored[0].evaluation is None:
         return ()
     rows = []
-    statuses = [[check.status for check in check_slices(e.evaluation.slices)] for e in scored if e.evaluation]
-    for place, first in enumerate(scored[0].evaluation.slices):
+    statuses = [[check.status for check in check_slices(entry.judged)] for entry in scored]
+    for place, first in enumerate(scored[0].judged):
         values = []
         for evidence, status in zip(scored, statuses, strict=True):
-            assert evidence.evaluation is not None
-            found = _slice_value(evidence.variant, evidence.evaluation.slices[place], status[place])
+            found = _slice_value(evidence.variant, evidence.judged[place], status[place])
             if found is not None:
                 values.append(found)
         rows.append(

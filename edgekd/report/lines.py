@@ -1,11 +1,24 @@
-"""One line a target: what the command line prints last."""
+"""One line a target, or a slice of traffic: what the command line prints last."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgekd.report.printing import ABSENT, one_line, print_bytes, print_ms, print_points, range_ms, verdict
+from edgekd.evaluate.shadow import ShadowSlice
+from edgekd.report.printing import (
+    ABSENT,
+    one_line,
+    print_bytes,
+    print_ms,
+    print_percent,
+    print_points,
+    range_ms,
+    range_percent,
+    range_points,
+    verdict,
+)
 from edgekd.report.view import TargetReport
+from edgekd.stats.interval import Interval
 
 
 def target_line(target: TargetReport) -> str:
@@ -48,3 +61,27 @@ def _figures(target: TargetReport) -> list[str]:
         f"size {print_bytes(row.artifact_bytes)}",
         f"worst drop {worst}",
     ]
+
+
+def shadow_lines(slices: Sequence[ShadowSlice]) -> tuple[str, ...]:
+    """Print each slice of the traffic; where offline said otherwise, by how much."""
+    lines = []
+    for entry in slices:
+        parts = [
+            ("match with the teacher", entry.teacher_preference_match),
+            ("wins", entry.student_win_rate),
+            ("recall", entry.policy_escalation_recall),
+            ("incumbent's recall", entry.baseline_escalation_recall),
+        ]
+        shown = ", ".join(f"{name} {_share(value)}" for name, value in parts if value is not None)
+        line = f"{one_line(entry.name)}: {entry.n:,} rows" + (f", {shown}" if shown else "")
+        if entry.mismatch is not None:
+            line += (
+                f"; MISMATCH: offline {print_points(entry.mismatch)} points [{range_points(entry.mismatch)}]"
+            )
+        lines.append(line)
+    return tuple(lines)
+
+
+def _share(value: Interval) -> str:
+    return f"{print_percent(value)} [{range_percent(value)}]"

@@ -117,7 +117,24 @@ def _target(target: TargetReport, teacher: TeacherNote) -> list[str]:
         parts += ["### Checks that did not pass", _table(heads, held)]
     if target.winner and target.slices:
         parts += [f"### Slices of {_escape(target.winner.name)}", _slices(target, target.winner)]
+    if target.winner and target.winner.routing:
+        parts += [f"### Routing of {_escape(target.winner.name)}", _routing(target.winner)]
     return parts
+
+
+def _routing(row: VariantRow) -> str:
+    rows = [
+        [
+            _escape(part.name),
+            print_count(part.n),
+            _share(part.value),
+            _share(part.fallback),
+            _share(part.refused),
+        ]
+        for part in row.routing
+    ]
+    heads = ("Slice", "Rows", "Student and teacher together", "To the teacher", "Refused")
+    return f"Policy: {_escape(row.policy)}\n\n" + _table(heads, rows, right=range(1, 5))
 
 
 def _variants(target: TargetReport, teacher: TeacherNote) -> str:

@@ -66,6 +66,17 @@ class CheckRow:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class RoutedRow:
+    """One slice of a routed system: shares of its rows that go to the teacher, or are refused."""
+
+    name: str
+    n: int
+    value: Interval
+    fallback: Interval
+    refused: Interval
+
+
 @dataclass(frozen=True, kw_only=True)
 class VariantRow:
     """One variant on one target; what was not measured is absent."""
@@ -94,6 +105,10 @@ class VariantRow:
     speedup_vs_teacher_onnx: Interval | None = None
     """Ratio of p95, the teacher in ONNX Runtime fp32."""
     on_front: bool = False
+    routing: tuple[RoutedRow, ...] = ()
+    """Slices of the routed system; then quality and drops, here and by slice, are its, teacher included."""
+    policy: str = ""
+    """The routing policy, as it lies in the artifact."""
     checks: tuple[CheckRow, ...] = ()
 
 

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .loader import Model, load
 
+if TYPE_CHECKING:
+    from .route import Route
 
-def open_subject(folder: str, threads: str) -> Model:
-    """Open and verify the artifact in `folder` with a number of threads."""
-    return load(folder, threads=int(threads))
+
+def open_subject(folder: str, threads: str) -> Model | Routed:
+    """Open and verify the artifact in `folder`; one with a policy answers by it, as it is served."""
+    model = load(folder, threads=int(threads))
+    return Routed(model) if model.routes else model
+
+
+class Routed:
+    """A model that routes each text."""
+
+    def __init__(self, model: Model) -> None:
+        self.opened_ns = model.opened_ns
+        self._route = model.route
+
+    def __call__(self, text: str) -> Route:
+        """Route one text of no named slice."""
+        return self._route(text)

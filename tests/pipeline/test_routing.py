@@ -57,6 +57,17 @@ def test_what_is_promoted_routes_and_its_verdict_can_be_replayed(project, run_ed
     assert again.returncode == 0, again.stdout + again.stderr
     assert json.loads(again.stdout)["same"] is True
 
+    said = {"student": "order", "incumbent": "order", "teacher": "order", "device": "web"}
+    rows = [said] * 300 + [{**said, "student": "return", "device": "ios", "verdict": "loss"}] * 300
+    (project / "logged.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    shadow = ("evaluate", "project.yaml", "--target", "cloud", "--shadow", "logged.jsonl")
+    compared = run_edgekd(*shadow, "--json", cwd=project)
+    assert compared.returncode == 1, compared.stderr
+    slices = {entry["name"]: entry for entry in json.loads(compared.stdout)["slices"]}
+    assert slices["ios"]["n"] == 300 and slices["ios"]["student_win_rate"]["estimate"] == 0
+    assert slices["ios"]["mismatch"]["low"] > 0.5
+    assert "MISMATCH" in run_edgekd(*shadow, cwd=project).stdout
+
     refused = run_edgekd("gate", "project.yaml", "--set", "routing.risky=[gone]", cwd=project)
     assert refused.returncode == 2 and "routing.risky" in refused.stderr
 

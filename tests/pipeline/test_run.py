@@ -263,10 +263,19 @@ def test_incumbent_stays_on_a_tie_and_a_better_one_is_rolled_back(project, run_e
     assert targets["desk"]["variant"] == INT8
     assert current(registry, "small", "desk")[0] != before["desk"]
 
-    back = run_edgekd("rollback", "project.yaml", "desk", "--json", cwd=project)
-    assert back.returncode == 0, back.stderr
-    document = {"target": "desk", "variant": FP32, "artifact": before["desk"]}
-    assert json.loads(back.stdout) == document
+    lines = [{"slice": "overall", "arm": "incumbent", "n": 5000, "hits": 4600}]
+    lines += [
+        {**lines[0], "arm": "candidate", "hits": 3600, "artifact": current(registry, "small", "desk")[0][:12]}
+    ]
+    (project / "counts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    live = ("gate", "project.yaml", "--target", "desk", "--live", "counts.jsonl")
+    back = run_edgekd(*live, "--json", cwd=project)
+    assert back.returncode == 1, back.stderr
+    document = json.loads(back.stdout)
+    assert document["rolled_back"] is True and document["variant"] == FP32
+    assert document["slices"]["overall"]["decision"] == "stop: harm"
+    twice = run_edgekd(*live, cwd=project)
+    assert twice.returncode == 2 and "no rows of the candidate" in twice.stderr
     digest, place = current(registry, "small", "desk")
     assert digest == before["desk"] == open_artifact(place).digest
     assert run_edgekd("predict", place, "where is my parcel").returncode == 0

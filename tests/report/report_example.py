@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edgekd.report.view import (
     CheckRow,
     Curve,
     DataNote,
     DropBound,
     EpochPoint,
+    RoutedRow,
     RunReport,
     SliceRow,
     SliceValue,
@@ -142,6 +145,17 @@ def target(name: str, description: str, variants: tuple[VariantRow, ...], **fiel
 def example_report() -> RunReport:
     static = variant(
         "static-onnxruntime-int8-dynamic", 0.34, 0.0062, size=6.1, memory=61, on_front=True, student="static"
+    )
+    shares = {"overall": (0.071, 0.02), HOSTILE: (1.0, 0.0)}
+    static = replace(
+        static,
+        routing=tuple(
+            RoutedRow(
+                name, 5500, plus_minus(TEACHER, 0.006), plus_minus(asked, 0.0), plus_minus(refused, 0.0)
+            )
+            for name, (asked, refused) in shares.items()
+        ),
+        policy='{"max_prob": 0.52, "slices": {"<b>": 1.0}}',
     )
     layers = variant("layers2-onnxruntime-int8-dynamic", 2.3, 0.0031, on_front=True, size=11.8, memory=96)
     full = variant(

@@ -157,3 +157,13 @@ def test_prints_on_white_with_every_check_open(browser, url, tmp_path: Path):
     assert browser.print_page()
     assert browser.execute_script("return window.seen") == {"closed": 0, "page": "#f6f7f9"}
     assert browser.execute_script("return document.querySelectorAll('details:not([open])').length") > 0
+
+
+def test_a_reader_sees_what_goes_to_the_teacher(browser, url):
+    open_page(browser, url, 1280)
+    table = "document.querySelector('table.routing')"
+    assert browser.execute_script(f"return {table}.getBoundingClientRect().height") > 40
+    words = browser.execute_script(f"return {table}.innerText")
+    assert "To the teacher" in words and "7.1" in words and "100.0" in words
+    note = browser.execute_script(f"return {table}.closest('section').innerText")
+    assert '"max_prob": 0.52' in note

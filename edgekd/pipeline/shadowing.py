@@ -1,0 +1,110 @@
+"""Compare what is promoted with its incumbent and the teacher on logged rows of real traffic."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from edgekd.compile import open_artifact
+from edgekd.data.slices import slice_masks
+from edgekd.data.taskdata import TaskData
+from edgekd.errors import ConfigError, DataError, unknown_name
+from edgekd.evaluate.result import SliceResult
+from edgekd.evaluate.shadow import ShadowRows, ShadowSlice, compare_shadow
+from edgekd.evaluate.verdicts import WINS
+from edgekd.gate.evidence import VariantEvidence
+from edgekd.gate.ledger import read_ledger
+from edgekd.gate.promotion import current
+from edgekd.pipeline.context import Context
+
+_ANSWERS = ("student", "incumbent", "teacher")
+
+
+def shadow(context: Context, target: str, path: Path) -> tuple[ShadowSlice, ...]:
+    """Compare a file of logged rows, JSON lines of `student`, `incumbent` and `teacher`, slice by slice.
+
+    A row may have `label` (what was right, as people said), `verdict` (win, tie or loss of the student
+    against the incumbent) and the columns that slices read. What the student did offline is taken from the
+    evidence of what is promoted for the target.
+
+    Raises:
+        ConfigError: nothing is promoted for the target.
+        DataError: naming the line that is not as it should be.
+    """
+    found = current(context.registry, context.project.name, target)
+    if found is None:
+        raise ConfigError(f"{target}: nothing is promoted that traffic could be compared with")
+    labels = tuple(open_artifact(found[1]).manifest["labels"])
+    entries = _read(path, labels)
+    columns = sorted({name for entry in entries for name in entry})
+    listed = [
+        {
+            "text": "",
+            **{name: entry.get(name) for name in columns},
+            "id": str(place),
+            "label": entry.get("label") or entry["teacher"],
+            "split": "test",
+        }
+        for place, entry in enumerate(entries)
+    ]
+    table = pa.Table.from_pylist(listed)
+    rows = TaskData(table, labels)
+    index = {label: place for place, label in enumerate(labels)}
+    student, incumbent, teacher = (np.array([index[entry[name]] for entry in entries]) for name in _ANSWERS)
+    wins = np.array([WINS.get(str(entry.get("verdict")), np.nan) for entry in entries])
+    asked = ShadowRows(student, incumbent, teacher, rows.classes, wins)
+    slices = context.project.slices
+    return compare_shadow(
+        asked, labels, slices, slice_masks(rows, slices), _offline(context, target, found[0])
+    )
+
+
+def _read(path: Path, labels: tuple[str, ...]) -> list[dict[str, Any]]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as logged rows ({error})") from None
+    entries = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            raise DataError(f"{path}: line {number}: is not JSON") from None
+        if not isinstance(entry, dict) or any(name not in entry for name in _ANSWERS):
+            raise DataError(f"{path}: line {number}: expected {', '.join(_ANSWERS)}, each a label")
+        for name in (*_ANSWERS, "label"):
+            if (value := entry.get(name)) and value not in labels:
+                raise DataError(f"{path}: line {number}: {name}: {unknown_name('label', str(value), labels)}")
+        if (verdict := entry.get("verdict")) is not None and verdict not in WINS:
+            raise DataError(
+                f"{path}: line {number}: verdict: expected one of {', '.join(WINS)}, got {verdict!r:.40}"
+            )
+        entries.append(entry)
+    if not entries:
+        raise DataError(f"{path}: holds no rows")
+    return entries
+
+
+def _offline(context: Context, target: str, digest: str) -> dict[str, SliceResult]:
+    """The promoted variant's slices as the gate judged them; none where the evidence is not there."""
+    entries = read_ledger(context.registry / "ledger.jsonl")
+    mine = [
+        entry
+        for entry in entries
+        if (entry.project, entry.target, entry.artifact_digest) == (context.project.name, target, digest)
+        and entry.event == "promote"
+    ]
+    if not mine:
+        return {}
+    folder = context.registry / context.project.name / target / "evidence"
+    path = folder / f"{mine[-1].verdict_digest[:12]}.json"
+    if not path.is_file():
+        return {}
+    kept = VariantEvidence.from_json(json.loads(path.read_text(encoding="utf-8")))
+    return {entry.name: entry for entry in kept.judged}
