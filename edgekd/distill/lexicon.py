@@ -7,11 +7,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import punctuation
+from typing import TYPE_CHECKING
 
-import torch
-from torch.nn import functional
-
-from edgekd.distill.teacher import Teacher, load_teacher
+if TYPE_CHECKING:  # torch is read where a teacher is asked, so that finished labels open without it
+    from edgekd.distill.teacher import Teacher
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _MARKS = "Ġ▁"  # how vocabularies without '##' mark the start of a word
@@ -60,6 +59,11 @@ def nearest_words(teacher: Teacher, words: Iterable[str], count: int = 12) -> di
     Near by the cosine of their token vectors, less the mean of all words'. So a word that no training row
     holds stands in a sentence, and the teacher says what it makes of it.
     """
+    import torch
+    from torch.nn import functional
+
+    from edgekd.distill.teacher import load_teacher
+
     known = known_words(teacher)
     asked = sorted({word for word in words if word in known})
     if not asked:

@@ -133,8 +133,6 @@ def _judge(folder: Path, target: str) -> tuple[GateVerdict, tuple[str, ...]]:
     bench = Bench(measured, dict(question.names))
     evidence, answers, differing = [], {}, []
     for path in sorted((folder / "evidence" / target).glob("*.json")):
-        if path == _question(folder, target):
-            continue
         kept = VariantEvidence.from_json(json.loads(path.read_text(encoding="utf-8")))
         found = kept
         if kept.built:
@@ -202,4 +200,4 @@ def _derive(
 
 
 def _question(folder: Path, target: str) -> Path:
-    return folder / "evidence" / target / "question.json"
+    return folder / "evidence" / "questions" / f"{target}.json"

@@ -186,12 +186,16 @@ def test_log_has_the_fields_of_its_events(finished_run):
     )
 
 
-def test_second_run_does_nothing_again(finished_run, run_edgekd, cpu_of_children):
+def test_second_run_does_nothing_again(finished_run, run_edgekd, cpu_of_children, monkeypatch):
     began = cpu_of_children()
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
     again = run_edgekd("run", "project.yaml", "--json", cwd=finished_run.folder)
     assert again.returncode == 0, again.stderr
     assert stages(again.stderr, "done") == []
     assert set(stages(again.stderr, "cached")) == STAGES
+    opened = {line.rpartition("|")[2].strip() for line in again.stderr.splitlines() if "import time:" in line}
+    assert "edgekd.pipeline.run" in opened
+    assert not opened & {"torch", "transformers", "onnxruntime", "openvino"}
     assert cpu_of_children() - began < 10
     document = json.loads(again.stdout)  # nothing else is on stdout
     for target in (*document["targets"], *finished_run.document["targets"]):
