@@ -29,7 +29,7 @@ from edgekd.pipeline.ordering import order_of_testing
 from edgekd.pipeline.porting import find_foreign, port_artifact
 from edgekd.pipeline.routing import carve_stage, find_carved, judge_route
 from edgekd.report.bench import cost_usd
-from edgekd.serving import load
+from edgekd.serving.calibrate import read_calibration
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def _evidence(
     if variant.student in references:
         compared["fp32"] = references[variant.student]
     name = bench.names[artifact.digest]
-    temperature = load(artifact.path, verify=False).calibration.temperature
+    temperature = read_calibration(artifact.path / "calibration.json").temperature
     routing = judge_route(context, test, artifact, answers[artifact.digest], references["teacher"])
     evaluation: EvalResult = evaluate(
         answers[artifact.digest],

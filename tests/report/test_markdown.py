@@ -84,5 +84,5 @@ def test_ends_with_one_newline_and_holds_no_blank_runs():
 def test_routing_of_what_is_promoted_has_a_table():
     text = render_markdown(example_report())
     assert "### Routing of static-onnxruntime-int8-dynamic" in text
-    (found,) = [table for table in tables(text) if "To the teacher" in table[0]]
+    found = next(table for table in tables(text) if "To the teacher" in table[0])
     assert found[1][0] == "overall" and found[1][3].startswith("7.1")
