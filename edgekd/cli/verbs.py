@@ -13,7 +13,7 @@ import click
 
 from edgekd.cli.outcome import Outcome
 from edgekd.config import load_project
-from edgekd.errors import ArtifactError, ConfigError, MissingRuntimeError, unknown_name
+from edgekd.errors import ArtifactError, BadInputError, ConfigError, MissingRuntimeError, unknown_name
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.needs import require_libraries
 from edgekd.pipeline.staging import is_first_process
@@ -145,7 +145,11 @@ def judge_live(path: Path, settings: tuple[str, ...], target: str, counts: Path)
     harmed = [name for name, watched in found.items() if watched.decision == "stop: harm"]
     if not harmed:
         return Outcome(tuple(lines), {**document, "rolled_back": False})
-    back = rollback(context.registry, context.project.name, target)
+    try:
+        back = rollback(context.registry, context.project.name, target)
+    except BadInputError as error:  # the harm is said all the same
+        lines.append(f"{target}: harm in {', '.join(harmed)}, and it cannot go back: {error}")
+        return Outcome(tuple(lines), {**document, "rolled_back": False}, 1)
     lines.append(
         f"{target}: rolled back to {back.variant} ({back.artifact_digest[:12]}): harm in {', '.join(harmed)}"
     )

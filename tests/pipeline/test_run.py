@@ -280,6 +280,10 @@ def test_incumbent_stays_on_a_tie_and_a_better_one_is_rolled_back(project, run_e
     assert document["slices"]["overall"]["decision"] == "stop: harm"
     twice = run_edgekd(*live, cwd=project)
     assert twice.returncode == 2 and "no rows of the candidate" in twice.stderr
+    lines[1]["artifact"] = before["desk"]
+    (project / "counts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    stuck = run_edgekd(*live, cwd=project)  # harm is said where nothing is left to go back to
+    assert stuck.returncode == 1 and "stop: harm" in stuck.stdout and "cannot go back" in stuck.stdout
     digest, place = current(registry, "small", "desk")
     assert digest == before["desk"] == open_artifact(place).digest
     assert run_edgekd("predict", place, "where is my parcel").returncode == 0
