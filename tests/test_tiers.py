@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent / "edgekd"
 GROUND = ["shipped", "errors", "units", "progress", "store", "resources", "plugins", "config", "wheels"]
 TIERS = [
     *GROUND, "stats", "serving", "data", "curate", "measure", "evaluate", "distill", "export",
-    "compile", "emulate", "bundle", "sizing", "gate", "impact", "report", "ci",
+    "compile", "emulate", "bundle", "sizing", "gate", "publish", "impact", "report", "ci",
     "pytest_plugin", "pipeline", "cli",
 ]  # fmt: skip
 FILES = sorted(path for path in ROOT.rglob("*.py") if "_data" not in path.parts)

@@ -260,6 +260,23 @@ def rollback(project: Path, target: str, settings: tuple[str, ...], as_json: boo
     finish(roll_back(project, settings, target), as_json)
 
 
+@cli.command()
+@_project
+@_set
+@_target
+@click.option(
+    "--uri", metavar="URI", help="MLflow's server or database; unless given, its own settings hold."
+)
+@_json
+def publish(
+    project: Path, settings: tuple[str, ...], targets: tuple[str, ...], uri: str | None, as_json: bool
+) -> None:
+    """Point MLflow's aliases, one a target, at what is promoted now."""
+    from edgekd.cli.publishing import publish_project
+
+    finish(publish_project(project, settings, targets, uri), as_json)
+
+
 @cli.group()
 def ledger() -> None:
     """Look into the ledger of promotions."""
@@ -268,12 +285,25 @@ def ledger() -> None:
 @ledger.command()
 @_project
 @_set
+@click.option("--public-key", type=click.Path(path_type=Path), help="Also: every line is signed by this key.")
 @_json
-def verify(project: Path, settings: tuple[str, ...], as_json: bool) -> None:
-    """Check the chain of every entry."""
+def verify(project: Path, settings: tuple[str, ...], public_key: Path | None, as_json: bool) -> None:
+    """Check the chain of every entry, and every file that it rests on."""
     from edgekd.cli.verbs import verify_chain
 
-    finish(verify_chain(project, settings), as_json)
+    finish(verify_chain(project, settings, public_key), as_json)
+
+
+@ledger.command()
+@_project
+@_set
+@click.option("--key", type=click.Path(path_type=Path), required=True, help="Ed25519 private key, PEM.")
+@_json
+def sign(project: Path, settings: tuple[str, ...], key: Path, as_json: bool) -> None:
+    """Sign the newest entry, and with it every one before."""
+    from edgekd.cli.verbs import sign_chain
+
+    finish(sign_chain(project, settings, key), as_json)
 
 
 @ledger.command("replay")

@@ -22,6 +22,8 @@ _EXTRAS = {
     "intel": ("openvino", "nncf", "tokenizers"),
     "mobile": ("litert-torch", "ai-edge-litert", "ai-edge-quantizer"),
     "report": ("Jinja2", "plotly"),
+    "mlflow": ("mlflow-skinny", "SQLAlchemy"),
+    "sign": ("cryptography",),
 }
 
 

@@ -97,8 +97,8 @@ def roll_back(path: Path, settings: tuple[str, ...], target: str) -> Outcome:
     return Outcome((f"{target}: {done.variant} ({done.artifact_digest[:12]}) is promoted again",), document)
 
 
-def verify_chain(path: Path, settings: tuple[str, ...]) -> Outcome:
-    """Check the ledger, and every file that an entry rests on."""
+def verify_chain(path: Path, settings: tuple[str, ...], public_key: Path | None) -> Outcome:
+    """Check the ledger, every file that an entry rests on, and who signed it."""
     context = open_context(path, settings)
     from edgekd.gate.ledger import read_ledger, verify_ledger
     from edgekd.gate.objects import verify_objects
@@ -106,8 +106,25 @@ def verify_chain(path: Path, settings: tuple[str, ...]) -> Outcome:
     ledger = context.registry / "ledger.jsonl"
     count = verify_ledger(ledger)
     files = verify_objects(context.registry, read_ledger(ledger))
-    line = f"{count} entries, the chain holds; {files} files that they rest on are whole"
-    return Outcome((line,), {"entries": count, "holds": True, "files": files})
+    lines = [f"{count} entries, the chain holds; {files} files that they rest on are whole"]
+    document: dict[str, Any] = {"entries": count, "holds": True, "files": files}
+    if public_key is not None:
+        require_libraries(("cryptography",))
+        from edgekd.gate.signature import verify_signatures
+
+        document["signatures"] = verify_signatures(ledger, public_key)
+        lines.append(f"every entry is signed by {public_key}")
+    return Outcome(tuple(lines), document)
+
+
+def sign_chain(path: Path, settings: tuple[str, ...], key: Path) -> Outcome:
+    """Sign the ledger's newest entry."""
+    context = open_context(path, settings)
+    require_libraries(("cryptography",))
+    from edgekd.gate.signature import sign_ledger
+
+    number = sign_ledger(context.registry / "ledger.jsonl", key)
+    return Outcome((f"line {number} is signed, and with it every line before",), {"signed": number})
 
 
 def compare_traffic(path: Path, settings: tuple[str, ...], target: str, rows: Path) -> Outcome:

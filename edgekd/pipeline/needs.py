@@ -21,6 +21,8 @@ _EXTRAS = {
     **dict.fromkeys(("openvino", "nncf"), "intel"),
     **dict.fromkeys(RUNNING["litert"], "mobile"),
     **dict.fromkeys(REPORTING, "report"),
+    **dict.fromkeys(("mlflow", "sqlalchemy"), "mlflow"),
+    "cryptography": "sign",
 }
 
 

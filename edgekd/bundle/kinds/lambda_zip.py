@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.metadata
 import json
 import shutil
 import tempfile
@@ -13,12 +12,11 @@ from typing import Any
 
 from edgekd.bundle.archive import write_zip
 from edgekd.bundle.bytecode import compile_bytecode
+from edgekd.bundle.packages import needed_packages
 from edgekd.compile import Artifact
 from edgekd.config import Target
 from edgekd.errors import BadInputError, MissingRuntimeError
-from edgekd.plugins import load_plugin
 from edgekd.resources import cache_folder
-from edgekd.serving.characters import NAME as CHARACTERS
 from edgekd.units import format_bytes
 from edgekd.wheels.fetch import fetch_wheels, unpack_wheel
 from edgekd.wheels.python import find_python
@@ -50,7 +48,7 @@ def build(artifact: Artifact, target: Target, folder: Path, texts: Sequence[str]
             f"no Python {PYTHON} here to compile the bundle's modules with; install one (uv python install "
             f"{PYTHON}, pyenv install {PYTHON}) or put it on the PATH as python{PYTHON}"
         )
-    wheels = fetch_wheels(_packages(artifact), target.hardware.arch, PYTHON, cache_folder("wheels"))
+    wheels = fetch_wheels(needed_packages(artifact), target.hardware.arch, PYTHON, cache_folder("wheels"))
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         root = Path(temporary)
         for wheel in wheels:
@@ -62,15 +60,6 @@ def build(artifact: Artifact, target: Target, folder: Path, texts: Sequence[str]
         _check_size(target, unzipped)
         write_zip(root, folder / "function.zip")
     _write_pages(artifact, target, folder, unzipped)
-
-
-def _packages(artifact: Artifact) -> dict[str, str]:
-    """Name what the artifact needs at run time, at the versions that it was measured with."""
-    names = ["numpy", *load_plugin("runtimes", artifact.runtime).LIBRARIES]
-    if CHARACTERS not in artifact.manifest["files"]:
-        names.append("tokenizers")
-    recorded: dict[str, str] = artifact.manifest["provenance"].get("libraries", {})
-    return {name: recorded.get(name) or importlib.metadata.version(name) for name in names}
 
 
 def _check_size(target: Target, unzipped: int) -> None:

@@ -118,6 +118,21 @@ def test_tensorboard_takes_figures(tmp_path):
     assert list((tmp_path / "small" / "cut-2l").glob("events.out.tfevents.*"))
 
 
+@pytest.mark.skipif(importlib.util.find_spec("sqlalchemy") is None, reason="mlflow is not installed")
+@pytest.mark.filterwarnings("ignore:.*noload.*")  # MLflow's own use of SQLAlchemy
+def test_mlflow_takes_figures(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    with open_trackers(("mlflow",), "small/cut-2l", tmp_path) as send:
+        send(STEP)
+        send(SUMMARY)
+    import mlflow
+
+    (run,) = mlflow.search_runs(experiment_names=["small/cut-2l"], output_format="list")
+    assert run.info.status == "FINISHED"
+    assert (run.data.metrics["step/kd_kl_t2"], run.data.metrics["epoch/val_loss"]) == (0.4, 2)
+
+
 def test_trackers_change_no_result(tmp_path):
     """A run is the same run with them: its directory is named by the digest of what decides its results."""
     (tmp_path / "p.yaml").write_text(

@@ -1,0 +1,145 @@
+"""Against a real MLflow with its SQLite store; what is loaded back answers in a process without edgekd."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgekd.compile import open_artifact
+from edgekd.compile.policy import set_policy
+from edgekd.errors import TrackerError
+from edgekd.publish import publish
+from edgekd.serving import load
+
+mlflow = pytest.importorskip("mlflow", reason="needs the extra mlflow")
+pytest.importorskip("sqlalchemy", reason="needs the extra mlflow")
+pytestmark = [  # of MLflow's own code
+    pytest.mark.filterwarnings("ignore:.*noload.*"),
+    pytest.mark.filterwarnings("ignore:.*Any type hint"),
+]
+
+TEXTS = ["where is my parcel", "start a return", "😀 マンガ", ""]
+ANSWER = """\
+import json, sys
+sys.modules["edgekd"] = None  # an import of it fails
+import mlflow, pandas
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model(sys.argv[2])
+frame = pandas.DataFrame(json.loads(sys.argv[3]))
+print(model.predict(frame).to_json(orient="records"))
+"""
+
+
+@pytest.fixture
+def database(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # MLflow keeps the files of a local database in mlruns/ here
+    return f"sqlite:///{tmp_path}/mlflow.db"
+
+
+@pytest.fixture
+def routed(artifact, tmp_path):
+    labels = open_artifact(artifact).manifest["labels"]
+    policy = {"max_prob": 0.2, "slices": {"minors": 1.0}, "rules": [{"phrase": "parcel", "label": labels[1]}]}
+    return set_policy(open_artifact(artifact), policy, tmp_path / "routed")
+
+
+def send(made, database, target="lambda-x86"):
+    card, tags, metrics = "# A card", {"edgekd.variant": "static"}, {"p95_ms": 1.5, "quality/overall": 0.9}
+    return publish(made, "shop", target, card=card, tags=tags, metrics=metrics, uri=database)
+
+
+def ask(database, address, frame):
+    command = [sys.executable, "-W", "ignore", "-c", ANSWER, database, address, json.dumps(frame)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=Path(database[10:]).parent
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_an_alias_a_target_follows_promotion_and_rollback(artifact, routed, database):
+    plain = open_artifact(artifact)
+    first = send(plain, database)
+    assert (first.model, first.alias, first.version, first.added) == ("shop", "lambda-x86", "1", True)
+    assert send(plain, database, "lambda-arm").added is False  # one artifact, two targets
+    assert send(routed, database).version == "2"
+    client = mlflow.MlflowClient(tracking_uri=database, registry_uri=database)
+    assert str(client.get_model_version_by_alias("shop", "lambda-x86").version) == "2"
+    back = send(plain, database)
+    assert (back.version, back.added) == ("1", False)
+    known = client.get_model_version_by_alias("shop", "lambda-x86")
+    assert known.version == client.get_model_version_by_alias("shop", "lambda-arm").version
+    assert known.tags == {"edgekd.artifact": plain.digest, "edgekd.variant": "static"}
+    assert known.description == "# A card"
+    run = client.get_run(known.run_id)
+    assert run.data.metrics == {"p95_ms": 1.5, "quality/overall": 0.9}
+    assert run.info.status == "FINISHED"
+
+
+def test_what_is_loaded_back_answers_as_the_artifact_does(artifact, routed, database):
+    send(open_artifact(artifact), database)
+    own = load(artifact)
+    answers = ask(database, "models:/shop@lambda-x86", {"text": TEXTS})
+    for text, answer in zip(TEXTS, answers, strict=True):
+        assert (answer["label"], answer["probability"]) == (
+            own(text).label,
+            pytest.approx(own(text).probability),
+        )
+    send(routed, database)
+    own = load(routed.path)
+    slices = [[], ["minors"], [], []]
+    answers = ask(database, "models:/shop@lambda-x86", {"text": TEXTS, "slices": slices})
+    for text, names, answer in zip(TEXTS, slices, answers, strict=True):
+        route = own.route(text, names)
+        assert (answer["action"], answer["label"]) == (route.action, route.label)
+    assert {answers[0]["action"], answers[1]["action"]} == {"answer", "teacher"}
+
+
+def test_a_changed_file_is_not_loaded(artifact, database, tmp_path):
+    send(open_artifact(artifact), database)
+    (model,) = (tmp_path / "mlruns").rglob("calibration.json")
+    model.write_text(model.read_text().replace("1", "2", 1))
+    with pytest.raises(AssertionError, match=r"calibration\.json"):
+        ask(database, "models:/shop@lambda-x86", {"text": TEXTS})
+
+
+def test_no_pickle_is_in_the_model(artifact, database, tmp_path):
+    send(open_artifact(artifact), database)
+    names = {path.name for path in (tmp_path / "mlruns").rglob("*") if path.is_file()}
+    assert {"MLmodel", "MODEL_CARD.md", "mlflow_loader.py", "manifest.json"} <= names
+    assert not [name for name in names if name.endswith((".pkl", ".pickle", ".pt", ".bin"))]
+
+
+def test_what_mlflow_refuses_is_one_line(artifact, tmp_path):
+    (tmp_path / "file").touch()
+    database = f"sqlite:///{tmp_path}/file/mlflow.db"
+    with pytest.raises(TrackerError, match=r"^MLflow at sqlite:") as caught:
+        send(open_artifact(artifact), database)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_the_command_publishes_what_is_promoted(finished_run, tmp_path, run_edgekd, database):
+    folder = tmp_path / "project"
+    shutil.copytree(finished_run.folder, folder, symlinks=True)
+    done = run_edgekd("publish", "project.yaml", "--uri", database, "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    published = {entry["alias"]: entry for entry in json.loads(done.stdout)}
+    assert set(published) == {"cloud", "desk", "twin"}  # gpu has nothing promoted
+    client = mlflow.MlflowClient(tracking_uri=database, registry_uri=database)
+    for target, entry in published.items():
+        known = client.get_model_version(entry["model"], entry["version"])
+        promoted = folder / ".edgekd" / "registry" / "small" / target / "current"
+        assert known.tags["edgekd.artifact"] == open_artifact(promoted).digest
+        assert "## Evidence" in known.description
+        assert {"p95_ms", "artifact_bytes", "quality/overall"} <= set(
+            client.get_run(known.run_id).data.metrics
+        )
+    again = run_edgekd("publish", "project.yaml", "--uri", database, "--target", "cloud", cwd=folder)
+    assert "which was there" in again.stdout
+    for target, code in (("gpu", 2), ("gpuu", 2)):
+        wrong = run_edgekd("publish", "project.yaml", "--uri", database, "--target", target, cwd=folder)
+        assert wrong.returncode == code and len(wrong.stderr.splitlines()) == 1, wrong.stderr
