@@ -11,6 +11,7 @@ from edgekd.errors import DataError
 from edgekd.evaluate.arrays import Flags, Hits, Labels
 from edgekd.evaluate.calibration import measure_calibration
 from edgekd.evaluate.predictions import Predictions
+from edgekd.evaluate.reliability import measure_reliability
 from edgekd.evaluate.result import Drop, EvalResult, SliceResult
 from edgekd.evaluate.slices import SliceRows, select_rows
 from edgekd.stats.paired import paired_drop_bound
@@ -42,11 +43,13 @@ def evaluate(
     chosen = select_rows(slices, masks, truth, labels)
     predicted = predictions.labels
     answers = {name: reference.labels for name, reference in references.items()}
+    probabilities = predictions.probabilities(temperature)
     return EvalResult(
         subject=predictions.subject,
         n=len(truth),
         slices=tuple(judge_slice(rows, predicted, answers, truth, confidence) for rows in chosen),
-        calibration=measure_calibration(predictions.probabilities(temperature), truth),
+        calibration=measure_calibration(probabilities, truth),
+        reliability=measure_reliability(probabilities, truth, labels, slices, masks),
     )
 
 

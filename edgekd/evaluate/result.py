@@ -56,6 +56,29 @@ class Calibration(Record):
 
 
 @dataclass(frozen=True)
+class Bin(Record):
+    """Rows of like top probability: how many, how many of them right, the mean of what was said."""
+
+    n: int
+    right: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class Reliability(Record):
+    """Of one slice, in bins of equal mass; see `edgekd.evaluate.reliability`.
+
+    `ece_if_calibrated` is what a perfectly calibrated model would show on so few rows.
+    """
+
+    name: str
+    n: int
+    ece: float
+    ece_if_calibrated: float
+    bins: tuple[Bin, ...]
+
+
+@dataclass(frozen=True)
 class EvalResult(Record):
     """Quality of one artifact, named by its digest."""
 
@@ -63,6 +86,7 @@ class EvalResult(Record):
     n: int
     slices: tuple[SliceResult, ...]
     calibration: Calibration
+    reliability: tuple[Reliability, ...] = ()
 
     def slice_named(self, name: str) -> SliceResult:
         """Return one slice by its name.

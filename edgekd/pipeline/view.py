@@ -14,7 +14,7 @@ from edgekd.config import Target
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.predictions import Predictions
-from edgekd.evaluate.result import Drop, SliceResult, worst_drop
+from edgekd.evaluate.result import Drop, EvalResult, SliceResult, worst_drop
 from edgekd.gate.checks import Status, check_slices
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import VariantVerdict
@@ -164,6 +164,7 @@ def _variant(
         speedup_vs_teacher_onnx=_inverse(bench.result.ratio(name, TEACHER_ONNX, 0.95)),
         routing=_routing(evidence),
         policy=json.dumps(evidence.routing.policy) if evidence.routing else "",
+        reliability=_reliability(evidence.evaluation),
         checks=checks,
     )
 
@@ -176,6 +177,19 @@ def _routing(evidence: VariantEvidence) -> tuple[view.RoutedRow, ...]:
         )
         for entry in found
         if entry.quality.value and entry.fallback and entry.refused
+    )
+
+
+def _reliability(result: EvalResult) -> tuple[view.ReliabilityRow, ...]:
+    return tuple(
+        view.ReliabilityRow(
+            found.name,
+            found.n,
+            found.ece,
+            found.ece_if_calibrated,
+            tuple((one.probability, wilson_interval(one.right, one.n)) for one in found.bins),
+        )
+        for found in result.reliability
     )
 
 

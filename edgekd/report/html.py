@@ -13,6 +13,7 @@ from edgekd.report import printing
 from edgekd.report.curves import curve_figures
 from edgekd.report.figure import Figure
 from edgekd.report.front import front_figure
+from edgekd.report.reliability import reliability_figure
 from edgekd.report.view import RunReport
 
 if TYPE_CHECKING:
@@ -51,6 +52,14 @@ def render_html(report: RunReport) -> str:
         for index, target in enumerate(report.targets)
         if (figure := front_figure(f"front-{index}", target, report.teacher))
     }
+    shown = {
+        index: target.winner or next(iter(target.ranked), None) for index, target in enumerate(report.targets)
+    }
+    sure = {
+        index: figure
+        for index, row in shown.items()
+        if row and (figure := reliability_figure(f"sure-{index}", row))
+    }
     curves = curve_figures(report.curves)
     policy = (
         f"default-src 'none'; script-src {_digest(plotly)} {_digest(drawing)}; "
@@ -61,13 +70,14 @@ def render_html(report: RunReport) -> str:
     return environment.get_template("report.html.j2").render(
         report=report,
         fronts=fronts,
+        sure=sure,
         curves=curves,
         absent=printing.ABSENT,
         policy=policy,
         style=Markup(_template_text("report.css")),
         plotly=Markup(plotly),
         drawing=Markup(drawing),
-        figures=Markup(_figure_json([*fronts.values(), *curves])),
+        figures=Markup(_figure_json([*fronts.values(), *sure.values(), *curves])),
     )
 
 

@@ -119,7 +119,18 @@ def _target(target: TargetReport, teacher: TeacherNote) -> list[str]:
         parts += [f"### Slices of {_escape(target.winner.name)}", _slices(target, target.winner)]
     if target.winner and target.winner.routing:
         parts += [f"### Routing of {_escape(target.winner.name)}", _routing(target.winner)]
+    if target.winner and target.winner.reliability:
+        parts += [f"### Calibration of {_escape(target.winner.name)}", _reliability(target.winner)]
     return parts
+
+
+def _reliability(row: VariantRow) -> str:
+    rows = [
+        [_escape(part.name), print_count(part.n), f"{part.ece:.3f}", f"{part.ece_if_calibrated:.3f}"]
+        for part in row.reliability
+    ]
+    heads = ("Slice", "Rows", "Calibration error (ECE, equal mass)", "If calibrated")
+    return _table(heads, rows, right=range(1, 4))
 
 
 def _routing(row: VariantRow) -> str:

@@ -77,6 +77,18 @@ class RoutedRow:
     refused: Interval
 
 
+@dataclass(frozen=True)
+class ReliabilityRow:
+    """One slice's calibration error; `bins` hold the mean of what was said and the share that was right."""
+
+    name: str
+    n: int
+    ece: float
+    ece_if_calibrated: float
+    """What a perfectly calibrated model would show on so few rows."""
+    bins: tuple[tuple[float, Interval], ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class VariantRow:
     """One variant on one target; what was not measured is absent."""
@@ -109,6 +121,8 @@ class VariantRow:
     """Slices of the routed system; then quality and drops, here and by slice, are its, teacher included."""
     policy: str = ""
     """The routing policy, as it lies in the artifact."""
+    reliability: tuple[ReliabilityRow, ...] = ()
+    """Of the variant's own probabilities, before any routing."""
     checks: tuple[CheckRow, ...] = ()
 
 

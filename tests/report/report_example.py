@@ -10,6 +10,7 @@ from edgekd.report.view import (
     DataNote,
     DropBound,
     EpochPoint,
+    ReliabilityRow,
     RoutedRow,
     RunReport,
     SliceRow,
@@ -34,6 +35,8 @@ _SLICES = (
     (HOSTILE, "watch", "accuracy", 143, 0.04, 0.93),
     (PIPED, "watch", "accuracy", 398, 0.04, 0.97),
 )
+
+_SAID = (0.52, 0.71, 0.83, 0.9, 0.94, 0.96, 0.97, 0.98, 0.99)
 
 
 def around(estimate: float, share: float = 0.05, confidence: float = 0.95) -> Interval:
@@ -156,6 +159,12 @@ def example_report() -> RunReport:
             for name, (asked, refused) in shares.items()
         ),
         policy='{"max_prob": 0.52, "slices": {"<b>": 1.0}}',
+        reliability=tuple(
+            ReliabilityRow(
+                name, n, 0.0132, 0.0084, tuple((said, plus_minus(said - 0.01, 0.02)) for said in _SAID)
+            )
+            for name, n in (("overall", 5500), (HOSTILE, 143))
+        ),
     )
     layers = variant("layers2-onnxruntime-int8-dynamic", 2.3, 0.0031, on_front=True, size=11.8, memory=96)
     full = variant(

@@ -110,7 +110,7 @@ def test_tables_and_figures_are_accessible(page):
     assert headings
     assert all(th.get("scope") in ("row", "col") for th in headings)
     plots = [div for div in page.all("div") if div.get("class") == "plot"]
-    assert len(plots) == 4 + 3
+    assert len(plots) == 4 + 3 + 2  # fronts, curves, calibration of two winners
     assert all(div["role"] == "img" and len(div["aria-label"] or "") > 20 for div in plots)
     scrolls = [div for div in page.all("div") if div.get("class") == "scroll"]
     assert all(div.get("tabindex") == "0" and div.get("aria-label") for div in scrolls)
@@ -156,3 +156,24 @@ def test_missing_library_names_the_extra(library, monkeypatch):
         MissingExtraError, match=rf'{library} is not installed; run: pip install "edgekd\[report\]"'
     ):
         render_html(example_report())
+
+
+def test_every_row_is_as_wide_as_its_head(text):
+    """A cell without its heading, or a heading without its cell, shifts every figure after it."""
+    found = re.findall(r"<table.*?</table>", text, re.DOTALL)
+    assert len(found) > 8
+    for table in found:
+        widths = {
+            sum(int(span or 1) for span in re.findall(r'<t[hd](?=[ >])(?:[^>]*colspan="(\d+)")?', row))
+            for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL)
+        }
+        assert len(widths) == 1, (widths, table[:200])
+
+
+def test_calibration_of_what_is_promoted_has_a_figure_and_a_table(text, page):
+    assert "sure-0" in [box.get("id") for box in page.all("div")]
+    (drawn,) = [f for f in json.loads(page.scripts[0]) if f["id"] == "sure-0"]
+    said, was = drawn["data"]
+    assert was["x"][0] == pytest.approx(52) and was["y"][0] == pytest.approx(51)
+    assert said["x"] == said["y"]
+    assert "0.0132" not in text and "0.013" in text and "0.008" in text

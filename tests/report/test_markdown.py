@@ -86,3 +86,10 @@ def test_routing_of_what_is_promoted_has_a_table():
     assert "### Routing of static-onnxruntime-int8-dynamic" in text
     found = next(table for table in tables(text) if "To the teacher" in table[0])
     assert found[1][0] == "overall" and found[1][3].startswith("7.1")
+
+
+def test_calibration_of_what_is_promoted_has_a_table():
+    text = render_markdown(example_report())
+    assert "### Calibration of static-onnxruntime-int8-dynamic" in text
+    found = next(table for table in tables(text) if "If calibrated" in table[0])
+    assert found[1][:1] + found[1][2:] == ["overall", "0.013", "0.008"]

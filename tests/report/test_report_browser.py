@@ -167,3 +167,42 @@ def test_a_reader_sees_what_goes_to_the_teacher(browser, url):
     assert "To the teacher" in words and "7.1" in words and "100.0" in words
     note = browser.execute_script(f"return {table}.closest('section').innerText")
     assert '"max_prob": 0.52' in note
+
+
+def test_the_first_screen_says_what_was_promoted_and_why_not(browser, url):
+    open_page(browser, url, 1280)
+    seen = browser.execute_script(
+        "return [...document.querySelectorAll('section[aria-label=Summary] tbody tr')]"
+        ".filter(row => row.getBoundingClientRect().bottom <= innerHeight).map(row => row.innerText)"
+    )
+    for target, words in zip(example_report().targets, seen, strict=True):
+        assert target.name in words and target.status in words
+        assert (target.promoted or target.reason.split(":")[0]) in words
+
+
+def test_one_click_shows_why_a_variant_was_not_promoted(browser, url):
+    open_page(browser, url, 1280)
+    place = next(i for i, t in enumerate(example_report().targets) if t.status == "not promoted")
+    browser.execute_script(f"document.querySelector('a[href=\"#target-{place}\"]').click()")
+    section = f"document.getElementById('target-{place}')"
+    wait_for(browser, f"return Math.abs({section}.getBoundingClientRect().top) < 60")
+    target = example_report().targets[place]
+    top = browser.execute_script(
+        f"return [...{section}.querySelectorAll('p')]"
+        ".filter(p => p.getBoundingClientRect().bottom < innerHeight).map(p => p.innerText).join(' ')"
+    )
+    assert target.reason.split(":")[0] in top
+    opened = browser.execute_script(
+        f"return [...{section}.querySelectorAll('details[open]')].map(d => d.innerText)"
+    )
+    for row in target.variants:
+        words = next(words for words in opened if row.name in words)
+        for check in row.checks:
+            if check.status != "pass":
+                assert check.name in words and check.limit in words
+
+
+def test_figures_of_calibration_are_drawn(browser, url):
+    open_page(browser, url, 1280)
+    points = "document.querySelectorAll('#sure-0 .scatterlayer .trace path.point').length"
+    assert browser.execute_script(f"return {points}") == 9

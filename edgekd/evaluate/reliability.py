@@ -1,0 +1,54 @@
+"""Whether probabilities mean what they say, slice by slice: what a reliability diagram draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from edgekd.config import Slice
+from edgekd.evaluate.arrays import Flags, Labels, Scores
+from edgekd.evaluate.calibration import BINS, calibrated_error, equal_mass_calibration_error
+from edgekd.evaluate.result import Bin, Reliability
+
+LEAST = 50
+"""Rows of a slice from which on an error of its probabilities says something."""
+
+
+def measure_reliability(
+    probabilities: Scores,
+    truth: Labels,
+    labels: Sequence[str],
+    slices: Sequence[Slice],
+    masks: Mapping[str, Flags],
+) -> tuple[Reliability, ...]:
+    """Measure each slice of at least `LEAST` rows, in bins of equal mass.
+
+    A slice of classes (`recall_of`) takes the rows that were *answered* with one of them: whether a
+    probability of 0.9 is right nine times in ten is asked of what is said, not of what is true.
+    """
+    predicted = probabilities.argmax(axis=1)
+    found = []
+    for entry in slices:
+        rows = masks[entry.name]
+        if entry.recall_of:
+            rows = rows & np.isin(predicted, [list(labels).index(name) for name in entry.recall_of])
+        if rows.sum() >= LEAST:
+            found.append(_of_rows(entry.name, probabilities[rows], truth[rows]))
+    return tuple(found)
+
+
+def _of_rows(name: str, probabilities: Scores, truth: Labels) -> Reliability:
+    top, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+    order = np.argsort(top, kind="stable")
+    bins = [
+        Bin(len(part), int(right[part].sum()), round(float(top[part].mean()), 6))
+        for part in np.array_split(order, min(BINS, len(order)))
+    ]
+    return Reliability(
+        name=name,
+        n=len(truth),
+        ece=round(equal_mass_calibration_error(probabilities, truth), 6),
+        ece_if_calibrated=round(calibrated_error(probabilities), 6),
+        bins=tuple(bins),
+    )
