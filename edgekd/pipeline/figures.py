@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
+from edgekd.config.gates import Gates
 from edgekd.data.taskdata import TaskData
+from edgekd.evaluate.arrays import Flags, Labels
 from edgekd.evaluate.calibration import calibration_intervals
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.routing import RoutingResult
@@ -23,7 +22,7 @@ _CALIBRATION = ("ece", "brier", "confident_error_rate")
 def find_figures(
     context: Context,
     test: TaskData,
-    overall: npt.NDArray[np.bool_],
+    overall: Flags,
     answers: Predictions,
     taught: Predictions,
     temperature: float,
@@ -37,16 +36,10 @@ def find_figures(
     """
     gates = context.project.gates
     asked = asked_figures(gates)
-    found: dict[str, Interval] = {}
-    if "teacher_preference_match" in asked:
-        alike = (answers.labels == taught.labels)[overall]
-        found["teacher_preference_match"] = wilson_interval(int(alike.sum()), len(alike), _LEVEL)
-    if wanted := [name for name in _CALIBRATION if name in asked]:
-        known = calibration_intervals(
-            answers.probabilities(temperature)[overall], test.classes[overall], confidence=_LEVEL
-        )
-        found |= {name: known[name] for name in wanted}
-    found |= _of_routing(context, asked, routing, student_per_1k)
+    found = derive_figures(gates, test.classes, overall, answers, taught, temperature, routing)
+    setting = context.project.routing
+    if "cost_reduction" in asked and setting and student_per_1k is not None and (rate := _fallback(routing)):
+        found["cost_reduction"] = find_saving(setting, rate, student_per_1k)
     for name, values in (("human_win_rate", WINS), ("hallucination_rate", FLAWS)):
         if name in asked:
             path = context.folder / gates.verdicts[name]  # type: ignore[index]
@@ -54,18 +47,32 @@ def find_figures(
     return found
 
 
-def _of_routing(
-    context: Context, asked: tuple[str, ...], routing: RoutingResult | None, student_per_1k: float | None
+def derive_figures(
+    gates: Gates,
+    truth: Labels,
+    overall: Flags,
+    answers: Predictions,
+    taught: Predictions,
+    temperature: float,
+    routing: RoutingResult | None,
 ) -> dict[str, Interval]:
-    setting = context.project.routing
-    if routing is None or setting is None:
-        return {}
-    overall = routing.slice_named("overall")
-    if overall.fallback is None:
-        return {}
-    calls = round(overall.fallback.estimate * overall.quality.n)
-    rate = wilson_interval(calls, overall.quality.n, _LEVEL)
-    found = {"fallback_rate": rate} if "fallback_rate" in asked else {}
-    if "cost_reduction" in asked and student_per_1k is not None:
-        found["cost_reduction"] = find_saving(setting, rate, student_per_1k)
+    """Return those of the figures with a limit that follow from answers alone."""
+    asked = asked_figures(gates)
+    found: dict[str, Interval] = {}
+    if "teacher_preference_match" in asked:
+        alike = (answers.labels == taught.labels)[overall]
+        found["teacher_preference_match"] = wilson_interval(int(alike.sum()), len(alike), _LEVEL)
+    if wanted := [name for name in _CALIBRATION if name in asked]:
+        table = answers.probabilities(temperature)[overall]
+        known = calibration_intervals(table, truth[overall], confidence=_LEVEL)
+        found |= {name: known[name] for name in wanted}
+    if "fallback_rate" in asked and (rate := _fallback(routing)):
+        found["fallback_rate"] = rate
     return found
+
+
+def _fallback(routing: RoutingResult | None) -> Interval | None:
+    overall = routing.slice_named("overall") if routing else None
+    if overall is None or overall.fallback is None:
+        return None
+    return wilson_interval(round(overall.fallback.estimate * overall.quality.n), overall.quality.n, _LEVEL)

@@ -29,6 +29,7 @@ from edgekd.gate.verdict import GateVerdict, judge_target
 from edgekd.measure.bench_file import load_bench
 from edgekd.pipeline.answering import LOGITS
 from edgekd.pipeline.bench import Bench, in_ms
+from edgekd.pipeline.figures import derive_figures
 from edgekd.store import digest_file, write_atomic
 
 _ROWS = Path("evidence") / "rows"
@@ -188,10 +189,14 @@ def _derive(
             question.slices,
             masks,
         )
+    own = derive_figures(
+        question.gates, truth, masks["overall"], answers, references["teacher"], temperature, routing
+    )
     return replace(
         kept,
         evaluation=evaluation,
         routing=routing,
+        figures={**kept.figures, **own},
         p50_ms=in_ms(bench.result.percentile(name, 0.5)),
         p95_ms=in_ms(bench.result.percentile(name, 0.95)),
         cold_start_ms=bench.result.cold_start_ms(name),
