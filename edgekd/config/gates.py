@@ -45,8 +45,17 @@ class Gates(Frozen):
     """Largest Brier score, summed over labels, on the rows of `overall`."""
     confident_error_rate: float | None = Field(None, ge=0, le=1)
     """Largest share of the rows of `overall` that are wrong with a probability of at least 0.9."""
+    data_age_p50_days: float | None = Field(None, ge=0)
+    """Largest median age of the training rows on the day of the run; needs `data.columns.date`."""
+    data_age_p95_days: float | None = Field(None, ge=0)
+    """Largest age of the freshest 95 % of the training rows on that day; needs `data.columns.date`."""
     verdicts: dict[Outside, str] = Field(default_factory=dict)
     """File of people's verdicts for each figure that needs them: CSV or JSON lines of row, rater, verdict."""
+
+    @property
+    def asks_age(self) -> bool:
+        """Whether a limit is on the age of the training rows."""
+        return self.data_age_p50_days is not None or self.data_age_p95_days is not None
 
     @model_validator(mode="before")
     @classmethod

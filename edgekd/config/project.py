@@ -27,6 +27,8 @@ class Columns(Frozen):
     """A unique name a row; row numbers where absent."""
     split: str | None = None
     """Which split a row belongs to; where absent, `source` names a file a split."""
+    date: str | None = None
+    """When a row was written, as a date or ISO 8601 text; read by the gates of the data's age alone."""
 
 
 class Carve(Frozen):
@@ -191,4 +193,8 @@ class Project(Frozen):
                 raise ValueError(f"{kind} '{twice[0]}' is listed twice")
         if "overall" not in {s.name for s in self.slices}:
             raise ValueError("one slice must be named 'overall'")
+        if self.gates.asks_age and self.data.columns.date is None:
+            raise ValueError(
+                "a gate of the data's age needs data.columns.date: the column of each row's date"
+            )
         return self

@@ -9,7 +9,15 @@ from edgekd.gate.checks import Check
 from edgekd.stats.interval import Interval
 
 AT_LEAST = ("teacher_preference_match", "human_win_rate", "cost_reduction")
-AT_MOST = ("hallucination_rate", "fallback_rate", "ece", "brier", "confident_error_rate")
+AT_MOST = (
+    "hallucination_rate",
+    "fallback_rate",
+    "ece",
+    "brier",
+    "confident_error_rate",
+    "data_age_p50_days",
+    "data_age_p95_days",
+)
 _OF_ROUTING = ("cost_reduction", "fallback_rate")
 _NO_SHARE = ("brier",)
 
@@ -54,4 +62,6 @@ def check_figure(name: str, gates: Gates, found: Interval | None, why: str = "")
 
 
 def _print(name: str, value: float) -> str:
+    if name.endswith("_days"):
+        return f"{value:.4g} days"
     return f"{value:.4g}" if name in _NO_SHARE else f"{100 * value:.2f} %"

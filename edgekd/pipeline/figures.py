@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import numpy as np
+
 from edgekd.config.gates import Gates
+from edgekd.data.age import ages_in_days
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.arrays import Flags, Labels
 from edgekd.evaluate.calibration import calibration_intervals
@@ -17,6 +22,24 @@ from edgekd.stats.proportion import wilson_interval
 
 _LEVEL = 0.9  # two-sided: each end is a one-sided bound at 95 %
 _CALIBRATION = ("ece", "brier", "confident_error_rate")
+
+
+_AGES = {"data_age_p50_days": 0.5, "data_age_p95_days": 0.95}
+
+
+def find_ages(context: Context, train: TaskData) -> dict[str, Interval]:
+    """Return those of the figures with a limit that are of the training rows, of which every one counts.
+
+    Raises:
+        DataError: the column of dates is missing, or holds something else.
+    """
+    asked = [name for name in asked_figures(context.project.gates) if name in _AGES]
+    column = context.project.data.columns.date
+    if not asked or column is None:
+        return {}
+    ages = ages_in_days(train, column, datetime.now(UTC).date())
+    found = {name: float(np.quantile(ages, _AGES[name], method="inverted_cdf")) for name in asked}
+    return {name: Interval(age, age, age, _LEVEL) for name, age in found.items()}
 
 
 def find_figures(

@@ -24,7 +24,7 @@ from edgekd.pipeline.answering import LOGITS, answer_stage
 from edgekd.pipeline.bench import Bench, in_ms
 from edgekd.pipeline.compiling import Variant
 from edgekd.pipeline.context import Context
-from edgekd.pipeline.figures import find_figures
+from edgekd.pipeline.figures import find_ages, find_figures
 from edgekd.pipeline.ordering import order_of_testing
 from edgekd.pipeline.porting import find_foreign, port_artifact
 from edgekd.pipeline.routing import carve_stage, find_carved, judge_route
@@ -91,6 +91,7 @@ def judge(
         if v.artifact
     }
     order = order_of_testing(context, data.split("validation"), everyone)
+    ages = find_ages(context, data.split("train"))
     evidence = []
     for place, variant in enumerate(everyone):
         found = _evidence(context, test, target, variant, answers, references, masks, bench)
@@ -100,7 +101,7 @@ def judge(
             _answer_alike(context, test, variant, carved, answers, folders, bench)
             found = _evidence(context, test, target, carved, answers, references, masks, bench)
             found = replace(found, carved=slices)
-        evidence.append(found)
+        evidence.append(replace(found, figures={**found.figures, **ages}))
     artifacts = {variant.artifact.digest: variant.artifact for variant in everyone if variant.artifact}
     foreign = find_foreign(target.hardware, bench.result.environment)
 

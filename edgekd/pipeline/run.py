@@ -19,6 +19,7 @@ from edgekd.pipeline.bench import Bench, bench_stage
 from edgekd.pipeline.compiling import Variant, compile_stage, compile_target, export_stage
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.diagnosing import write_capacity
+from edgekd.pipeline.figures import find_ages
 from edgekd.pipeline.judging import Judged, find_incumbent, judge
 from edgekd.pipeline.labelling import Labels, label_share, label_stage
 from edgekd.pipeline.learning import check_distillation, distil_stage, load_stage, teacher_stage
@@ -132,6 +133,7 @@ def _load(context: Context) -> TaskData:
         raise SliceError("slice 'overall': matches no row of the test split; widen its where")
     check_distillation(context, data)
     check_routing(context, data)
+    find_ages(context, data.split("train"))  # a wrong date is said now
     return data
 
 

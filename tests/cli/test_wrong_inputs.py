@@ -144,6 +144,17 @@ WRONG = [
     ("no mapping", use_project(b"- name\n"), ["project.yaml", "keys and values"]),
     ("project not UTF-8", use_project(b"name: caf\xe9\n"), ["project.yaml", "UTF-8"]),
     ("empty project", use_project(b""), ["project.yaml", "keys and values"]),
+    (
+        "no date",
+        use_keys(
+            gates={"data_age_p50_days": 30},
+            data={
+                "source": "rows.jsonl",
+                "columns": {"text": "text", "label": "intent", "split": "split", "date": "device"},
+            },
+        ),
+        ["column device", "expected a date as 2026-03-04"],
+    ),
     ("unknown target", use_keys(targets=["lamda-x86"]), ["'lamda-x86'", "did you mean 'lambda-x86'", "gpu"]),
     (
         "target not of the project",

@@ -122,3 +122,17 @@ def test_wrong_files_are_one_line(tmp_path, lines, said):
         read_verdicts(write(tmp_path / "w.csv", lines), WINS)
     with pytest.raises(DataError, match="cannot be read"):
         read_verdicts(tmp_path / "gone.csv", WINS)
+
+
+def test_a_limit_on_age_is_in_days():
+    gates = Gates(data_age_p50_days=45, data_age_p95_days=120)
+    median, old = check_figures(
+        gates,
+        {"data_age_p50_days": Interval(41, 41, 41, 0.9), "data_age_p95_days": Interval(130, 130, 130, 0.9)},
+    )
+    assert (median.status, median.found, median.limit) == (
+        "pass",
+        "41 days (41 days to 41 days)",
+        "at most 45 days",
+    )
+    assert old.status == "fail"
