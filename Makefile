@@ -3,9 +3,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 # Tests that time something have the machine to themselves; the others share its cores.
-TIMED := $(wildcard tests/measure/test_*.py) tests/measure/memory/test_group.py tests/measure/remote tests/measure/scenarios \
+TIMED := $(wildcard tests/measure/test_*.py) tests/measure/memory/test_group.py tests/measure/scenarios \
   tests/cli/test_bench.py tests/ci/test_planted.py tests/ci/test_pytest_plugin.py
-SHARED := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist worksteal $(addprefix --ignore=,$(TIMED))
+TIMED_ONES := tests/measure/remote/test_ssh.py::test_figures_equal_those_measured_here
+SHARED := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist worksteal \
+  $(addprefix --ignore=,$(TIMED)) $(addprefix --deselect=,$(TIMED_ONES))
+ALONE := $(BIN)/python -m pytest $(TIMED) $(TIMED_ONES)
 
 .PHONY: demo test check servers tools clean
 
@@ -14,14 +17,14 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED) tools
 	$(SHARED)
-	$(BIN)/python -m pytest $(TIMED)
+	$(ALONE)
 
 check: $(INSTALLED) tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(SHARED)
-	$(BIN)/python -m pytest $(TIMED)
+	$(ALONE)
 
 # Bundles served by a real Triton, as PyTriton ships it; in an environment of its own, for it needs numpy below 2.
 servers: $(INSTALLED)

@@ -29,15 +29,16 @@ def compile_sample(graph, runtime, recipe, folder, *, hardware=X86, rows=None, *
 
 
 if __name__ == "__main__":
-    name, where, runtime, recipe, out = sys.argv[1:]
-    sample = {"tiny": samples.TINY, "cut": samples.CUT, "static": samples.STATIC}[name]
-    source = open_graph(
-        Path(where) / f"{name}.onnx",
-        Path(where) / f"{name}.tokenizer.json",
-        student=name,
-        kind=sample.kind,
-        labels=samples.LABELS,
-        max_tokens=sample.max_tokens,
-        load=lambda: samples.make_module(sample),
-    )
-    print(compile_sample(source, runtime, recipe, Path(out)).digest)
+    where, runtime, *asked = sys.argv[1:]  # each asked for as student:recipe:folder
+    for name, recipe, out in (one.split(":") for one in asked):
+        sample = {"tiny": samples.TINY, "cut": samples.CUT, "static": samples.STATIC}[name]
+        source = open_graph(
+            Path(where) / f"{name}.onnx",
+            Path(where) / f"{name}.tokenizer.json",
+            student=name,
+            kind=sample.kind,
+            labels=samples.LABELS,
+            max_tokens=sample.max_tokens,
+            load=lambda sample=sample: samples.make_module(sample),
+        )
+        print(compile_sample(source, runtime, recipe, Path(out)).digest)
