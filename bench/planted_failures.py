@@ -4,7 +4,7 @@
     python bench/planted_failures.py --out docs/results/planted_failures.md
 
 What was promoted for `mobile-lowmem` in the demo answers the test rows; into its answers one failure is
-planted: a row is made wrong (or right) by exchanging the logits of two labels, so that the model is as sure as
+planted: a row is made wrong (or right) by exchanging two logits, so that the model is as sure as
 it was. A slower phone is the artifact itself with a loader that waits, both measured here, interleaved; times
 are scaled so that the artifact as it is has a p95 of 240 ms, of 300 allowed.
 """
