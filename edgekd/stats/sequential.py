@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from edgekd.errors import BadInputError
 from edgekd.stats.interval import Interval
 
-_HALVINGS = 50
+_OF_DROPS, _OF_RATES = 30, 40
+"""Halvings of an interval: drops to 2e-9; rates closer, as likelihoods are steep where a rate is near 0 or 1."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def drop_sequence(control: Arm, tested: Arm, confidence: float = 0.95) -> Interv
         if is_held(outer):
             ends.append(outer)
             continue
-        for _ in range(_HALVINGS):
+        for _ in range(_OF_DROPS):
             middle = (inside + outside) / 2
             inside, outside = (middle, outside) if is_held(middle) else (inside, middle)
         ends.append(outside)
@@ -85,7 +86,7 @@ def _best_log_likelihood(control: Arm, tested: Arm, drop: float) -> float:
     def slope(rate: float) -> float:
         return _slope(control, rate) + _slope(tested, rate - drop)
 
-    for _ in range(_HALVINGS):
+    for _ in range(_OF_RATES):
         middle = (low + high) / 2
         low, high = (middle, high) if slope(middle) > 0 else (low, middle)
     rate = (low + high) / 2

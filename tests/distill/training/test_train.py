@@ -291,41 +291,49 @@ def test_weights_of_rows_count_as_copies_do(tmp_path):
     assert losses[0] == pytest.approx(losses[1], rel=2e-3)
 
 
-TOGETHER = """
-import json, os, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-import torch
-from test_train import make_lean_bert, make_static, teach
-from edgekd.distill.training import device as loop
-loop.has_bf16 = lambda: False
-for name, make in (("static", make_static), ("lean", make_lean_bert)):
+def without_dropout(make):
     model = make()
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
-    state = teach(model, Path(sys.argv[1]) / name)
+    return model
+
+
+TOGETHER = """
+import json, os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_train import make_lean_bert, make_static, teach, without_dropout
+from edgekd.distill.training import device
+device.has_bf16 = lambda: False
+for make in (make_static, make_lean_bert):
+    state = teach(without_dropout(make), Path(sys.argv[1]) / make.__name__)
     if os.environ.get("RANK", "0") == "0":
         print(json.dumps([epoch["train_loss"] for epoch in state.history]))
 """
 
 
 @pytest.mark.slow
-def test_two_processes_take_the_steps_of_one(tmp_path):
+def test_two_processes_take_the_steps_of_one(tmp_path, monkeypatch):
+    from edgekd.distill.training import device
+
+    monkeypatch.setattr(device, "has_bf16", lambda: False)
+    alone = []
+    for make in (make_static, make_lean_bert):
+        state = teach(without_dropout(make), tmp_path / make.__name__)
+        alone.append([epoch["train_loss"] for epoch in state.history])
     script = tmp_path / "together.py"
     script.write_text(TOGETHER)
-    curves = []
-    for launcher in ([], ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]):
-        folder = tmp_path / str(len(curves))
-        folder.mkdir()
-        command = [sys.executable, *launcher, str(script), str(folder), str(Path(__file__).parent)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=120,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr[-2000:]
-        curves.append([json.loads(line) for line in done.stdout.splitlines()[-2:]])
-    for one, two in zip(*curves, strict=True):
+    folder = tmp_path / "together"
+    folder.mkdir()
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [sys.executable, *launcher, str(script), str(folder), str(Path(__file__).parent)],
+        capture_output=True, text=True, check=False, timeout=120, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    together = [json.loads(line) for line in done.stdout.splitlines()[-2:]]
+    for one, two in zip(alone, together, strict=True):
         # Adam divides by the gradient's size, so that rounding grows from step to step.
         assert one[0] == pytest.approx(two[0], rel=2e-5)
         assert one == pytest.approx(two, rel=1e-3)
