@@ -13,7 +13,7 @@ from edgekd.errors import BadInputError
 from edgekd.stats.interval import Interval
 
 _OF_DROPS, _OF_RATES = 30, 40
-"""Halvings of an interval: drops to 2e-9; rates closer, as likelihoods are steep where a rate is near 0 or 1."""
+"""Halvings of an interval: drops to 2e-9; rates closer, for likelihoods are steep near 0 and 1."""
 
 
 @dataclass(frozen=True)
