@@ -25,14 +25,17 @@ def measure_reliability(
     """Measure each slice of at least `LEAST` rows, in bins of equal mass.
 
     A slice of classes (`recall_of`) takes the rows that were *answered* with one of them: whether a
-    probability of 0.9 is right nine times in ten is asked of what is said, not of what is true.
+    probability of 0.9 is right nine times in ten is asked of what is said, not of what is true. So where its
+    predicate holds for nothing but those classes, all rows are looked at.
     """
     predicted = probabilities.argmax(axis=1)
     found = []
     for entry in slices:
         rows = masks[entry.name]
         if entry.recall_of:
-            rows = rows & np.isin(predicted, [list(labels).index(name) for name in entry.recall_of])
+            classes = [list(labels).index(name) for name in entry.recall_of]
+            of_truth = bool(np.isin(truth[rows], classes).all())
+            rows = np.isin(predicted, classes) & (rows | of_truth)
         if rows.sum() >= LEAST:
             found.append(_of_rows(entry.name, probabilities[rows], truth[rows]))
     return tuple(found)

@@ -56,6 +56,16 @@ def test_a_slice_of_classes_holds_what_was_answered_so():
     assert sum(one.right for one in found["safety"].bins) == (answered & (truth == 1)).sum()
 
 
+def test_a_predicate_of_the_truth_does_not_choose_what_was_answered_right():
+    said, truth = draw(900)
+    answered = said.argmax(axis=1) == 1
+    for chosen, rows in ((truth == 1, answered), (np.arange(900) < 600, answered & (np.arange(900) < 600))):
+        masks = {entry.name: chosen for entry in SLICES}
+        (found,) = measure_reliability(said, truth, LABELS, SLICES[1:2], masks)
+        assert found.n == rows.sum()
+        assert sum(one.right for one in found.bins) == (rows & (truth == 1)).sum() < found.n
+
+
 def test_few_rows_say_nothing():
     said, truth = draw(300)
     assert "few" not in measure(said, truth)
