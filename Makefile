@@ -43,8 +43,7 @@ tools:
 
 $(INSTALLED): pyproject.toml
 	python3 -m venv $(VENV)
-	$(BIN)/pip install -q --no-compile -e ".[all,dev]"
-	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true  # on all cores, where pip takes one
+	$(BIN)/pip install -q --no-compile -e ".[all,dev]"  # bytecode comes with the first import, of what is imported
 	touch $@
 
 clean:

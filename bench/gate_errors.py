@@ -211,7 +211,7 @@ PARTS = (
      "| study | differs as | margin, points | rows | passed |\n| --- | --- | ---: | ---: | ---: |", equal),
     ("Twelve variants, each exactly at the margin: any promoted (at most 5 %)",
      "| study | in the gate's order | as if each were the only one |\n| --- | ---: | ---: |", many),
-    ("A watched slice whose true drop is twice its margin, caught (90 % and its noise, at the planned rows: at least 1,778)",
+    ("A watched slice whose true drop is twice its margin, caught (as above: at least 1,778)",
      "| study | margin, points | watched | rows | caught |\n| --- | ---: | ---: | ---: | ---: |", caught),
 )  # fmt: skip
 
@@ -228,8 +228,8 @@ def main() -> None:
         "# How often the gate errs\n",
         f"`python bench/gate_errors.py {' '.join(map(str, asked.studies))}`: of {DRAWS:,} draws of rows "
         "from a study's own test answers. 5 % of the draws is 100, and with their noise 116 "
-        f"(the upper 95 % bound of 100 is {100 * exact_upper_bound(100, DRAWS):.1f} %); of a true 90 %, 95 of "
-        f"100 such studies count at least {int(binom.ppf(0.05, DRAWS, 0.9)):,}.",
+        f"(the upper 95 % bound of 100 is {100 * exact_upper_bound(100, DRAWS):.1f} %); of a true 90 %, 95 "
+        f"of 100 such studies count at least {int(binom.ppf(0.05, DRAWS, 0.9)):,}.",
     ]
     for title, head, part in PARTS:
         lines += [f"\n## {title}\n", head, *(line for table in tables for line in part(table, rng))]
