@@ -254,9 +254,7 @@ def finished_run(tmp_path_factory, teacher_folder) -> FinishedRun:
     """
     from edgekd.store import locked
 
-    base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent  # processes that share the tests share this, too
+    base = shared_folder(tmp_path_factory)
     folder, said = base / "finished", base / "finished.json"
     with locked(base / "finished.lock"):
         if not said.exists():
@@ -284,16 +282,28 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def artifact(tmp_path_factory) -> Path:
-    """A small real artifact, compiled in a process of its own."""
+    """A small real artifact, compiled once in a process of its own."""
     import sample_students as samples
 
-    folder = tmp_path_factory.mktemp("sample")
-    samples.export_sample(samples.STATIC, folder)
-    script = Path(__file__).parent / "compile" / "build_sample.py"
+    from edgekd.store import locked
+
+    base = shared_folder(tmp_path_factory)
+    folder = base / "sample"
     out = folder / "artifacts" / "static"
-    command = [sys.executable, str(script), str(folder), "onnxruntime", f"static:int8-dynamic:{out}"]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    with locked(base / "sample.lock"):
+        if not out.exists():
+            folder.mkdir()
+            samples.export_sample(samples.STATIC, folder)
+            script = Path(__file__).parent / "compile" / "build_sample.py"
+            command = [sys.executable, str(script), str(folder), "onnxruntime", f"static:int8-dynamic:{out}"]
+            subprocess.run(command, check=True, capture_output=True, timeout=120)
     return out
+
+
+def shared_folder(tmp_path_factory) -> Path:
+    """Return the folder of this session's files; processes that share the tests share it, too."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 def used_cpu_seconds() -> float:
