@@ -44,6 +44,7 @@ tools:
 $(INSTALLED): pyproject.toml
 	python3 -m venv $(VENV)
 	$(BIN)/pip install -q --no-compile -e ".[all,dev]"  # bytecode comes with the first import, of what is imported
+	$(BIN)/python -m compileall -q $(VENV)/lib/python*/site-packages/torchao  # warns, where tests take it for an error
 	touch $@
 
 clean:

@@ -32,6 +32,12 @@ def cache_folder(name: str) -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgekd" / name
 
 
+def shown(path: Path) -> str:
+    """Return a path as a person writes it, the home folder as `~`: what is printed may leave this machine."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+
+
 def _search(kind: str, folder: Path | None) -> Iterator[Path]:
     yield (folder or Path.cwd()) / kind
     yield _PACKAGE.parent / kind  # a checkout

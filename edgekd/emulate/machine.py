@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgekd.errors import MissingRuntimeError
+from edgekd.resources import shown
 
 Name = Literal["avx2", "asimd"]
 NAMES: tuple[Name, ...] = ("avx2", "asimd")
@@ -53,6 +54,6 @@ def find_machine(name: Name, folder: Path | None = None) -> Machine:
         runtimes = ("numpy", "onnxruntime", "litert")
     if not emulator.exists():
         raise MissingRuntimeError(
-            f"no emulator for {name} in {place}; run: python -m edgekd.emulate (needs Debian's apt-get)"
+            f"no emulator for {name} in {shown(place)}; run: python -m edgekd.emulate (needs Debian's apt-get)"
         )
     return Machine(name, command, runtimes)

@@ -1,4 +1,4 @@
-"""What the plug-in says where it cannot decide or does not measure: others may run beside, noise only helps."""
+"""What the plug-in says where it cannot decide or does not measure; others may run beside it."""
 
 import shutil
 import subprocess
