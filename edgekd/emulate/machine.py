@@ -54,6 +54,7 @@ def find_machine(name: Name, folder: Path | None = None) -> Machine:
         runtimes = ("numpy", "onnxruntime", "litert")
     if not emulator.exists():
         raise MissingRuntimeError(
-            f"no emulator for {name} in {shown(place)}; run: python -m edgekd.emulate (needs Debian's apt-get)"
+            f"no emulator for {name} in {shown(place)}; "
+            "run: python -m edgekd.emulate (needs Debian's apt-get)"
         )
     return Machine(name, command, runtimes)
