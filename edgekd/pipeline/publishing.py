@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from edgekd.bundle.card import write_card
 from edgekd.compile import open_artifact
 from edgekd.errors import BadInputError, ConfigError, unknown_name
+from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.ledger import read_ledger
 from edgekd.gate.promotion import current
 from edgekd.pipeline.bundling import describe_origin, find_documents
@@ -16,7 +18,7 @@ from edgekd.pipeline.needs import require_libraries
 from edgekd.publish import Published, publish
 from edgekd.store import locked
 
-_FIGURES = ("p50_ms", "p95_ms", "cold_start_ms")
+_UNFIT = re.compile(r"[^\w\-. ]")  # MLflow takes no others in a metric's name
 
 
 def publish_promoted(context: Context, only: Sequence[str], uri: str | None) -> Iterator[Published]:
@@ -69,13 +71,17 @@ def _describe(context: Context, target: str, digest: str) -> dict[str, str]:
 
 
 def _measure(evidence: Mapping[str, Any] | None) -> dict[str, float]:
-    """Return what was measured: estimates of latency, bytes, and each slice's quality and drop."""
+    """Return what was measured: estimates of latency in ms, bytes, and each slice's quality as a share.
+
+    Where the artifact routes, quality is of student and teacher together: it is what the gate judged.
+    """
     if evidence is None:
         return {}
-    found = {name: evidence[name]["estimate"] for name in _FIGURES if evidence[name] is not None}
-    found["artifact_bytes"] = evidence["artifact_bytes"]
-    evaluation = evidence["evaluation"] or {"slices": []}
-    for entry in evaluation["slices"]:
-        if entry["value"] is not None:
-            found[f"quality/{entry['name']}"] = entry["value"]["estimate"]
-    return {name: float(value) for name, value in found.items() if value is not None}
+    known = VariantEvidence.from_json(evidence)
+    timed = {"p50_ms": known.p50_ms, "p95_ms": known.p95_ms, "cold_start_ms": known.cold_start_ms}
+    found = {name: figure.estimate for name, figure in timed.items() if figure is not None}
+    found["artifact_bytes"] = float(known.artifact_bytes)
+    for entry in known.judged:
+        if entry.value is not None:
+            found[f"quality/{_UNFIT.sub('_', entry.name)}"] = entry.value.estimate
+    return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ from edgekd.errors import TrackerError
 from edgekd.serving.calibrate import read_calibration
 
 _TAG = "edgekd.artifact"
+_SECRET = re.compile(r"//[^/\s@]+@")  # user and password in an address: not for a terminal or a log
 _LOADER = Path(__file__).parent / "mlflow_loader.py"
 
 
@@ -134,6 +136,6 @@ def _reporting(uri: str | None) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001  (its own, SQLAlchemy's, requests', the file system's)
-        words = " ".join(str(error).split())
-        where = uri or "the server that MLFLOW_TRACKING_URI names"
+        words = _SECRET.sub("//...@", " ".join(str(error).split()))
+        where = _SECRET.sub("//...@", uri) if uri else "the server that MLFLOW_TRACKING_URI names"
         raise TrackerError(f"MLflow at {where}: {type(error).__name__}: {words:.300}") from None

@@ -121,6 +121,12 @@ def test_what_mlflow_refuses_is_one_line(artifact, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_a_password_in_an_address_is_not_printed(artifact):
+    with pytest.raises(TrackerError, match=r"^MLflow at nowhere://\.\.\.@host") as caught:
+        send(open_artifact(artifact), "nowhere://me:hidden@host/db")
+    assert "hidden" not in str(caught.value)
+
+
 @pytest.mark.slow
 def test_the_command_publishes_what_is_promoted(finished_run, tmp_path, run_edgekd, database):
     folder = tmp_path / "project"
