@@ -16,6 +16,10 @@ from typing import Any, TypeVar
 import click
 
 from edgekd import __version__
+from edgekd.cli.ledger import ledger
+from edgekd.cli.options import as_json_option as _json
+from edgekd.cli.options import project_argument as _project
+from edgekd.cli.options import set_option as _set
 from edgekd.cli.outcome import finish
 from edgekd.cli.plan import plan
 from edgekd.errors import EdgekdError
@@ -24,11 +28,6 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 _AGAIN = "; finished steps are kept, run again when it is mended"
 
-_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-_project = click.argument("project", type=click.Path(path_type=Path), default="edgekd.yaml")
-_set = click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of the file."
-)
 _target = click.option(
     "--target", "targets", multiple=True, metavar="NAME", help="Only this target; repeatable."
 )
@@ -277,47 +276,6 @@ def publish(
     finish(publish_project(project, settings, targets, uri), as_json)
 
 
-@cli.group()
-def ledger() -> None:
-    """Look into the ledger of promotions."""
-
-
-@ledger.command()
-@_project
-@_set
-@click.option("--public-key", type=click.Path(path_type=Path), help="Also: every line is signed by this key.")
-@_json
-def verify(project: Path, settings: tuple[str, ...], public_key: Path | None, as_json: bool) -> None:
-    """Check the chain of every entry, and every file that it rests on."""
-    from edgekd.cli.verbs import verify_chain
-
-    finish(verify_chain(project, settings, public_key), as_json)
-
-
-@ledger.command()
-@_project
-@_set
-@click.option("--key", type=click.Path(path_type=Path), required=True, help="Ed25519 private key, PEM.")
-@_json
-def sign(project: Path, settings: tuple[str, ...], key: Path, as_json: bool) -> None:
-    """Sign the newest entry, and with it every one before."""
-    from edgekd.cli.verbs import sign_chain
-
-    finish(sign_chain(project, settings, key), as_json)
-
-
-@ledger.command("replay")
-@_project
-@click.argument("number", type=int)
-@_set
-@_json
-def replay_one(project: Path, number: int, settings: tuple[str, ...], as_json: bool) -> None:
-    """Recompute the verdict of an entry, by its line's NUMBER, from the samples that it rests on."""
-    from edgekd.cli.verbs import replay_entry
-
-    finish(replay_entry(project, settings, number), as_json)
-
-
 @cli.command()
 @click.argument("artifact", type=click.Path(path_type=Path))
 @click.argument("texts", nargs=-1, required=True)
@@ -360,6 +318,7 @@ def doctor(as_json: bool) -> None:
 
 
 cli.add_command(plan)
+cli.add_command(ledger)
 
 
 def main() -> None:

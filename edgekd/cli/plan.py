@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from edgekd.cli.options import as_json_option as _json
 from edgekd.cli.outcome import finish
 
-_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 _per_day = click.option("--per-day", type=float, required=True, help="Requests a day.")
 _teacher = click.option(
     "--teacher", type=float, required=True, help="USD for a thousand requests to the teacher."
