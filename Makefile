@@ -1,6 +1,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+unexport PYTHONDONTWRITEBYTECODE  # nothing is compiled ahead: without bytecode each process compiles all it imports
 
 # Tests that time something have the machine to themselves; the others share its cores.
 TIMED := $(wildcard tests/measure/test_*.py) tests/measure/memory/test_group.py tests/measure/scenarios \

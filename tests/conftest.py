@@ -281,21 +281,27 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def artifact(tmp_path_factory) -> Path:
-    """A small real artifact, compiled once in a process of its own."""
+def graphs(tmp_path_factory):
     import sample_students as samples
 
+    folder = shared_folder(tmp_path_factory) / "graphs"
+    folder.mkdir(exist_ok=True)
+    return samples.Graphs(folder)
+
+
+@pytest.fixture(scope="session")
+def artifact(tmp_path_factory, graphs) -> Path:
+    """A small real artifact, compiled once in a process of its own."""
     from edgekd.store import locked
 
     base = shared_folder(tmp_path_factory)
-    folder = base / "sample"
-    out = folder / "artifacts" / "static"
+    out = base / "sample" / "artifacts" / "static"
     with locked(base / "sample.lock"):
         if not out.exists():
-            folder.mkdir()
-            samples.export_sample(samples.STATIC, folder)
+            out.parent.mkdir(parents=True)
             script = Path(__file__).parent / "compile" / "build_sample.py"
-            command = [sys.executable, str(script), str(folder), "onnxruntime", f"static:int8-dynamic:{out}"]
+            where = graphs["static"].path.parent
+            command = [sys.executable, str(script), str(where), "onnxruntime", f"static:int8-dynamic:{out}"]
             subprocess.run(command, check=True, capture_output=True, timeout=120)
     return out
 

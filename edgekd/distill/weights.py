@@ -15,7 +15,7 @@ from edgekd.errors import ConfigError, MissingExtraError
 from edgekd.store import digest_file, digest_json
 
 # What transformers imports beside itself wherever it is installed.
-_NOT_NEEDED = ("sklearn", "torchao")
+_NOT_NEEDED = ("scipy", "sklearn", "torchao")
 
 
 def find_weights(weights: str, folder: Path) -> str:
@@ -108,7 +108,7 @@ def save_classifier(model: Any, folder: Path) -> None:
 def quiet() -> Iterator[None]:
     """Keep transformers from writing progress bars and notes of new heads to the terminal.
 
-    And from importing, where they are installed, libraries that nothing here needs: 2.5 of its 7 seconds.
+    And from importing, where they are installed, libraries that nothing here needs: 3 of its 7 seconds.
     """
     modules = cast(dict[str, Any], sys.modules)
     hidden = [name for name in _NOT_NEEDED if name not in modules]

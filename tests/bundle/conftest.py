@@ -22,12 +22,6 @@ KINDS = {"openvino": "openvino-server", "onnxruntime": "triton", "aotinductor": 
 
 
 @pytest.fixture(scope="session")
-def graphs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("graphs")
-    return {s.name: samples.export_sample(s, folder) for s in (samples.TINY, samples.STATIC)}
-
-
-@pytest.fixture(scope="session")
 def compiled(graphs, tmp_path_factory):
     """Compile a sample student, each way once."""
     made = {}

@@ -18,14 +18,13 @@ from edgekd.bundle import make_bundle
 from edgekd.compile import Artifact
 from edgekd.config import load_target
 
-STATIC = samples.Sample("static", "static", 32, 3000)
 TEXTS = samples.make_texts(300)
 # A transformer on LiteRT takes seconds a bucket: texts of one length make two.
 BUILDS = {
-    "static-onnxruntime": (STATIC, "onnxruntime", "int4-tables", TEXTS[:60]),
-    "cut-onnxruntime": (samples.CUT, "onnxruntime", "int8-dynamic", TEXTS[:60]),
-    "static-litert": (STATIC, "litert", "int4-tables", TEXTS[:60]),
-    "cut-litert": (samples.CUT, "litert", "int4-tables", ["where is my order"]),
+    "static-onnxruntime": ("small", "onnxruntime", "int4-tables", TEXTS[:60]),
+    "cut-onnxruntime": ("cut", "onnxruntime", "int8-dynamic", TEXTS[:60]),
+    "static-litert": ("small", "litert", "int4-tables", TEXTS[:60]),
+    "cut-litert": ("cut", "litert", "int4-tables", ["where is my order"]),
 }
 LIBRARIES = {
     "onnxruntime": ("onnxruntime", "capi/libonnxruntime.so*"),
@@ -76,15 +75,9 @@ def compile_program(bundle: Path, out: Path) -> Path:
 
 
 @functools.cache
-def export(sample: samples.Sample, folder: Path):
-    return samples.export_sample(sample, folder)
-
-
-@functools.cache
-def make(name: str, folder: Path) -> Made:
-    sample, runtime, recipe, calibration = BUILDS[name]
+def make(name: str, graphs: samples.Graphs, folder: Path) -> Made:
+    student, runtime, recipe, calibration = BUILDS[name]
     library = find_library(runtime)
-    graph = export(sample, folder)
-    artifact = compile_sample(graph, runtime, recipe, folder / name, calibration_texts=calibration)
+    artifact = compile_sample(graphs[student], runtime, recipe, folder / name, calibration_texts=calibration)
     bundle = make_bundle(artifact, load_target("mobile-lowmem"), folder / f"{name}.bundle", TEXTS, "# Card\n")
     return Made(bundle.path, artifact, compile_program(bundle.path, folder / f"{name}.program"), library)

@@ -22,14 +22,14 @@ TIGHT = ("--tolerance", "1e-5")  # the same library on the same machine; the fil
 
 
 @pytest.fixture(scope="module", params=mobile.BUILDS)
-def made(request, mobile_folder):
-    return mobile.make(request.param, mobile_folder)
+def made(request, graphs, mobile_folder):
+    return mobile.make(request.param, graphs, mobile_folder)
 
 
 @pytest.fixture(scope="module")
-def one(mobile_folder):
+def one(graphs, mobile_folder):
     """A bundle for what does not differ between runtimes."""
-    return mobile.make("cut-onnxruntime", mobile_folder)
+    return mobile.make("cut-onnxruntime", graphs, mobile_folder)
 
 
 def read_golden(bundle):

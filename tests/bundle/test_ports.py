@@ -15,9 +15,9 @@ FILES = ("Settings", "Tokenizer", "Answer", "Golden")
 
 
 @pytest.fixture(scope="module")
-def folder(mobile_folder, tmp_path_factory):
+def folder(graphs, mobile_folder, tmp_path_factory):
     """A bundle with 3,000 more texts in its golden file."""
-    made = mobile.make("cut-onnxruntime", mobile_folder)
+    made = mobile.make("cut-onnxruntime", graphs, mobile_folder)
     library = Tokenizer.from_file(str(made.artifact.path / "tokenizer.json"))
     library.enable_truncation(made.artifact.manifest["max_tokens"])
     copy = shutil.copytree(made.path, tmp_path_factory.mktemp("ports") / "bundle")

@@ -11,7 +11,6 @@ import sample_students as samples
 
 from edgekd.compile import compile_graph
 from edgekd.config import Build, Hardware
-from edgekd.export.graph import open_graph
 
 X86 = Hardware(arch="x86_64", isa=("avx2", "avx512f", "avx512_vnni"), vendor="intel", memory_mib=8192)
 
@@ -31,14 +30,4 @@ def compile_sample(graph, runtime, recipe, folder, *, hardware=X86, rows=None, *
 if __name__ == "__main__":
     where, runtime, *asked = sys.argv[1:]  # each asked for as student:recipe:folder
     for name, recipe, out in (one.split(":") for one in asked):
-        sample = {"tiny": samples.TINY, "cut": samples.CUT, "static": samples.STATIC}[name]
-        source = open_graph(
-            Path(where) / f"{name}.onnx",
-            Path(where) / f"{name}.tokenizer.json",
-            student=name,
-            kind=sample.kind,
-            labels=samples.LABELS,
-            max_tokens=sample.max_tokens,
-            load=lambda sample=sample: samples.make_module(sample),
-        )
-        print(compile_sample(source, runtime, recipe, Path(out)).digest)
+        print(compile_sample(samples.open_sample(name, Path(where)), runtime, recipe, Path(out)).digest)

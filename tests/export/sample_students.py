@@ -43,6 +43,8 @@ class Sample:
 TINY = Sample("tiny", "transformer", 24, 3000)
 CUT = Sample("cut", "transformer", 64, 8192)
 STATIC = Sample("static", "static", 32, 16384)
+SMALL = Sample("small", "static", 32, 3000)
+SAMPLES = {sample.name: sample for sample in (TINY, CUT, STATIC, SMALL)}
 
 
 class Encoder(nn.Module):
@@ -134,6 +136,41 @@ def export_sample(sample: Sample, folder: Path):
     )
 
 
+def open_sample(name: str, folder: Path):
+    """Open a sample that was exported to a folder, maybe by another process."""
+    from edgekd.export.graph import open_graph
+
+    sample = SAMPLES[name]
+    return open_graph(
+        folder / f"{name}.onnx",
+        folder / f"{name}.tokenizer.json",
+        student=name,
+        kind=sample.kind,
+        labels=LABELS,
+        max_tokens=sample.max_tokens,
+        load=functools.partial(make_module, sample),
+    )
+
+
+class Graphs:
+    """The sample students by name, each exported once by one of the processes that share the tests."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._opened: dict[str, object] = {}
+
+    def __getitem__(self, name: str):
+        from edgekd.store import locked
+
+        if name not in self._opened:
+            done = self._folder / f"{name}.done"
+            with locked(self._folder / f"{name}.lock"):
+                if not done.exists():
+                    export_sample(SAMPLES[name], self._folder)
+                    done.touch()
+            self._opened[name] = open_sample(name, self._folder)
+        return self._opened[name]
+
+
 if __name__ == "__main__":  # export one sample in a process of its own
-    chosen = {"tiny": TINY, "cut": CUT, "static": STATIC}[sys.argv[1]]
-    print(export_sample(chosen, Path(sys.argv[2])).digest)
+    print(export_sample(SAMPLES[sys.argv[1]], Path(sys.argv[2])).digest)

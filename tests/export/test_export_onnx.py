@@ -11,13 +11,10 @@ import torch
 
 from edgekd.export import prove_parity
 
-SAMPLES = {sample.name: sample for sample in (samples.TINY, samples.CUT, samples.STATIC)}
 
-
-@pytest.fixture(scope="module", params=SAMPLES)
-def exported(request, tmp_path_factory):
-    sample = SAMPLES[request.param]
-    return sample, samples.export_sample(sample, tmp_path_factory.mktemp("export"))
+@pytest.fixture(params=["tiny", "cut", "static"])
+def exported(request, graphs):
+    return samples.SAMPLES[request.param], graphs[request.param]
 
 
 def test_same_logits_at_every_length_and_batch(exported):
@@ -48,12 +45,10 @@ def test_file_tells_nothing_of_the_machine(exported):
         assert word.encode() not in data
 
 
-def test_another_process_writes_the_same_bytes(tmp_path):
-    graph = samples.export_sample(samples.TINY, tmp_path)
-    other = tmp_path / "other"
-    other.mkdir()
-    command = [sys.executable, samples.__file__, "tiny", str(other)]
+def test_another_process_writes_the_same_bytes(graphs, tmp_path):
+    graph = graphs["tiny"]
+    command = [sys.executable, samples.__file__, "tiny", str(tmp_path)]
     environment = {**os.environ, "PYTHONHASHSEED": "77", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(command, env=environment, cwd=other, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == graph.digest, done.stderr
-    assert (other / graph.path.name).read_bytes() == graph.path.read_bytes()
+    assert (tmp_path / graph.path.name).read_bytes() == graph.path.read_bytes()

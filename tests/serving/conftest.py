@@ -7,21 +7,19 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "
 
 
 @pytest.fixture(scope="session")
-def artifact(tmp_path_factory):
+def artifact(tmp_path_factory, graphs):
     """Build a small static artifact; tests that damage it work on a copy."""
     import sample_students as samples
 
     from edgekd.compile import compile_graph
     from edgekd.config import Build, Hardware
 
-    sample = samples.Sample("static", "static", 32, 3000)
-    folder = tmp_path_factory.mktemp("serving")
     return compile_graph(
-        samples.export_sample(sample, folder),
+        graphs["small"],
         Build(runtime="onnxruntime", recipe="int8-dynamic"),
         Hardware(arch="x86_64", isa=("avx2",), memory_mib=1024),
         calibration_texts=samples.make_texts(40),
         fit_temperature=lambda logits: 1.5,
         provenance={"data": "made up"},
-        folder=folder / "artifact",
+        folder=tmp_path_factory.mktemp("serving") / "artifact",
     ).path
