@@ -3,13 +3,21 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE  # nothing is compiled ahead: without bytecode each process compiles all it imports
 
-# Tests that time something have the machine to themselves; the others share its cores.
+# Tests that time something have the machine to themselves; the others share its cores. What is made once for
+# all of them lies in .made.
 TIMED := $(wildcard tests/measure/test_*.py) tests/measure/memory/test_group.py tests/measure/scenarios \
-  tests/cli/test_bench.py tests/ci/test_planted.py tests/ci/test_pytest_plugin.py
+  tests/cli/test_bench_verdict.py tests/ci/test_planted.py tests/ci/test_pytest_plugin.py
 TIMED_ONES := tests/measure/remote/test_ssh.py::test_figures_equal_those_measured_here
-SHARED := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist worksteal \
+MADE := EDGEKD_MADE="$(CURDIR)/.made"
+SHARED := $(MADE) OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist worksteal \
   $(addprefix --ignore=,$(TIMED)) $(addprefix --deselect=,$(TIMED_ONES))
-ALONE := $(BIN)/python -m pytest $(TIMED) $(TIMED_ONES)
+ALONE := $(MADE) $(BIN)/python -m pytest $(TIMED) $(TIMED_ONES)
+define TESTS
+rm -rf .made
+$(SHARED)
+$(ALONE)
+rm -rf .made
+endef
 
 .PHONY: demo test check servers tools clean
 
@@ -17,15 +25,13 @@ demo: $(INSTALLED)
 	$(BIN)/edgekd run bench/studies/mangaassist.yaml
 
 test: $(INSTALLED) tools
-	$(SHARED)
-	$(ALONE)
+	$(TESTS)
 
 check: $(INSTALLED) tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(SHARED)
-	$(ALONE)
+	$(TESTS)
 
 # Bundles served by a real Triton, as PyTriton ships it; in an environment of its own, for it needs numpy below 2.
 servers: $(INSTALLED)

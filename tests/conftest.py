@@ -307,7 +307,11 @@ def artifact(tmp_path_factory, graphs) -> Path:
 
 
 def shared_folder(tmp_path_factory) -> Path:
-    """Return the folder of this session's files; processes that share the tests share it, too."""
+    """Return the folder of what is made once: for all processes of this session, or where `make` says so."""
+    if "EDGEKD_MADE" in os.environ:
+        folder = Path(os.environ["EDGEKD_MADE"])
+        folder.mkdir(exist_ok=True)
+        return folder
     base = tmp_path_factory.getbasetemp()
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 

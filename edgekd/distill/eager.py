@@ -8,21 +8,26 @@ from pathlib import Path
 
 
 def open_eager(folder: str, threads: str = "1") -> Callable[[str], str]:
-    """Open a teacher's folder; the returned function answers one text with its label."""
+    """Open a teacher's folder; the returned function answers one text with its label.
+
+    Imports what answering needs, not what training does: each round of a measurement starts anew.
+    """
     import torch
 
-    from edgekd.distill.teacher import Teacher, load_teacher
     from edgekd.distill.training.tokens import open_tokenizer
+    from edgekd.distill.weights import load_classifier
 
     torch.set_num_threads(int(threads))
     notes = json.loads((Path(folder) / "teacher.json").read_text(encoding="utf-8"))
-    teacher = Teacher(notes["name"], Path(folder), tuple(notes["labels"]), notes["max_tokens"], "")
-    model = load_teacher(teacher)
-    tokenizer = open_tokenizer(teacher.path / "tokenizer.json", teacher.max_tokens)
+    labels, order = notes["labels"], notes["order"]
+    model = load_classifier(folder).eval()
+    tokenizer = open_tokenizer(Path(folder) / "tokenizer.json", notes["max_tokens"])
 
     def answer(text: str) -> str:
         with torch.inference_mode():
-            logits = model(torch.tensor([tokenizer.encode(text).ids]))
-        return teacher.labels[int(logits.argmax())]
+            logits = model(torch.tensor([tokenizer.encode(text).ids])).logits
+            if order is not None:
+                logits = logits[:, order]
+        return str(labels[int(logits.argmax())])
 
     return answer

@@ -1,6 +1,7 @@
 import json
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +39,13 @@ def speak(monkeypatch, capsys):
         return Spoken(int(stop.value.code or 0), out, err)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def texts(tmp_path_factory) -> Path:
+    """A file of 200 texts."""
+    import sample_students as samples
+
+    path = tmp_path_factory.mktemp("texts") / "rows.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in samples.make_texts(200)))
+    return path

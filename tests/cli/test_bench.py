@@ -1,23 +1,11 @@
-"""`edgekd bench ARTIFACT`: figures, verdicts, kept baselines, and what it refuses."""
+"""`edgekd bench ARTIFACT`: figures, kept baselines, and what it refuses; others may run beside it."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
-import sample_students as samples
-from planted import plant_slowdown
-
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def texts(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("texts") / "rows.jsonl"
-    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in samples.make_texts(200)))
-    return path
 
 
 @pytest.fixture
@@ -43,18 +31,6 @@ def test_an_artifact_alone_has_all_its_figures(measured, speak, artifact, texts,
     said = speak("bench", artifact, "--texts", alike, "--out", tmp_path / "again", "--also", "offline")
     assert "p95" in said.stdout and "tokens" in said.stdout and "texts a second" in said.stdout
     assert "memory: peak" in said.stdout
-
-
-def test_against_itself_it_is_no_change_and_slowed_it_is_slower(speak, artifact, texts, tmp_path):
-    copy = plant_slowdown(artifact.resolve(), tmp_path / "slowed", 0.5)
-    slower = speak("bench", copy, "--baseline", artifact, "--texts", texts, "--out", tmp_path / "out")
-    assert slower.code == 1
-    assert slower.stdout.splitlines()[0].startswith("slower: p50 +")
-    assert {"summary.md", "junit.xml", "benchmark.json"} <= {p.name for p in (tmp_path / "out").iterdir()}
-    arguments = ("--texts", texts, "--out", tmp_path / "same", "--json")
-    same = speak("bench", artifact, "--baseline", artifact, *arguments)
-    assert same.document["verdict"] != "slower"
-    assert (same.code == 0) == (same.document["verdict"] == "no change")
 
 
 def test_a_kept_measurement_is_a_baseline_on_a_like_machine_alone(measured, speak, artifact, texts, tmp_path):
