@@ -1,6 +1,5 @@
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE  # nothing is compiled ahead: without bytecode each process compiles all it imports
 
 # Tests that time something have the machine to themselves; the others share its cores. What is made once for
@@ -21,20 +20,20 @@ endef
 
 .PHONY: demo test check servers tools clean
 
-demo: $(INSTALLED)
+demo: $(VENV)/.all
 	$(BIN)/edgekd run bench/studies/mangaassist.yaml
 
-test: $(INSTALLED) tools
+test: $(VENV)/.dev tools
 	$(TESTS)
 
-check: $(INSTALLED) tools
+check: $(VENV)/.dev tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(TESTS)
 
 # Bundles served by a real Triton, as PyTriton ships it; in an environment of its own, for it needs numpy below 2.
-servers: $(INSTALLED)
+servers: $(VENV)/.dev
 	python3 -m venv .venv-servers
 	.venv-servers/bin/pip install -q -r tests/bundle/servers.txt
 	EDGEKD_TRITON=.venv-servers $(BIN)/python -m pytest tests/bundle
@@ -48,11 +47,14 @@ tools:
 	    chromium chromium-driver valgrind openssh-server openssh-client >/dev/null; } \
 	  || echo "no browser, valgrind or sshd here: the tests that need them will be skipped"
 
-$(INSTALLED): pyproject.toml
+# The demo needs no tools of developers: they take a third of the time.
+$(VENV)/.all: EXTRAS := all
+$(VENV)/.dev: EXTRAS := all,dev
+$(VENV)/.all $(VENV)/.dev: pyproject.toml
 	python3 -m venv $(VENV)
-	$(BIN)/pip install -q --no-compile -e ".[all,dev]"  # bytecode comes with the first import, of what is imported
+	$(BIN)/pip install -q --no-compile -e ".[$(EXTRAS)]"  # bytecode comes with the first import, of what is imported
 	$(BIN)/python -m compileall -q $(VENV)/lib/python*/site-packages/torchao  # warns, where tests take it for an error
-	touch $@
+	touch $(VENV)/.all $@
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .made build dist .mypy_cache .ruff_cache .pytest_cache

@@ -21,6 +21,7 @@ import numpy as np
 from quality import open_study
 from studied import HERE, find_artifact, validation_texts
 
+from edgekd.compile import open_artifact
 from edgekd.data.slices import slice_masks
 from edgekd.evaluate.judge import paired_drop
 from edgekd.pipeline.learning import load_stage
@@ -75,7 +76,7 @@ def main() -> None:
         drop = paired_drop("unpruned int8", whole, hits)
         artifact = find_artifact(folder.name, target="mobile-lowmem")
         added, peak, beyond = measure_memory(artifact, _MODULES[runtime])
-        size = sum(path.stat().st_size for path in artifact.rglob("*") if path.is_file())
+        size = open_artifact(artifact).size_bytes
         lines.append(
             f"| {folder.name} | {size / 1e6:.2f} | {hits.mean():.2%} | {100 * drop.estimate:+.2f} points "
             f"(≤ {100 * drop.high:+.2f}) | {added / MIB:.1f} | {peak / MIB:.1f} | {beyond / MIB:.1f} |"

@@ -20,6 +20,7 @@ from typing import Any
 from plain_subjects import SIGNATURES
 from studied import DIGEST, HERE, find_artifact, validation_texts
 
+from edgekd.compile import open_artifact
 from edgekd.measure.bench_file import load_bench
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.result import BenchResult
@@ -210,9 +211,7 @@ def _lines(result: BenchResult, texts: int) -> list[str]:
 def _size(name: str) -> int:
     if name in OURS:
         target, variant = OURS[name]
-        return sum(
-            path.stat().st_size for path in find_artifact(variant, target=target).rglob("*") if path.is_file()
-        )
+        return open_artifact(find_artifact(variant, target=target)).size_bytes
     files = {"usual": ["plain.onnx"], "toolc": ["plain.tflite"]}.get(name[:5], [])
     files = files or (["nncf.xml", "nncf.bin"] if "int8" in name else ["fp32.xml", "fp32.bin"])
     return sum((WORK / file).stat().st_size for file in [*files, "tokenizer.json"])

@@ -7,6 +7,9 @@ import json
 import sys
 from pathlib import Path
 
+from edgekd.compile import open_artifact
+from edgekd.export.graph import open_graph
+
 DIGEST = "[0-9a-f]" * 8
 """What a run's folder ends on."""
 HERE = Path(__file__).resolve().parent
@@ -22,17 +25,21 @@ def find_artifact(variant: str, *, target: str = "lambda-x86", study: str = "cli
 
 
 def find_export(artifact: Path) -> Path:
-    """Return the newest exported graph of an artifact's student: before any recipe, by its tokenizer."""
-    student, wanted = artifact.name.split(".")[0], (artifact / "tokenizer.json").read_bytes()
-    if artifact.name == "artifact":  # in the store
-        student = artifact.parent.parent.name.split(".")[0]
-    found = (HERE / "studies" / ".edgekd" / "store" / "export" / student).glob("*/student.onnx")
-    same = [
-        path
-        for path in found
-        if json.loads((path.parent / "tokenizer.json").read_bytes()) == json.loads(wanted)
-    ]
-    return max(same, key=lambda path: path.stat().st_mtime)
+    """Return the exported graph that an artifact was compiled from: of its student, before any recipe."""
+    made = open_artifact(artifact).manifest
+    found = HERE.glob(f"studies/.edgekd/store/export/{made['student']}/*/student.onnx")
+    for path in found:
+        graph = open_graph(
+            path,
+            path.parent / "tokenizer.json",
+            student=made["student"],
+            kind=made["student_kind"],
+            labels=tuple(made["labels"]),
+            max_tokens=made["max_tokens"],
+        )
+        if graph.digest == made["provenance"]["graph"]:
+            return path
+    sys.exit(f"{artifact}: the graph that it was compiled from is not in the store; run its study again")
 
 
 def validation_texts() -> list[str]:

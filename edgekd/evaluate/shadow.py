@@ -60,7 +60,7 @@ def compare_shadow(
     masks: Mapping[str, Flags],
     offline: Mapping[str, SliceResult],
 ) -> tuple[ShadowSlice, ...]:
-    """Compare slice by slice; `offline` holds the student's slices as the gate judged them."""
+    """Compare slice by slice; `offline` holds the student's own slices on the test rows."""
     chosen = select_rows(slices, masks, rows.truth, labels)
     level = 1 - 0.05 / max(1, len(chosen))
     return tuple(_compare(part, rows, offline.get(part.slice.name), level) for part in chosen)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from edgekd.errors import DataError
 from edgekd.stats.interval import Interval
@@ -19,6 +20,22 @@ FLAWS = {"yes": 1.0, "no": 0.0}
 _COLUMNS = ("row", "rater", "verdict")
 
 
+def people_figures(
+    files: Mapping[str, Path], asked: Collection[str], confidence: float = 0.9
+) -> dict[str, Interval]:
+    """Return those of the asked figures that people's verdicts give, each from its own file.
+
+    Raises:
+        DataError: as of `read_verdicts`.
+    """
+    values = {"human_win_rate": WINS, "hallucination_rate": FLAWS}
+    return {
+        name: verdict_rate(read_verdicts(path, values[name]), confidence)
+        for name, path in files.items()
+        if name in asked
+    }
+
+
 def read_verdicts(path: Path, values: Mapping[str, float]) -> dict[str, float]:
     """Return each row's verdict, the mean of its raters'; `values` says what a verdict counts.
 
@@ -29,14 +46,10 @@ def read_verdicts(path: Path, values: Mapping[str, float]) -> dict[str, float]:
     heard: set[tuple[str, str]] = set()
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-        entries = (
-            list(csv.DictReader(lines))
-            if path.suffix == ".csv"
-            else [json.loads(line) for line in lines if line.strip()]
-        )
+        entries = list(_rows(lines) if path.suffix == ".csv" else _objects(lines))
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as verdicts ({error})") from None
-    for number, entry in enumerate(entries, 2 if path.suffix == ".csv" else 1):
+    for number, entry in entries:
         if not isinstance(entry, dict) or any(entry.get(name) in (None, "") for name in _COLUMNS):
             raise DataError(f"{path}: line {number}: expected {', '.join(_COLUMNS)}")
         row, rater, verdict = (str(entry[name]) for name in _COLUMNS)
@@ -49,6 +62,18 @@ def read_verdicts(path: Path, values: Mapping[str, float]) -> dict[str, float]:
     if not said:
         raise DataError(f"{path}: holds no verdict")
     return {row: sum(found) / len(found) for row, found in said.items()}
+
+
+def _rows(lines: list[str]) -> Iterator[tuple[int, Any]]:
+    reader = csv.DictReader(lines)
+    for entry in reader:
+        yield reader.line_num, entry
+
+
+def _objects(lines: list[str]) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield number, json.loads(line)
 
 
 def verdict_rate(verdicts: Mapping[str, float], confidence: float = 0.9) -> Interval:

@@ -13,7 +13,7 @@ from edgekd.evaluate.arrays import Flags, Labels
 from edgekd.evaluate.calibration import calibration_intervals
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.routing import RoutingResult
-from edgekd.evaluate.verdicts import FLAWS, WINS, read_verdicts, verdict_rate
+from edgekd.evaluate.verdicts import people_figures
 from edgekd.gate.figures import asked_figures
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.routing import find_saving
@@ -63,11 +63,8 @@ def find_figures(
     setting = context.project.routing
     if "cost_reduction" in asked and setting and student_per_1k is not None and (rate := _fallback(routing)):
         found["cost_reduction"] = find_saving(setting, rate, student_per_1k)
-    for name, values in (("human_win_rate", WINS), ("hallucination_rate", FLAWS)):
-        if name in asked:
-            path = context.folder / gates.verdicts[name]  # type: ignore[index]
-            found[name] = verdict_rate(read_verdicts(path, values), _LEVEL)
-    return found
+    files = {name: context.folder / path for name, path in gates.verdicts.items()}
+    return found | people_figures(files, asked, _LEVEL)
 
 
 def derive_figures(

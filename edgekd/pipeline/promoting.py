@@ -15,7 +15,7 @@ from edgekd.gate.promotion import promote, record_no_promotion, settle
 from edgekd.pipeline.bench import Bench
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.judging import Judged
-from edgekd.pipeline.replaying import Question, write_question, write_rows
+from edgekd.pipeline.replaying import Question, write_people, write_question, write_rows
 from edgekd.pipeline.rundir import digest_evidence, place_files, write_record
 from edgekd.serving.calibrate import read_calibration
 
@@ -48,6 +48,7 @@ def write_evidence(
             shutil.rmtree(path)
     records.append(write_question(folder, _question(context, test, judged, bench)))
     folders.append(write_rows(folder, test, slice_masks(test, context.project.slices), references))
+    records += write_people(folder, context.project.gates, context.folder)
     verdict = folder / "verdicts" / f"{target}.json"
     write_record(verdict, judged.verdict)
     return digest_evidence(context, folders, records)

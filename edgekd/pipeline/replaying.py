@@ -22,7 +22,9 @@ from edgekd.evaluate.predictions import Predictions, load_predictions, save_pred
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.result import Drop
 from edgekd.evaluate.routing import judge_routing, route_rows
+from edgekd.evaluate.verdicts import people_figures
 from edgekd.gate.evidence import VariantEvidence
+from edgekd.gate.figures import asked_figures
 from edgekd.gate.ledger import LedgerEntry
 from edgekd.gate.objects import object_path
 from edgekd.gate.verdict import GateVerdict, judge_target
@@ -30,9 +32,11 @@ from edgekd.measure.bench_file import load_bench
 from edgekd.pipeline.answering import LOGITS
 from edgekd.pipeline.bench import Bench, in_ms
 from edgekd.pipeline.figures import derive_figures
+from edgekd.stats.interval import Interval
 from edgekd.store import digest_file, write_atomic
 
 _ROWS = Path("evidence") / "rows"
+_PEOPLE = Path("evidence") / "people"
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,16 @@ def write_rows(
     return rows
 
 
+def write_people(folder: Path, gates: Gates, project: Path) -> list[Path]:
+    """Keep the files of people's verdicts that a limit reads; their paths are relative to the project's folder."""
+    kept = []
+    for name in gates.verdicts.keys() & set(asked_figures(gates)):
+        path = project / gates.verdicts[name]
+        kept.append(folder / _PEOPLE / f"{name}{path.suffix}")
+        write_atomic(kept[-1], path.read_text(encoding="utf-8"))
+    return kept
+
+
 def replay(registry: Path, entry: LedgerEntry) -> tuple[GateVerdict, tuple[str, ...]]:
     """Recompute an entry's verdict; also return what came out otherwise than it was kept.
 
@@ -132,6 +146,9 @@ def _judge(folder: Path, target: str) -> tuple[GateVerdict, tuple[str, ...]]:
     references = {path.stem: load_predictions(path, ids) for path in (folder / _ROWS).glob("*.npy")}
     measured = load_bench(folder / "evidence" / "bench" / f"{question.threads}-threads")
     bench = Bench(measured, dict(question.names))
+    people = people_figures(
+        {path.stem: path for path in (folder / _PEOPLE).glob("*")}, asked_figures(question.gates)
+    )
     evidence, answers, differing = [], {}, []
     for path in sorted((folder / "evidence" / target).glob("*.json")):
         kept = VariantEvidence.from_json(json.loads(path.read_text(encoding="utf-8")))
@@ -139,7 +156,7 @@ def _judge(folder: Path, target: str) -> tuple[GateVerdict, tuple[str, ...]]:
         if kept.built:
             own = load_predictions(path.with_suffix("") / LOGITS, ids)
             answers[kept.artifact_digest] = own
-            found = _derive(kept, own, question, rows["texts"], truth, masks, references, bench)
+            found = _derive(kept, own, question, rows["texts"], truth, masks, references, bench, people)
         old, new = kept.to_json(), found.to_json()
         differing += [f"{kept.variant}: {name}" for name in old if old[name] != new[name]]
         evidence.append(found)
@@ -166,6 +183,7 @@ def _derive(
     masks: Mapping[str, npt.NDArray[np.bool_]],
     references: Mapping[str, Predictions],
     bench: Bench,
+    people: Mapping[str, Interval],
 ) -> VariantEvidence:
     """Derive anew what follows from samples and answers; the rest stays."""
     compared = {"teacher": references["teacher"]}
@@ -196,7 +214,7 @@ def _derive(
         kept,
         evaluation=evaluation,
         routing=routing,
-        figures={**kept.figures, **own},
+        figures={**kept.figures, **own, **people},
         p50_ms=in_ms(bench.result.percentile(name, 0.5)),
         p95_ms=in_ms(bench.result.percentile(name, 0.95)),
         cold_start_ms=bench.result.cold_start_ms(name),

@@ -28,8 +28,8 @@ def shadow(context: Context, target: str, path: Path) -> tuple[ShadowSlice, ...]
     """Compare a file of logged rows, JSON lines of `student`, `incumbent` and `teacher`, slice by slice.
 
     A row may have `label` (what was right, as people said), `verdict` (win, tie or loss of the student
-    against the incumbent) and the columns that slices read. What the student did offline is taken from the
-    evidence of what is promoted for the target.
+    against the incumbent) and the columns that slices read. `student` is what the student itself says, whatever
+    routing makes of it; what it did offline is taken from the evidence of what is promoted for the target.
 
     Raises:
         ConfigError: nothing is promoted for the target.
@@ -92,7 +92,7 @@ def _read(path: Path, labels: tuple[str, ...]) -> list[dict[str, Any]]:
 
 
 def _offline(context: Context, target: str, digest: str) -> dict[str, SliceResult]:
-    """The promoted variant's slices as the gate judged them; none where the evidence is not there."""
+    """The promoted student's own answers, slice by slice, before routing; none where there is no evidence."""
     entries = read_ledger(context.registry / "ledger.jsonl")
     mine = [
         entry
@@ -107,4 +107,4 @@ def _offline(context: Context, target: str, digest: str) -> dict[str, SliceResul
     if not path.is_file():
         return {}
     kept = VariantEvidence.from_json(json.loads(path.read_text(encoding="utf-8")))
-    return {entry.name: entry for entry in kept.judged}
+    return {entry.name: entry for entry in kept.evaluation.slices} if kept.evaluation else {}

@@ -136,3 +136,12 @@ def test_a_limit_on_age_is_in_days():
         "at most 45 days",
     )
     assert old.status == "fail"
+
+
+def test_empty_lines_count_as_lines(tmp_path):
+    path = tmp_path / "flaws.jsonl"
+    path.write_text(
+        '{"row": 1, "rater": "a", "verdict": "no"}\n\n{"row": 2, "rater": "a", "verdict": "??"}\n'
+    )
+    with pytest.raises(DataError, match="line 3: expected one of yes, no"):
+        read_verdicts(path, FLAWS)

@@ -31,8 +31,16 @@ def test_what_is_promoted_routes_and_its_verdict_can_be_replayed(project, run_ed
         project,
         targets=["cloud"],
         routing={"teacher_per_1k": 3.0, "quality": 5, "refuse_as": "advice", "risky": ["ios"]},
-        gates={"teacher_preference_match": 0.5, "ece": 0.5, "fallback_rate": 0.99},
+        gates={
+            "teacher_preference_match": 0.5,
+            "ece": 0.5,
+            "fallback_rate": 0.99,
+            "human_win_rate": 0.5,
+            "verdicts": {"human_win_rate": "wins.csv"},
+        },
     )
+    wins = project / "wins.csv"
+    wins.write_text("row,rater,verdict\n" + "".join(f"{row},ann,win\n" for row in range(40)))
     done = run_edgekd("run", "project.yaml", "--json", cwd=project)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
@@ -47,11 +55,12 @@ def test_what_is_promoted_routes_and_its_verdict_can_be_replayed(project, run_ed
     assert routed["ios"]["fallback"]["estimate"] == 1
     assert routed["ios"]["quality"]["drops"][0]["lost"] == 0  # the teacher answers these
     assert 0 < routed["overall"]["fallback"]["estimate"] < 1
-    assert set(evidence["figures"]) == {"teacher_preference_match", "ece", "fallback_rate"}
+    assert set(evidence["figures"]) == {"teacher_preference_match", "ece", "fallback_rate", "human_win_rate"}
     verdict = json.loads((run / "verdicts" / "cloud.json").read_text())
     checks = {check["name"]: check["status"] for check in verdict["variants"][0]["checks"]}
-    assert checks["fallback_rate"] == checks["ece"] == "pass"
+    assert checks["fallback_rate"] == checks["ece"] == checks["human_win_rate"] == "pass"
 
+    wins.unlink()  # what was judged is kept with the evidence
     number = str(len(read_ledger(project / ".edgekd" / "registry" / "ledger.jsonl")))
     again = run_edgekd("ledger", "replay", "project.yaml", number, "--json", cwd=project)
     assert again.returncode == 0, again.stdout + again.stderr
