@@ -15,7 +15,8 @@ class MeasurePlan:
         rounds: fresh processes per subject. The process is the sampling unit: each has a lasting bias from
             where its pages lie, so more seconds in one process do not replace more processes.
         seconds: timed seconds per subject and round.
-        warmup_seconds: what each process runs before, recorded apart.
+        warmup_seconds: what each process runs before, recorded apart; longer until a text of each length (in
+            characters) was answered, but by no more than `seconds`.
         block_ms: how long one subject runs before the next takes over.
         threads: thread budget of every subject, and the number of cores they are pinned to.
         confidence: of all intervals, two-sided.

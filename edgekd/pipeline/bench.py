@@ -85,7 +85,7 @@ def bench_stage(
         scored = {names[d]: _answers(a, texts, threads) for d, a in unique.items()}
         measure_subjects(subjects, texts, folder, plan, progress, expected=scored)
 
-    stage = run_stage(context, f"bench/{threads}-threads", 2, reads, build)
+    stage = run_stage(context, f"bench/{threads}-threads", 3, reads, build)
     return Bench(load_bench(stage.path), {**names, teacher_onnx.digest: TEACHER_ONNX}, stage)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def find_figures(
     setting = context.project.routing
     if "cost_reduction" in asked and setting and student_per_1k is not None and (rate := _fallback(routing)):
         found["cost_reduction"] = find_saving(setting, rate, student_per_1k)
-    files = {name: context.folder / path for name, path in gates.verdicts.items()}
+    files: dict[str, Path] = {name: context.folder / path for name, path in gates.verdicts.items()}
     return found | people_figures(files, asked, _LEVEL)
 
 

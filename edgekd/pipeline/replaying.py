@@ -98,7 +98,7 @@ def write_rows(
 
 
 def write_people(folder: Path, gates: Gates, project: Path) -> list[Path]:
-    """Keep the files of people's verdicts that a limit reads; their paths are relative to the project's folder."""
+    """Keep the files of people's verdicts that a limit reads; `project` is the project's folder."""
     kept = []
     for name in gates.verdicts.keys() & set(asked_figures(gates)):
         path = project / gates.verdicts[name]

@@ -28,8 +28,8 @@ def shadow(context: Context, target: str, path: Path) -> tuple[ShadowSlice, ...]
     """Compare a file of logged rows, JSON lines of `student`, `incumbent` and `teacher`, slice by slice.
 
     A row may have `label` (what was right, as people said), `verdict` (win, tie or loss of the student
-    against the incumbent) and the columns that slices read. `student` is what the student itself says, whatever
-    routing makes of it; what it did offline is taken from the evidence of what is promoted for the target.
+    against the incumbent) and the columns that slices read. `student` is what the student itself says, before
+    routing; what it did offline is taken from the evidence of what is promoted for the target.
 
     Raises:
         ConfigError: nothing is promoted for the target.
