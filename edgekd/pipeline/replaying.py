@@ -83,8 +83,6 @@ def write_rows(
     """
     rows = folder / _ROWS
     rows.mkdir(parents=True, exist_ok=True)
-    for left in rows.glob(".*.tmp"):  # by a kill
-        left.unlink()
     known = {
         "ids": test.ids,
         "truth": test.classes.tolist(),

@@ -35,7 +35,7 @@ from edgekd.pipeline.needs import (
 from edgekd.pipeline.promoting import promote_target, write_evidence
 from edgekd.pipeline.restoring import restore_stage
 from edgekd.pipeline.routing import check_routing, route_stage
-from edgekd.pipeline.rundir import place_files, write_config
+from edgekd.pipeline.rundir import place_files, sweep, write_config
 from edgekd.pipeline.staging import is_first_process
 from edgekd.pipeline.view import build_report
 from edgekd.plugins import list_plugins, load_plugin
@@ -138,8 +138,9 @@ def _load(context: Context) -> TaskData:
 
 
 def _write(context: Context, results: Results, step: int) -> None:
-    write_config(context)
     folder = context.run_folder
+    sweep(folder)
+    write_config(context)
     for name, stage in {"teacher": results.teacher, **results.students}.items():
         place_files(stage.path / "logs", folder / "logs" / name)
         if name != "teacher":

@@ -35,6 +35,12 @@ def place_files(source: Path, folder: Path) -> None:
             shutil.copy2(path, place)
 
 
+def sweep(folder: Path) -> None:
+    """Remove what kills left half-written; call it where no other process writes into the run directory."""
+    for left in folder.rglob(".*.tmp"):
+        left.unlink()
+
+
 def _is_shown(path: Path) -> bool:
     return path.name != "stage.json" and "__pycache__" not in path.parts
 

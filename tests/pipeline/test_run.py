@@ -187,6 +187,8 @@ def test_log_has_the_fields_of_its_events(finished_run):
 
 
 def test_second_run_does_nothing_again(finished_run, run_edgekd, cpu_of_children, monkeypatch):
+    left = finished_run.run_folder / ".report.md.7.tmp"  # by a kill
+    left.touch()
     began = cpu_of_children()
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
     again = run_edgekd("run", "project.yaml", "--json", cwd=finished_run.folder)
@@ -203,6 +205,7 @@ def test_second_run_does_nothing_again(finished_run, run_edgekd, cpu_of_children
     assert document == finished_run.document
     entries = read_ledger(finished_run.registry / "ledger.jsonl")
     assert len(entries) == 3  # nothing was promoted twice
+    assert not left.exists()
 
 
 def test_lines_for_people_name_every_target_last(finished_run, run_edgekd):
