@@ -20,19 +20,15 @@ FLAWS = {"yes": 1.0, "no": 0.0}
 _COLUMNS = ("row", "rater", "verdict")
 
 
-def people_figures(
-    files: Mapping[str, Path], asked: Collection[str], confidence: float = 0.9
-) -> dict[str, Interval]:
-    """Return those of the asked figures that people's verdicts give, each from its own file.
+def people_figures(files: Mapping[str, Path], asked: Collection[str]) -> dict[str, Interval]:
+    """Return those of the asked figures that people's verdicts give, shares of rows, each from its own file.
 
     Raises:
         DataError: as of `read_verdicts`.
     """
     values = {"human_win_rate": WINS, "hallucination_rate": FLAWS}
     return {
-        name: verdict_rate(read_verdicts(path, values[name]), confidence)
-        for name, path in files.items()
-        if name in asked
+        name: verdict_rate(read_verdicts(path, values[name])) for name, path in files.items() if name in asked
     }
 
 

@@ -65,7 +65,7 @@ def find_figures(
     if "cost_reduction" in asked and setting and student_per_1k is not None and (rate := _fallback(routing)):
         found["cost_reduction"] = find_saving(setting, rate, student_per_1k)
     files: dict[str, Path] = {name: context.folder / path for name, path in gates.verdicts.items()}
-    return found | people_figures(files, asked, _LEVEL)
+    return found | people_figures(files, asked)
 
 
 def derive_figures(

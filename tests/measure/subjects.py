@@ -47,6 +47,21 @@ def by_length():
     return answer
 
 
+def prepares_by_length():
+    """Take 5 milliseconds for the first text of each length, 10 microseconds for every other."""
+    seen = set()
+    clock = time.perf_counter_ns
+
+    def answer(text):
+        end = clock() + (10_000 if len(text) in seen else 5_000_000)
+        seen.add(len(text))
+        while clock() < end:
+            pass
+        return len(text)
+
+    return answer
+
+
 def raises_at_build(message):
     raise ValueError(message)
 

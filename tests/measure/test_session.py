@@ -58,6 +58,14 @@ def test_a_subject_twice_as_slow_is_found_and_itself_is_not(tmp_path):
     check_files(result)
 
 
+def test_what_a_length_costs_once_is_no_latency(tmp_path):
+    texts = ["x" * length for length in range(1, 61)]  # the checked answers end before the last of them
+    plan = MeasurePlan(rounds=2, seconds=0.4, warmup_seconds=0)
+    result = measure_subjects([Subject("a", "subjects:prepares_by_length")], texts, tmp_path, plan)
+    slow = [int((samples.ns > 4_500_000).sum()) for samples in result.samples("a")]
+    assert max(slow) <= 2  # what the machine does, not what 44 lengths would
+
+
 def check_files(result):
     """Every subject had its seconds, and walked the same permutation in each round, another in the next."""
     walks = {}
