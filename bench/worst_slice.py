@@ -215,7 +215,7 @@ def _write(
     answers = {name: test.answer(model).argmax(1) for name, model in models.items()}
     lines = ["# Rounding that spares every slice", "", *(__doc__ or "").splitlines()[5:], ""]
     lines += [
-        "Drops are against the student in fp32, on test rows, in points, with the upper 95 % bound (Tango); "
+        "Drops are against the student in fp32, on test rows, in points, with the upper 95 % bound; "
         f"bold: the drop itself is over {MARGIN:g} point.",
         "",
         f"| slice | rows | {' | '.join(name for name in models if name != 'fp32')} |",

@@ -14,7 +14,7 @@ from edgekd.impact.capacity import Size, choose_size
 from edgekd.impact.fallback import BILLINGS, Routed, compare_fallback
 from edgekd.impact.saving import DAYS, cost_reduction, save
 from edgekd.impact.traffic import extra_per_day, per_day, relative_loss, sample_share
-from edgekd.stats.paired import rows_to_decide
+from edgekd.stats.paired_power import rows_to_decide
 from edgekd.stats.proportion import exact_upper_bound
 
 _SIZES = ("params_millions", "quality", "p95_ms", "usd_per_1k")
@@ -115,7 +115,7 @@ def plan_rows(lost: float, gained: float, margin: float, power: float, watched: 
     what = "proves that it is within" if drop < margin / 100 else "catches the harm beyond"
     line = (
         f"a drop of {100 * drop:+.2f} points ({lost:.2%} lost, {gained:.2%} gained): {rows:,} rows {what} "
-        f"{margin:g} points in {power:.0%} of cases, at {100 * confidence:.4g} %"
+        f"{margin:g} points in at least {power:.0%} of cases, at {100 * confidence:.4g} %"
     )
     return Outcome((line,), {"rows": rows, "drop": drop, "confidence": confidence, "power": power})
 

@@ -33,7 +33,7 @@ def evaluate(
 
     All arrays are in the order of the same rows. References are `teacher`, `fp32` and, where there
     is one, `incumbent`. `temperature` is the artifact's own: it changes the calibration figures and
-    no label. Values carry two-sided Wilson intervals, drops one-sided Tango bounds.
+    no label. Values carry two-sided Wilson intervals, drops one-sided score bounds.
 
     Raises:
         DataError: if arrays do not fit one another, before anything is computed.
@@ -57,7 +57,7 @@ def paired_drop(reference: str, wanted: Hits, got: Hits, confidence: float = 0.9
     """Estimate how much worse the candidate is on the same examples.
 
     `wanted` are the reference's hits and `got` the candidate's, in the same order; `reference` is
-    its name. Bounds are Tango's, see `paired_drop_bound`.
+    its name. Bounds are those of `paired_drop_bound`.
 
     >>> paired_drop("teacher", np.array([True, True]), np.array([True, False])).estimate
     0.5

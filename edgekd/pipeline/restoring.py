@@ -24,7 +24,7 @@ from edgekd.progress import Progress
 from edgekd.serving import load
 from edgekd.store import write_atomic
 
-VERSION = 1
+VERSION = 2
 
 
 def restore_stage(

@@ -76,7 +76,7 @@ def route_stage(context: Context, data: TaskData, teacher: Stage, variant: Varia
         set_policy(artifact, policy, folder / "artifact")
         write_atomic(folder / "logs" / "routing.json", json.dumps(policy, indent=1))
 
-    stage = run_stage(context, f"route/{variant.name}", 1, reads, build)
+    stage = run_stage(context, f"route/{variant.name}", 2, reads, build)
     return replace(variant, artifact=open_artifact(stage.path / "artifact"))
 
 

@@ -6,39 +6,45 @@ Only discordant examples tell them apart: `lost` are those that the reference al
 
 from __future__ import annotations
 
-import math
 from statistics import NormalDist
+from typing import TYPE_CHECKING, TypeVar
 
 from edgekd.errors import BadInputError
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Counts = TypeVar("Counts", float, "npt.NDArray[np.float64]")
 _MOST_ROWS = 1_000_000_000
+_TINY = 1e-300  # against 0 / 0, where a drop of 0 or 1 leaves nothing to vary
 _HALVINGS = 60  # of an interval no wider than 2: beyond what a double can tell apart near 1
 
 
 def paired_drop_bound(lost: int, gained: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return the lower and upper bound of the drop, each one-sided at `confidence`.
 
-    Together they are a two-sided interval at 2 * confidence - 1. Each end is the drop at which
-    Tango's score statistic, whose variance is the maximum-likelihood one under that drop, equals
-    the normal quantile; so it holds where a Wald interval has no width (no discordant pairs: the
-    ends are -+ z^2 / (n + z^2)). Enumerated exactly at seven sizes from
-    60 to 4,000 rows and gained rates of 0 to 4 %, a true drop at the margin passes in 3.6 to 5.9 % of
-    cases; the most is at no gains and 150 rows.
-    No rows say nothing: (-1, 1).
+    Together they are a two-sided interval at 2 * confidence - 1. Each end is the drop at which the score
+    statistic equals the normal quantile. Its variance is the maximum-likelihood one under that drop (so it
+    holds where a Wald interval has no width: no loss in n rows bounds the drop by about 3.1 / n), and it is
+    corrected for the skewness of few losses and by half a row for counts being whole. Without these two
+    corrections (Tango's interval) a bound at 95 % errs in up to 6.5 % (upper end) and 9.9 % (lower end) of
+    cases; with them in at most 5 %, enumerated exactly in tests/stats/test_paired_power.py.
+    One row or none says nothing: (-1, 1).
 
-    Source: Tango, T. (1998), Equivalence test and confidence interval for the difference in
-    proportions for the paired-sample design, Statistics in Medicine 17, 891-908.
+    Source: Tango, T. (1998), Equivalence test and confidence interval for the difference in proportions
+    for the paired-sample design, Statistics in Medicine 17, 891-908; the skewness after Laud, P. J. (2017),
+    Equal-tailed confidence intervals for comparison of rates, Pharmaceutical Statistics 16, 334-348, with
+    the variance times n / (n - 1), as the R package ratesci 1.0 does for pairs.
 
     Raises:
         BadInputError: if the counts cannot be.
 
     >>> low, high = paired_drop_bound(lost=6, gained=16, n=161, confidence=0.975)
     >>> round(low, 4), round(high, 4)
-    (-0.124, -0.0054)
+    (-0.1264, -0.0019)
     """
     _check(lost, gained, n, confidence)
-    if n == 0:
-        return -1.0, 1.0
     z = NormalDist().inv_cdf(confidence)
     return -_upper(gained, lost, n, z), _upper(lost, gained, n, z)
 
@@ -55,7 +61,7 @@ def rows_needed(lost: int, gained: int, n: int, margin: float, confidence: float
     Source: `paired_drop_bound` at scaled counts, solved for the number of rows.
 
     >>> rows_needed(lost=0, gained=0, n=50, margin=0.03)
-    38
+    54
     """
     _check(lost, gained, n, confidence)
     if n == 0 or lost - gained == margin * n:
@@ -81,67 +87,37 @@ def rows_needed(lost: int, gained: int, n: int, margin: float, confidence: float
     return enough - n
 
 
-def rows_to_decide(
-    lost_rate: float, gained_rate: float, margin: float, *, confidence: float = 0.95, power: float = 0.9
-) -> int:
-    """Return how many rows decide, `power` of the times, if rows are lost and gained at these true rates.
-
-    A drop below the margin is then proven to be, one above it is proven harm. Supposes the normal
-    distribution of lost - gained; the chance is checked by simulation in tests/stats/test_paired.py.
-    Where many slices are watched, `confidence` is 1 - 5 % over their number.
-
-    Source: Tango (1998) for the variance under the margin; Nam, J.-m. (1997), Establishing equivalence
-    of two treatments and sample size requirements in matched-pairs design, Biometrics 53, 1422-1430.
-
-    >>> rows_to_decide(0.02, 0.02, margin=0.015)
-    1552
-    """
-    for name, rate in (("lost", lost_rate), ("gained", gained_rate)):
-        if not 0 <= rate <= 1:
-            raise BadInputError(f"{name}: expected a share from 0 to 1, got {rate:g}")
-    if lost_rate + gained_rate > 1 or not 0 < margin < 1:
-        raise BadInputError(
-            "expected shares of lost and gained that add up to 1 at most, a margin within 0 and 1"
-        )
-    drop = lost_rate - gained_rate
-    if drop == margin:
-        raise BadInputError(f"no number of rows tells a drop of {drop:g} from its margin")
-    if not 0.5 < confidence < 1 or not 0.5 <= power < 1:
-        raise BadInputError(f"expected a confidence and power of .5 to 1, got {confidence:g} and {power:g}")
-    normal = NormalDist()
-    under_margin = math.sqrt(_variance(margin, lost_rate, gained_rate, 1.0))
-    true = math.sqrt(lost_rate + gained_rate - drop * drop)
-    reach = normal.inv_cdf(confidence) * under_margin + normal.inv_cdf(power) * true
-    return math.ceil((reach / (margin - drop)) ** 2)
-
-
 def _upper(lost: float, gained: float, n: int, z: float) -> float:
-    """Find the drop in [estimate, 1] whose score is -z; the score falls with the drop."""
+    """Find the drop in [estimate, 1] from which on drops are excluded."""
+    if n < 2:
+        return 1.0
     low, high = (lost - gained) / n, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if _score(middle, lost, gained, n) > -z:
+        if excess(middle, lost, gained, n, z) > 0:
             low = middle
         else:
             high = middle
     return high
 
 
-def _variance(drop: float, lost: float, gained: float, n: float) -> float:
-    """Of lost - gained if `drop` is true; `rate` is then the likeliest share of gained pairs."""
+def excess(drop: float, lost: Counts, gained: Counts, n: int, z: float, *, half_row: float = 0.5) -> Counts:
+    """Return how many rows more than so great a drop would lose, at quantile z, were lost.
+
+    At 0 or less the data exclude that drop and all greater ones. Works on floats and on arrays.
+    `rate` is the likeliest share of gained rows if the drop is true. Where so few rows are expected that
+    the correction for skewness would turn back, z is held where it is greatest.
+    """
     b = (2 * n - lost + gained) * drop - lost - gained
-    c = -gained * drop * (1 - drop)
-    rate = (math.sqrt(max(b * b - 8 * n * c, 0.0)) - b) / (4 * n)
-    return n * (2 * rate + drop * (1 - drop))
-
-
-def _score(drop: float, lost: float, gained: float, n: int) -> float:
-    """Tango's statistic."""
-    variance = _variance(drop, lost, gained, n)
-    excess = lost - gained - n * drop
-    if variance <= 0:
-        return math.copysign(math.inf, excess) if excess else 0.0
-    return excess / math.sqrt(variance)
+    rate = (abs(b * b + 8 * n * gained * drop * (1 - drop)) ** 0.5 - b) / (4 * n)
+    discordant = 2 * rate + drop
+    variance = abs(discordant - drop * drop) * n / (n - 1)
+    deviation = (n * variance) ** 0.5
+    skewed = drop * (1 - 3 * discordant + 2 * drop * drop) / (variance + _TINY)
+    times = z * skewed / (deviation + _TINY) / 3
+    held = z / ((1 + times + abs(1 - times)) / 2)  # by the greater of 1 and `times`
+    rows: Counts = lost - gained - n * drop + half_row + held * deviation - skewed * (held * held - 1) / 6
+    return rows
 
 
 def _check(lost: int, gained: int, n: int, confidence: float) -> None:

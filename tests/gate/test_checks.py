@@ -22,7 +22,7 @@ from edgekd.stats.paired import paired_drop_bound
 @pytest.mark.parametrize(
     ("lost", "gained", "n", "tier", "status", "reason"),
     [
-        (40, 30, 4000, "prove", "pass", r"95 % bound \+0.60 points is within"),
+        (40, 30, 4000, "prove", "pass", r"95 % bound \+0.62 points is within"),
         (200, 10, 4000, "prove", "fail", r"proven harm: even the 95 % lower bound"),
         (65, 15, 4000, "prove", "inconclusive", r"^95 % bound .* exceeds the margin; about [\d,]+ more rows"),
         (0, 0, 60, "prove", "inconclusive", r"about \d+ more rows would decide"),
