@@ -55,8 +55,8 @@ def rows_needed(lost: int, gained: int, n: int, margin: float, confidence: float
     Supposes that new rows are lost and gained at the observed rates; then the upper bound comes
     down to the margin (or the lower bound rises over it, if the drop is beyond it already) after
     that many. It is the size at which the chance of a decision is about one half, not a promise.
-    0 means decided now; None that the rates leave it undecided at any size, or that there are no
-    rows to judge from.
+    0 means decided now; None that the rates leave it undecided at any size, or that there are fewer than
+    two rows to judge from.
 
     Source: `paired_drop_bound` at scaled counts, solved for the number of rows.
 
@@ -64,15 +64,15 @@ def rows_needed(lost: int, gained: int, n: int, margin: float, confidence: float
     54
     """
     _check(lost, gained, n, confidence)
-    if n == 0 or lost - gained == margin * n:
+    if n < 2 or lost - gained == margin * n:
         return None
     z = NormalDist().inv_cdf(confidence)
 
     def is_decided(rows: int) -> bool:
         a, b = lost * rows / n, gained * rows / n
-        if a - b < margin * rows:
-            return _upper(a, b, rows, z) <= margin
-        return -_upper(b, a, rows, z) > margin
+        if lost - gained < margin * n:
+            return excess(margin, a, b, rows, z) <= 0
+        return excess(-margin, b, a, rows, z) < 0
 
     if is_decided(n):
         return 0
