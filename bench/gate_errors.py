@@ -208,10 +208,13 @@ def _evidence(name: str, result: SliceResult) -> VariantEvidence:
 
 
 def caught(table: Table, rng: np.random.Generator) -> list[str]:
-    """A watched slice with a true harm of twice its margin is caught at the rows that the planner names."""
+    """A watched slice with a true harm of twice its margin is caught at the rows that the planner names.
+
+    Claims of harm share the 5 % among all of a study's slices.
+    """
     lines = []
-    watched = max(1, sum(name != "overall" for name in table.masks))
-    level = 1 - 0.05 / watched
+    slices = len(table.masks)
+    level = 1 - 0.05 / slices
     for margin in (0.02, 0.04):
         rows = table.masks["overall"]
         variant = at_drop(table.teacher[rows], table.variants[0][rows], 2 * margin, rng)
@@ -219,11 +222,11 @@ def caught(table: Table, rng: np.random.Generator) -> list[str]:
         n = rows_to_decide(*differ, margin, confidence=level)
 
         def fails(lost: int, gained: int, n: int = n, margin: float = margin) -> bool:
-            return check_watched(judged(lost, gained, n, margin, "watch"), of=watched).status == "fail"
+            return check_watched(judged(lost, gained, n, margin, "watch"), of=slices).status == "fail"
 
         found = drawn(differ, n, rng, fails)
         lines.append(
-            f"| {table.name} | {100 * margin:g} | {watched} | {n:,} | {share(found)} "
+            f"| {table.name} | {100 * margin:g} | {slices} | {n:,} | {share(found)} "
             f"| {chance_of_harm(n, *differ, margin, confidence=level):.2%} |"
         )
     return lines
@@ -240,7 +243,7 @@ PARTS = (
      "| study | in the gate's order | exact, of the likeliest | as if each were the only one |\n"
      "| --- | ---: | ---: | ---: |", many),
     ("A watched slice whose true drop is twice its margin, caught (at least 90 % at the planned rows)",
-     "| study | margin, points | watched | rows | caught | exact |\n"
+     "| study | margin, points | slices | rows | caught | exact |\n"
      "| --- | ---: | ---: | ---: | ---: | ---: |", caught),
 )  # fmt: skip
 

@@ -94,13 +94,19 @@ def canary(
 @click.option("--gained", type=float, required=True, help="Share that the student alone gets right.")
 @click.option("--margin", type=float, required=True, help="In points.")
 @click.option("--power", type=float, default=0.9, show_default=True, help="Chance of a decision.")
-@click.option("--watched", type=int, default=1, show_default=True, help="Slices that share the 5 %.")
+@click.option(
+    "--slices",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Whose claims of harm share 5 %.",
+)
 @_json
-def rows(lost: float, gained: float, margin: float, power: float, watched: int, as_json: bool) -> None:
+def rows(lost: float, gained: float, margin: float, power: float, slices: int, as_json: bool) -> None:
     """Test rows of a slice that decide about its margin."""
     from edgekd.cli.planning import plan_rows
 
-    finish(plan_rows(lost, gained, margin, power, watched), as_json)
+    finish(plan_rows(lost, gained, margin, power, slices), as_json)
 
 
 @plan.command()

@@ -107,12 +107,13 @@ def plan_canary_rows(
     return Outcome(tuple(lines), document)
 
 
-def plan_rows(lost: float, gained: float, margin: float, power: float, watched: int) -> Outcome:
+def plan_rows(lost: float, gained: float, margin: float, power: float, slices: int) -> Outcome:
     """Rows of one slice that decide about its margin."""
-    confidence = 1 - 0.05 / watched
-    rows = rows_to_decide(lost, gained, margin / 100, confidence=confidence, power=power)
     drop = lost - gained
-    what = "proves that it is within" if drop < margin / 100 else "catches the harm beyond"
+    proves = drop < margin / 100
+    confidence = 0.95 if proves else 1 - 0.05 / slices
+    rows = rows_to_decide(lost, gained, margin / 100, confidence=confidence, power=power)
+    what = "proves that it is within" if proves else "catches the harm beyond"
     line = (
         f"a drop of {100 * drop:+.2f} points ({lost:.2%} lost, {gained:.2%} gained): {rows:,} rows {what} "
         f"{margin:g} points in at least {power:.0%} of cases, at {100 * confidence:.4g} %"

@@ -32,23 +32,23 @@ class Check(Record):
 def check_slices(results: Sequence[SliceResult], reference: str = "teacher") -> tuple[Check, ...]:
     """Judge slices by their tiers, on their drops against the reference.
 
-    All proven slices must pass, so each is judged at 95 %. Each watched one could fail by chance, so
-    these share the 5 %.
+    All proven slices must pass, so each proof is at 95 %. Of any slice harm could be claimed by chance, so
+    these claims share the 5 %.
     """
-    watched = sum(result.tier == "watch" and result.n > 0 for result in results)
+    of = max(1, sum(result.n > 0 for result in results))
     return tuple(
-        check_proven(result, reference)
+        check_proven(result, reference, of)
         if result.tier == "prove"
-        else check_watched(result, reference, of=max(1, watched))
+        else check_watched(result, reference, of)
         for result in results
     )
 
 
-def check_proven(result: SliceResult, reference: str = "teacher") -> Check:
+def check_proven(result: SliceResult, reference: str = "teacher", of: int = 1) -> Check:
     """Ask for proof that the drop is within the margin.
 
-    Passes if the upper one-sided bound of the drop is at most the margin, fails if the lower one is
-    above it (proven harm), and is inconclusive between: then it says how many more rows would
+    Passes if the upper one-sided bound of the drop is at most the margin, fails on proven harm as
+    `check_watched` does, and is inconclusive between: then it says how many more rows would
     decide at the observed rates, and whether the estimate itself is already beyond the margin.
     """
     name, limit = f"quality {result.name}", _points(result.margin)
@@ -61,9 +61,11 @@ def check_proven(result: SliceResult, reference: str = "teacher") -> Check:
     bound = f"{100 * drop.confidence:g} % bound {_points(drop.high)}"
     if drop.high <= result.margin:
         return Check(name, "pass", _found(drop), limit, f"{bound} is within the margin")
-    if drop.low > result.margin:
-        return Check(name, "fail", _found(drop), limit, _harm(drop))
-    more = rows_needed(drop.lost, drop.gained, drop.n, result.margin, drop.confidence)
+    harm = _shared(drop, of)
+    if harm.low > result.margin:
+        return Check(name, "fail", _found(harm), limit, _harm(harm))
+    level = harm.confidence if drop.estimate > result.margin else drop.confidence
+    more = rows_needed(drop.lost, drop.gained, drop.n, result.margin, level)
     rows = "no number of rows would decide at this rate" if more is None else _more(more, drop, result.margin)
     beyond = "the estimate itself exceeds the margin; " if drop.estimate > result.margin else ""
     return Check(name, "inconclusive", _found(drop), limit, f"{bound} exceeds the margin; {beyond}{rows}")
@@ -72,8 +74,8 @@ def check_proven(result: SliceResult, reference: str = "teacher") -> Check:
 def check_watched(result: SliceResult, reference: str = "teacher", of: int = 1) -> Check:
     """Fail only on proven harm: a lower one-sided bound of the drop above the margin.
 
-    Where `of` slices are watched, the bound is at 1 - 5 % / `of` (Bonferroni): the chance that any of
-    them fails without harm beyond its margin is at most 5 %.
+    Where `of` slices are judged, the bound is at 1 - 5 % / `of` (Bonferroni): the chance that harm is
+    claimed of any of them without a drop beyond its margin is at most 5 %.
     """
     name, limit = f"quality {result.name}", _points(result.margin)
     drop = result.drop_from(reference)
@@ -81,9 +83,7 @@ def check_watched(result: SliceResult, reference: str = "teacher", of: int = 1) 
         return Check(name, "pass", "no rows", limit, "watched, but no test row is in this slice")
     if drop is None:
         return _uncompared(name, limit, reference)
-    level = 1 - (1 - drop.confidence) / of
-    low, high = paired_drop_bound(drop.lost, drop.gained, drop.n, level)
-    drop = replace(drop, low=low, high=high, confidence=level)
+    drop = _shared(drop, of)
     if drop.low > result.margin:
         return Check(name, "fail", _found(drop), limit, _harm(drop))
     reason = "no harm beyond the margin is proven"
@@ -160,6 +160,13 @@ def _unmeasured(name: str, limit: str, why: str) -> Check:
 def _uncompared(name: str, limit: str, reference: str) -> Check:
     reason = f"no predictions of {reference} on these rows; evaluate with that reference"
     return Check(name, "not measured", "not measured", limit, reason)
+
+
+def _shared(drop: Drop, of: int) -> Drop:
+    """Give the drop with bounds that hold for `of` slices at once."""
+    level = 1 - (1 - drop.confidence) / of
+    low, high = paired_drop_bound(drop.lost, drop.gained, drop.n, level)
+    return replace(drop, low=low, high=high, confidence=level)
 
 
 def _found(drop: Drop) -> str:

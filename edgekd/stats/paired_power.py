@@ -25,8 +25,8 @@ def rows_to_decide(
 
     A drop below the margin is then proven to be, one above it is proven harm, by `paired_drop_bound`. The
     chance is exact (`chance_to_pass`, `chance_of_harm`); as counts are whole it rises in a saw's teeth: it
-    holds for this size and the larger ones, and with a tenth of the misses to spare. Where many slices
-    are watched, `confidence` is 1 - 5 % over their number.
+    holds for this size and the larger ones, and with a tenth of the misses to spare. A claim of harm,
+    where many slices are judged, has a `confidence` of 1 - 5 % over their number.
 
     Raises:
         BadInputError: if the rates cannot be, or the drop is the margin.

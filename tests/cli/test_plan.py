@@ -118,6 +118,18 @@ def test_canary(plan, golden, requests, share, key):
     assert found["samples_watched"] > found["samples_per_arm"]
 
 
+def test_rows_that_prove_and_that_catch(plan):
+    """Slices share claims of harm and no proofs; with no losses it is the rule of three, and a little more."""
+    equal = ("rows", "--lost", 0.02, "--gained", 0.02, "--margin", 1.5)
+    assert plan(*equal, "--slices", 9)["rows"] == plan(*equal)["rows"] == 1702
+    assert plan("rows", "--lost", 0, "--gained", 0, "--margin", 3)["rows"] == 104
+    harm = ("rows", "--lost", 0.06, "--gained", 0.02, "--margin", 2)
+    alone, shared = plan(*harm), plan(*harm, "--slices", 9)
+    assert shared["confidence"] == pytest.approx(1 - 0.05 / 9)
+    assert 1.5 * alone["rows"] < shared["rows"] < 2 * alone["rows"]
+    assert plan(*harm, "--power", 0.5)["rows"] < alone["rows"]
+
+
 def test_routing_in_both_billings(plan, golden):
     wanted = golden["routing"]
     prices = ("--teacher", wanted["teacher_per_1k"], "--student", wanted["student_per_1k"])

@@ -107,3 +107,12 @@ def test_watched_slices_share_the_five_percent(make):
     names = [make.slice(105, 40, 2000, tier="watch", name=f"s{i}") for i in range(50)]
     assert {check.status for check in check_slices(names)} == {"pass"}
     assert check_slices([harmed])[0].status == "fail"
+
+
+def test_claims_of_harm_are_shared_by_both_tiers_and_proofs_are_not(make):
+    harmed, fine = make.slice(105, 40, 2000, name="harmed"), make.slice(40, 30, 4000, name="fine")
+    assert check_slices([harmed])[0].status == "fail"
+    others = [make.slice(tier="watch", name=f"s{i}") for i in range(49)]
+    of_harm, of_proof, *_ = check_slices([harmed, fine, *others])
+    assert (of_harm.status, of_proof.status) == ("inconclusive", "pass")
+    assert "bound +0.62 points" in of_proof.reason
