@@ -119,7 +119,7 @@ def test_canary(plan, golden, requests, share, key):
 
 
 def test_rows_that_prove_and_that_catch(plan):
-    """Slices share claims of harm and no proofs; with no losses it is the rule of three, and a little more."""
+    """Slices share claims of harm and no proofs; no losses need the rule of three and a little more."""
     equal = ("rows", "--lost", 0.02, "--gained", 0.02, "--margin", 1.5)
     assert plan(*equal, "--slices", 9)["rows"] == plan(*equal)["rows"] == 1702
     assert plan("rows", "--lost", 0, "--gained", 0, "--margin", 3)["rows"] == 104
