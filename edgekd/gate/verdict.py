@@ -16,6 +16,9 @@ from edgekd.gate.evidence import Basis, VariantEvidence, check_variant, combine,
 from edgekd.stats.interval import Interval
 from edgekd.store import digest_json
 
+RULES = 2
+"""Rises with every change by which the same evidence can be judged otherwise: 2, bounds with half a row."""
+
 
 @dataclass(frozen=True)
 class VariantVerdict(Record):

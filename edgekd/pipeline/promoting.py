@@ -12,6 +12,7 @@ from edgekd.evaluate.predictions import Predictions
 from edgekd.gate.ledger import Provenance
 from edgekd.gate.objects import keep_objects
 from edgekd.gate.promotion import promote, record_no_promotion, settle
+from edgekd.gate.verdict import RULES
 from edgekd.pipeline.bench import Bench
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.judging import Judged
@@ -70,6 +71,7 @@ def _question(context: Context, test: TaskData, judged: Judged, bench: Bench) ->
             for name, artifact in built.items()
         },
         threads=judged.target.threads,
+        rules=RULES,
     )
 
 

@@ -27,7 +27,7 @@ from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.figures import asked_figures
 from edgekd.gate.ledger import LedgerEntry
 from edgekd.gate.objects import object_path
-from edgekd.gate.verdict import GateVerdict, judge_target
+from edgekd.gate.verdict import RULES, GateVerdict, judge_target
 from edgekd.measure.bench_file import load_bench
 from edgekd.pipeline.answering import LOGITS
 from edgekd.pipeline.bench import Bench, in_ms
@@ -50,6 +50,7 @@ class Question(Record):
         incumbent: digest of what was promoted then.
         names: each artifact's name in the measurement, by its digest.
         temperatures: each variant's own.
+        rules: of judging; see `edgekd.gate.verdict.RULES`.
     """
 
     target: Target
@@ -62,6 +63,7 @@ class Question(Record):
     names: Mapping[str, str]
     temperatures: Mapping[str, float]
     threads: int
+    rules: int = 1
 
 
 def write_question(folder: Path, question: Question) -> Path:
@@ -108,6 +110,8 @@ def write_people(folder: Path, gates: Gates, project: Path) -> list[Path]:
 def replay(registry: Path, entry: LedgerEntry) -> tuple[GateVerdict, tuple[str, ...]]:
     """Recompute an entry's verdict; also return what came out otherwise than it was kept.
 
+    If anything did, and the rules of judging have changed since, they are named first.
+
     Raises:
         LedgerError: a file that the entry names is missing or changed.
         BadInputError: the entry is of a run that kept no question, or is a rollback.
@@ -120,7 +124,11 @@ def replay(registry: Path, entry: LedgerEntry) -> tuple[GateVerdict, tuple[str, 
             _lay_out(registry, entry, name, digest, folder)
         if not _question(folder, entry.target).is_file():
             raise BadInputError(f"line {entry.sequence}: its run kept no question to replay; run it again")
-        return _judge(folder, entry.target)
+        question = Question.from_json(json.loads(_question(folder, entry.target).read_text(encoding="utf-8")))
+        verdict, differing = _judge(folder, question)
+    if question.rules != RULES and (differing or verdict.digest != entry.verdict_digest):
+        differing = (f"the rules of judging ({question.rules} then, {RULES} now)", *differing)
+    return verdict, differing
 
 
 def _lay_out(registry: Path, entry: LedgerEntry, name: str, digest: str, folder: Path) -> None:
@@ -136,8 +144,7 @@ def _lay_out(registry: Path, entry: LedgerEntry, name: str, digest: str, folder:
         shutil.copyfile(source, place)
 
 
-def _judge(folder: Path, target: str) -> tuple[GateVerdict, tuple[str, ...]]:
-    question = Question.from_json(json.loads(_question(folder, target).read_text(encoding="utf-8")))
+def _judge(folder: Path, question: Question) -> tuple[GateVerdict, tuple[str, ...]]:
     rows = json.loads((folder / _ROWS / "rows.json").read_text(encoding="utf-8"))
     ids, truth = rows["ids"], np.array(rows["truth"])
     masks = {name: np.isin(np.arange(len(ids)), picked) for name, picked in rows["masks"].items()}
@@ -148,7 +155,7 @@ def _judge(folder: Path, target: str) -> tuple[GateVerdict, tuple[str, ...]]:
         {path.stem: path for path in (folder / _PEOPLE).glob("*")}, asked_figures(question.gates)
     )
     evidence, answers, differing = [], {}, []
-    for path in sorted((folder / "evidence" / target).glob("*.json")):
+    for path in sorted((folder / "evidence" / question.target.name).glob("*.json")):
         kept = VariantEvidence.from_json(json.loads(path.read_text(encoding="utf-8")))
         found = kept
         if kept.built:

@@ -16,6 +16,7 @@ from edgekd.measure.basis import find_basis
 from edgekd.measure.environment import read_environment
 from edgekd.pipeline.answering import baseline_stage, reference_stage
 from edgekd.pipeline.bench import Bench, bench_stage
+from edgekd.pipeline.beside import helped
 from edgekd.pipeline.compiling import Variant, compile_stage, compile_target, export_stage
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.diagnosing import write_capacity
@@ -57,6 +58,8 @@ class Results:
     labels: Labels
     students: dict[str, Stage] = field(default_factory=dict)
     variants: dict[str, tuple[Variant, ...]] = field(default_factory=dict)
+    compiled_teachers: dict[int, Artifact] = field(default_factory=dict)
+    """By threads: in ONNX Runtime, fp32."""
     incumbents: dict[str, Artifact | None] = field(default_factory=dict)
     benches: dict[int, Bench] = field(default_factory=dict)
     references: dict[str, Predictions] = field(default_factory=dict)
@@ -70,34 +73,20 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
     Raises:
         EdgekdError: with its exit code; what had finished stays in the cache.
     """
-    here = read_environment(1)
     targets = _choose_targets(context, only)
-    measurable = [t for t in targets if find_basis(t.hardware, here)[0] != "not measured"]
+    measurable = _measurable(targets)
     _refuse_unmeasurable(targets, measurable, only)
     step = STEPS.index(until)
     _require(context, measurable, step)
-    data = _load(context)
-    test = data.split("test")
-    teacher = teacher_stage(context, data)
-    results = Results(data, teacher, label_stage(context, data, teacher))
-    if step >= STEPS.index("distill"):
-        for model in context.students:
-            results.students[model.name] = distil_stage(context, data, teacher, results.labels, model)
+    results = _learn(context, step)
+    data, test = results.data, results.data.split("test")
     if not is_first_process():  # only training is for several
         return results
     if step >= STEPS.index("compile"):
-        graphs = {name: export_stage(context, data, s, name) for name, s in results.students.items()}
-        origins = {name: _origin(data, results.teacher, s) for name, s in results.students.items()}
-
-        def restored(graph: Graph, build: Build, hardware: Hardware) -> tuple[str, ...]:
-            rows = data.split("validation")
-            sources = {"teacher": teacher, graph.student: results.students[graph.student]}
-            taught, exact = (reference_stage(context, rows, s, name).labels for name, s in sources.items())
-            return restore_stage(context, data, graph, build, hardware, taught, exact)
-
-        for target in measurable:
-            compiled = compile_target(context, data, graphs, target, origins, restored)
-            results.variants[target.name] = tuple(route_stage(context, data, teacher, v) for v in compiled)
+        with helped(context, only) as compiling:
+            _compile(compiling, results, measurable)
+            if step >= STEPS.index("bench"):
+                _compile_teacher(compiling, results, measurable)
     if step >= STEPS.index("bench"):
         _bench(context, results, measurable)
     if step >= STEPS.index("evaluate"):
@@ -119,6 +108,14 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
     return results
 
 
+def compile_backwards(context: Context, only: tuple[str, ...]) -> None:
+    """Compile what a run compiles, beginning where it ends; see `edgekd.pipeline.beside`."""
+    measurable = _measurable(_choose_targets(context, only))
+    results = _learn(context, STEPS.index("distill"))
+    _compile_teacher(context, results, measurable)
+    _compile(context, results, measurable[::-1])
+
+
 def run_share(context: Context, share: Share) -> int:
     """Go as far as the teacher, then label one share of the texts; returns how many were labelled."""
     _require(context, [], STEPS.index("label"))
@@ -135,6 +132,49 @@ def _load(context: Context) -> TaskData:
     check_routing(context, data)
     find_ages(context, data.split("train"))  # a wrong date is said now
     return data
+
+
+def _learn(context: Context, step: int) -> Results:
+    data = _load(context)
+    teacher = teacher_stage(context, data)
+    results = Results(data, teacher, label_stage(context, data, teacher))
+    if step >= STEPS.index("distill"):
+        for model in context.students:
+            results.students[model.name] = distil_stage(context, data, teacher, results.labels, model)
+    return results
+
+
+def _compile(context: Context, results: Results, targets: list[Target]) -> None:
+    data, teacher = results.data, results.teacher
+    graphs = {name: export_stage(context, data, s, name) for name, s in results.students.items()}
+    origins = {name: _origin(data, teacher, s) for name, s in results.students.items()}
+
+    def restored(graph: Graph, build: Build, hardware: Hardware) -> tuple[str, ...]:
+        rows = data.split("validation")
+        sources = {"teacher": teacher, graph.student: results.students[graph.student]}
+        taught, exact = (reference_stage(context, rows, s, name).labels for name, s in sources.items())
+        return restore_stage(context, data, graph, build, hardware, taught, exact)
+
+    for target in targets:
+        compiled = compile_target(context, data, graphs, target, origins, restored)
+        results.variants[target.name] = tuple(route_stage(context, data, teacher, v) for v in compiled)
+
+
+def _compile_teacher(context: Context, results: Results, targets: list[Target]) -> None:
+    """Compile the teacher for ONNX Runtime in fp32, which its students are measured beside."""
+    graph = export_stage(context, results.data, results.teacher, "teacher")
+    for group in _by_threads(targets).values():
+        build = group[0].builds[0].model_copy(update={"runtime": "onnxruntime", "recipe": "fp32"})
+        hardware = group[0].hardware.model_copy(update={"isa": ()})
+        origin = _origin(results.data, results.teacher, results.teacher)
+        reference = compile_stage(context, results.data, graph, build, hardware, origin).artifact
+        assert reference is not None, "the exported teacher's parity was proven"
+        results.compiled_teachers[group[0].threads] = reference
+
+
+def _by_threads(targets: list[Target]) -> dict[int, list[Target]]:
+    threads = sorted({target.threads for target in targets})
+    return {count: [target for target in targets if target.threads == count] for count in threads}
 
 
 def _write(context: Context, results: Results, step: int) -> None:
@@ -160,18 +200,12 @@ def _write(context: Context, results: Results, step: int) -> None:
 
 
 def _bench(context: Context, results: Results, measurable: list[Target]) -> None:
-    graph = export_stage(context, results.data, results.teacher, "teacher")
-    for threads in sorted({target.threads for target in measurable}):
-        group = [target for target in measurable if target.threads == threads]
-        build = group[0].builds[0].model_copy(update={"runtime": "onnxruntime", "recipe": "fp32"})
-        hardware = group[0].hardware.model_copy(update={"isa": ()})
-        origin = _origin(results.data, results.teacher, results.teacher)
-        reference = compile_stage(context, results.data, graph, build, hardware, origin).artifact
-        assert reference is not None, "the exported teacher's parity was proven"
+    for threads, group in _by_threads(measurable).items():
         artifacts = [v.artifact for t in group for v in results.variants[t.name] if v.artifact]
         for target in group:  # looked up once: another run may promote while this one measures
             held = results.incumbents[target.name] = find_incumbent(context, results.data, target)
             artifacts += [] if held is None else [held]
+        reference = results.compiled_teachers[threads]
         results.benches[threads] = bench_stage(
             context, results.data, results.teacher, reference, artifacts, threads
         )
@@ -195,6 +229,11 @@ def _require(context: Context, targets: list[Target], step: int) -> None:
                 else ()
             )
     require_libraries(needs)
+
+
+def _measurable(targets: tuple[Target, ...]) -> list[Target]:
+    here = read_environment(1)
+    return [target for target in targets if find_basis(target.hardware, here)[0] != "not measured"]
 
 
 def _choose_targets(context: Context, only: tuple[str, ...]) -> tuple[Target, ...]:

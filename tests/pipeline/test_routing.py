@@ -1,13 +1,17 @@
 """The whole road with routing, gates and a carve-out; and a verdict recomputed from its samples."""
 
+import hashlib
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import yaml
 
 from edgekd.gate.ledger import read_ledger
 from edgekd.gate.objects import object_path
+from edgekd.gate.verdict import RULES
+from edgekd.pipeline.replaying import replay
 from edgekd.serving import load
 
 pytestmark = pytest.mark.slow
@@ -79,6 +83,25 @@ def test_what_is_promoted_routes_and_its_verdict_can_be_replayed(project, run_ed
 
     refused = run_edgekd("gate", "project.yaml", "--set", "routing.risky=[gone]", cwd=project)
     assert refused.returncode == 2 and "routing.risky" in refused.stderr
+
+
+def test_a_replay_says_that_rules_have_changed(project):
+    """An entry of before there were rules, whose verdict comes out otherwise today."""
+    registry = project / ".edgekd" / "registry"
+    entry = read_ledger(registry / "ledger.jsonl")[0]
+    name = next(one for one in entry.evidence if one.startswith("evidence/questions/"))
+    question = json.loads(object_path(registry, entry.evidence[name]).read_text())
+    assert question.pop("rules") == RULES
+    older = json.dumps(question).encode()
+    digest = hashlib.sha256(older).hexdigest()
+    place = object_path(registry, digest)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(older)
+    same = replace(entry, evidence={**entry.evidence, name: digest})
+    assert replay(registry, same)[1] == ()
+    assert replay(registry, replace(same, verdict_digest="0" * 64))[1] == (
+        f"the rules of judging (1 then, {RULES} now)",
+    )
 
 
 def test_a_replay_finds_what_was_changed(project, run_edgekd):

@@ -1,0 +1,90 @@
+"""A second process that compiles too, from the other end: the store's locks deal the stages out.
+
+Compiling is mostly one thread's work, most of it in Python, so a second core would wait. The helper begins
+where the run ends, finds everything that was trained in the cache, and both meet where nothing is left to do.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from edgekd.config import Project
+from edgekd.pipeline.context import Context
+from edgekd.progress import Progress, silent
+
+PATIENCE_S = 3.0  # a stage that takes less is done before a second process has started
+
+
+@contextmanager
+def helped(context: Context, only: tuple[str, ...]) -> Iterator[Context]:
+    """Yield the context to compile with: the first stage that takes long starts the helper.
+
+    It ends with the block; what it has half done, the store forgets.
+    """
+    if len(os.sched_getaffinity(0)) < 2:
+        yield context
+        return
+    helpers: list[subprocess.Popen[str]] = []
+
+    def start() -> None:
+        if not helpers:
+            helpers.append(_start(context, only))
+
+    @contextmanager
+    def show(title: str) -> Iterator[Progress]:
+        timer = threading.Timer(PATIENCE_S, start)
+        timer.start()
+        try:
+            with context.show_progress(title) as progress:
+                yield progress
+        finally:
+            timer.cancel()
+            timer.join()
+
+    try:
+        yield replace(context, show_progress=show)
+    finally:
+        for helper in helpers:
+            helper.kill()
+            helper.wait()
+
+
+def _start(context: Context, only: tuple[str, ...]) -> subprocess.Popen[str]:
+    quiet = subprocess.DEVNULL
+    command = [sys.executable, "-m", __name__, str(context.folder.resolve()), *only]
+    helper = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, text=True)
+    assert helper.stdin is not None
+    helper.stdin.write(context.project.model_dump_json() + "\n")
+    helper.stdin.flush()  # and stays open: its end tells the helper that this process is gone
+    return helper
+
+
+@contextmanager
+def _unseen(title: str) -> Iterator[Progress]:
+    yield silent
+
+
+def _end_with_stdin() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
+def main() -> None:
+    """Compile the project on stdin's first line, of the folder given, the last target first."""
+    folder, *only = sys.argv[1:]
+    project = Project.model_validate_json(sys.stdin.readline())
+    threading.Thread(target=_end_with_stdin, daemon=True).start()
+    from edgekd.pipeline.run import compile_backwards
+
+    compile_backwards(Context(project, Path(folder), _unseen, lambda words: None), tuple(only))
+
+
+if __name__ == "__main__":
+    main()
