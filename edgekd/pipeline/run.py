@@ -112,8 +112,10 @@ def compile_backwards(context: Context, only: tuple[str, ...]) -> None:
     """Compile what a run compiles, beginning where it ends; see `edgekd.pipeline.beside`."""
     measurable = _measurable(_choose_targets(context, only))
     results = _learn(context, STEPS.index("distill"))
+    results.students = dict(reversed(results.students.items()))
     _compile_teacher(context, results, measurable)
-    _compile(context, results, measurable[::-1])
+    backwards = [t.model_copy(update={"builds": t.builds[::-1]}) for t in reversed(measurable)]
+    _compile(context, results, backwards)
 
 
 def run_share(context: Context, share: Share) -> int:
