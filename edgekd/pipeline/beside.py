@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +19,12 @@ from edgekd.config import Project
 from edgekd.pipeline.context import Context
 from edgekd.progress import Progress, silent
 
-PATIENCE_S = 3.0  # a stage that takes less is done before a second process has started
+PATIENCE_S = 2.0  # what takes no longer is done before a second process has started
 
 
 @contextmanager
 def helped(context: Context, only: tuple[str, ...]) -> Iterator[Context]:
-    """Yield the context to compile with: the first stage that takes long starts the helper.
+    """Yield the context to compile with: the helper starts soon after the first stage that has to be built.
 
     It ends with the block; what it has half done, the store forgets.
     """
@@ -32,25 +32,19 @@ def helped(context: Context, only: tuple[str, ...]) -> Iterator[Context]:
         yield context
         return
     helpers: list[subprocess.Popen[str]] = []
+    timer = threading.Timer(PATIENCE_S, lambda: helpers.append(_start(context, only)))
 
-    def start() -> None:
-        if not helpers:
-            helpers.append(_start(context, only))
-
-    @contextmanager
-    def show(title: str) -> Iterator[Progress]:
-        timer = threading.Timer(PATIENCE_S, start)
-        timer.start()
-        try:
-            with context.show_progress(title) as progress:
-                yield progress
-        finally:
-            timer.cancel()
-            timer.join()
+    def show(title: str) -> AbstractContextManager[Progress]:
+        if timer.ident is None:
+            timer.start()
+        return context.show_progress(title)
 
     try:
         yield replace(context, show_progress=show)
     finally:
+        timer.cancel()
+        if timer.ident is not None:
+            timer.join()
         for helper in helpers:
             helper.kill()
             helper.wait()
