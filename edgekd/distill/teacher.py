@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from edgekd.config import Lora, Training
 from edgekd.data.taskdata import TaskData
 from edgekd.distill.lora import add_adapters, merge_adapters
+from edgekd.distill.training.memory import kept_memory
 from edgekd.distill.training.rows import Recipe, Rows
 from edgekd.distill.training.tokens import Tokens, open_tokenizer, tokenize
 from edgekd.distill.training.train import train
@@ -76,7 +77,8 @@ def fine_tune(
     recipe = Recipe(training, 0.0, 1.0, seed, threads, "intent", name, name)
     resume = resume_folder(folder)
     log = folder / "logs" / "train.jsonl"
-    train(Classifier(model), rows, validation, recipe, resume=resume, log=log, on_progress=on_progress)
+    with kept_memory():
+        train(Classifier(model), rows, validation, recipe, resume=resume, log=log, on_progress=on_progress)
     if adapted is not None:
         model = merge_adapters(adapted)
     _name_labels(model, data.labels)

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,36 +18,35 @@ from pathlib import Path
 from edgekd.config import Project
 from edgekd.pipeline.context import Context
 from edgekd.progress import Progress, silent
+from edgekd.store import Stage
+from edgekd.units import MIB
 
-PATIENCE_S = 2.0  # what takes no longer is done before a second process has started
+WORTH_BYTES = 16 * MIB  # smaller students are compiled before a second process has started
 
 
 @contextmanager
-def helped(context: Context, only: tuple[str, ...]) -> Iterator[Context]:
-    """Yield the context to compile with: the helper starts soon after the first stage that has to be built.
+def helped(context: Context, only: tuple[str, ...], students: Iterable[Stage]) -> Iterator[Context]:
+    """Yield the context to compile these students with: the first stage that is built starts the helper.
 
     It ends with the block; what it has half done, the store forgets.
     """
-    if len(os.sched_getaffinity(0)) < 2:
+    size = sum(file.stat().st_size for student in students for file in student.path.glob("*.safetensors"))
+    if size < WORTH_BYTES or len(os.sched_getaffinity(0)) < 2:
         yield context
         return
     helpers: list[subprocess.Popen[str]] = []
-    timer = threading.Timer(PATIENCE_S, lambda: helpers.append(_start(context, only)))
 
     def show(title: str) -> AbstractContextManager[Progress]:
-        if timer.ident is None:
-            timer.start()
+        if not helpers:
+            helpers.append(_start(context, only))
         return context.show_progress(title)
 
     try:
         yield replace(context, show_progress=show)
     finally:
-        timer.cancel()
-        if timer.ident is not None:
-            timer.join()
         for helper in helpers:
             helper.kill()
-            helper.wait()
+            helper.communicate()  # closes its pipe and waits
 
 
 def _start(context: Context, only: tuple[str, ...]) -> subprocess.Popen[str]:

@@ -1,0 +1,87 @@
+"""A second process compiles the same stages, and never outlives the run."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgekd.cli.verbs import open_context
+from edgekd.pipeline import beside
+from edgekd.store import Stage
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def project(finished_run, tmp_path):
+    folder = tmp_path / "project"
+    shutil.copytree(finished_run.folder, folder, symlinks=True)
+    return folder
+
+
+@pytest.fixture
+def context(project):
+    return open_context(project / "project.yaml", ())
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The helpers that were started; students of any size are worth one."""
+    helpers, start = [], beside._start
+
+    def kept(*asked):
+        helpers.append(start(*asked))
+        return helpers[-1]
+
+    monkeypatch.setattr(beside, "_start", kept)
+    monkeypatch.setattr(beside, "WORTH_BYTES", 0)
+    return helpers
+
+
+def records(store: Path):
+    return {
+        str(path.relative_to(store)): json.loads(path.read_text())["files"]
+        for path in sorted((store / "compile").rglob("stage.json"))
+    }
+
+
+def test_it_makes_the_same_artifacts(context, started):
+    kept = records(context.store.root)
+    assert len(kept) >= 3 and any("teacher" in name for name in kept)
+    shutil.rmtree(context.store.root / "compile")
+    (helper,) = [beside._start(context, ())]
+    assert helper.wait(timeout=300) == 0
+    made = records(context.store.root)
+    for name, files in made.items():
+        assert {n: d for n, d in files.items() if not n.startswith("logs/")} == {
+            n: d for n, d in kept[name].items() if not n.startswith("logs/")
+        }
+    assert made.keys() == kept.keys()
+
+
+def test_it_starts_with_the_first_build_and_ends_with_the_block(context, started):
+    with beside.helped(context, (), []) as compiling:
+        assert started == []
+        for title in ("compile/a", "compile/b"):
+            with compiling.show_progress(title):
+                assert len(started) == 1 and started[0].poll() is None
+    assert started[0].returncode is not None
+
+
+def test_small_students_are_compiled_alone(context, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"0" * 1000)
+    student = Stage("distil/s", "0" * 32, tmp_path, "0" * 64, cached=True)
+    with beside.helped(context, (), [student]) as compiling:
+        assert compiling is context
+
+
+def test_it_ends_with_the_process_that_started_it(context):
+    command = [sys.executable, "-m", "edgekd.pipeline.beside", str(context.folder)]
+    helper = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, stderr=subprocess.PIPE)
+    shutil.rmtree(context.store.root / "compile")
+    helper.communicate(context.project.model_dump_json() + "\n", timeout=60)  # and the pipe is closed
+    assert helper.returncode == 1
+    assert records(context.store.root) == {}
