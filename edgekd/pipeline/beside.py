@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,20 +18,17 @@ from pathlib import Path
 from edgekd.config import Project
 from edgekd.pipeline.context import Context
 from edgekd.progress import Progress, silent
-from edgekd.store import Stage
-from edgekd.units import MIB
 
-WORTH_BYTES = 16 * MIB  # smaller students are compiled before a second process has started
+WORTH = 8  # artifacts: fewer are compiled before a second process is of use
 
 
 @contextmanager
-def helped(context: Context, only: tuple[str, ...], students: Iterable[Stage]) -> Iterator[Context]:
-    """Yield the context to compile these students with: the first stage that is built starts the helper.
+def helped(context: Context, only: tuple[str, ...], artifacts: int) -> Iterator[Context]:
+    """Yield the context to compile so many artifacts with: the first that is built starts the helper.
 
     It ends with the block; what it has half done, the store forgets.
     """
-    size = sum(file.stat().st_size for student in students for file in student.path.glob("*.safetensors"))
-    if size < WORTH_BYTES or len(os.sched_getaffinity(0)) < 2:
+    if artifacts < WORTH or len(os.sched_getaffinity(0)) < 2:
         yield context
         return
     helpers: list[subprocess.Popen[str]] = []

@@ -83,7 +83,8 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
     if not is_first_process():  # only training is for several
         return results
     if step >= STEPS.index("compile"):
-        with helped(context, only, results.students.values()) as compiling:
+        builds = {(build.runtime, build.label) for target in measurable for build in target.builds}
+        with helped(context, only, len(builds) * len(results.students)) as compiling:
             _compile(compiling, results, measurable)
             if step >= STEPS.index("bench"):
                 _compile_teacher(compiling, results, measurable)

@@ -10,7 +10,6 @@ import pytest
 
 from edgekd.cli.verbs import open_context
 from edgekd.pipeline import beside
-from edgekd.store import Stage
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +28,7 @@ def context(project):
 
 @pytest.fixture
 def started(monkeypatch):
-    """The helpers that were started; students of any size are worth one."""
+    """The helpers that were started."""
     helpers, start = [], beside._start
 
     def kept(*asked):
@@ -37,7 +36,6 @@ def started(monkeypatch):
         return helpers[-1]
 
     monkeypatch.setattr(beside, "_start", kept)
-    monkeypatch.setattr(beside, "WORTH_BYTES", 0)
     return helpers
 
 
@@ -52,8 +50,8 @@ def test_it_makes_the_same_artifacts(context, started):
     kept = records(context.store.root)
     assert len(kept) >= 3 and any("teacher" in name for name in kept)
     shutil.rmtree(context.store.root / "compile")
-    (helper,) = [beside._start(context, ())]
-    assert helper.wait(timeout=300) == 0
+    with beside._start(context, ()) as helper:
+        assert helper.wait(timeout=300) == 0
     made = records(context.store.root)
     for name, files in made.items():
         assert {n: d for n, d in files.items() if not n.startswith("logs/")} == {
@@ -63,7 +61,7 @@ def test_it_makes_the_same_artifacts(context, started):
 
 
 def test_it_starts_with_the_first_build_and_ends_with_the_block(context, started):
-    with beside.helped(context, (), []) as compiling:
+    with beside.helped(context, (), beside.WORTH) as compiling:
         assert started == []
         for title in ("compile/a", "compile/b"):
             with compiling.show_progress(title):
@@ -71,10 +69,8 @@ def test_it_starts_with_the_first_build_and_ends_with_the_block(context, started
     assert started[0].returncode is not None
 
 
-def test_small_students_are_compiled_alone(context, tmp_path):
-    (tmp_path / "model.safetensors").write_bytes(b"0" * 1000)
-    student = Stage("distil/s", "0" * 32, tmp_path, "0" * 64, cached=True)
-    with beside.helped(context, (), [student]) as compiling:
+def test_few_artifacts_are_compiled_alone(context):
+    with beside.helped(context, (), beside.WORTH - 1) as compiling:
         assert compiling is context
 
 
