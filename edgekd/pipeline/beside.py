@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,8 +51,9 @@ def _start(context: Context, only: tuple[str, ...]) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", __name__, str(context.folder.resolve()), *only]
     helper = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, text=True)
     assert helper.stdin is not None
-    helper.stdin.write(context.project.model_dump_json() + "\n")
-    helper.stdin.flush()  # and stays open: its end tells the helper that this process is gone
+    with suppress(OSError):  # it may have died by now: then this process does it all
+        helper.stdin.write(context.project.model_dump_json() + "\n")
+        helper.stdin.flush()  # and stays open: its end tells the helper that this process is gone
     return helper
 
 
@@ -68,6 +69,8 @@ def _end_with_stdin() -> None:
 
 def main() -> None:
     """Compile the project on stdin's first line, of the folder given, the last target first."""
+    with suppress(OSError):  # where memory is short, the helper goes before the run
+        Path("/proc/self/oom_score_adj").write_text("1000")
     folder, *only = sys.argv[1:]
     project = Project.model_validate_json(sys.stdin.readline())
     threading.Thread(target=_end_with_stdin, daemon=True).start()

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,19 @@ def test_it_starts_with_the_first_build_and_ends_with_the_block(context, started
         for title in ("compile/a", "compile/b"):
             with compiling.show_progress(title):
                 assert len(started) == 1 and started[0].poll() is None
+        score = Path(f"/proc/{started[0].pid}/oom_score_adj")
+        until = time.monotonic() + 60
+        while score.read_text().strip() != "1000" and time.monotonic() < until:
+            time.sleep(0.05)
+        assert score.read_text().strip() == "1000"  # the first to go where memory is short
     assert started[0].returncode is not None
+
+
+def test_a_helper_that_dies_is_no_loss(context, started, monkeypatch):
+    monkeypatch.setattr(beside.sys, "executable", "/bin/false")
+    with beside.helped(context, (), beside.WORTH) as compiling, compiling.show_progress("compile/a"):
+        assert started[0].wait(timeout=60) == 1
+    assert started[0].stdin.closed
 
 
 def test_few_artifacts_are_compiled_alone(context):
