@@ -23,9 +23,10 @@ WORTH = 8  # artifacts: fewer are compiled before a second process is of use
 
 
 @contextmanager
-def helped(context: Context, only: tuple[str, ...], artifacts: int) -> Iterator[Context]:
+def helped(context: Context, until: str, only: tuple[str, ...], artifacts: int) -> Iterator[Context]:
     """Yield the context to compile so many artifacts with: the first that is built starts the helper.
 
+    `until` and `only` are the run's: its last step, and its targets.
     It ends with the block; what it has half done, the store forgets.
     """
     if artifacts < WORTH or len(os.sched_getaffinity(0)) < 2:
@@ -35,7 +36,7 @@ def helped(context: Context, only: tuple[str, ...], artifacts: int) -> Iterator[
 
     def show(title: str) -> AbstractContextManager[Progress]:
         if not helpers:
-            helpers.append(_start(context, only))
+            helpers.append(_start(context, until, only))
         return context.show_progress(title)
 
     try:
@@ -46,9 +47,9 @@ def helped(context: Context, only: tuple[str, ...], artifacts: int) -> Iterator[
             helper.communicate()  # closes its pipe and waits
 
 
-def _start(context: Context, only: tuple[str, ...]) -> subprocess.Popen[str]:
+def _start(context: Context, until: str, only: tuple[str, ...]) -> subprocess.Popen[str]:
     quiet = subprocess.DEVNULL
-    command = [sys.executable, "-m", __name__, str(context.folder.resolve()), *only]
+    command = [sys.executable, "-m", __name__, str(context.folder.resolve()), until, *only]
     helper = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, text=True)
     assert helper.stdin is not None
     with suppress(OSError):  # it may have died by now: then this process does it all
@@ -71,12 +72,12 @@ def main() -> None:
     """Compile the project on stdin's first line, of the folder given, the last target first."""
     with suppress(OSError):  # where memory is short, the helper goes before the run
         Path("/proc/self/oom_score_adj").write_text("1000")
-    folder, *only = sys.argv[1:]
+    folder, until, *only = sys.argv[1:]
     project = Project.model_validate_json(sys.stdin.readline())
     threading.Thread(target=_end_with_stdin, daemon=True).start()
     from edgekd.pipeline.run import compile_backwards
 
-    compile_backwards(Context(project, Path(folder), _unseen, lambda words: None), tuple(only))
+    compile_backwards(Context(project, Path(folder), _unseen, lambda words: None), until, tuple(only))
 
 
 if __name__ == "__main__":

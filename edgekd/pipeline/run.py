@@ -84,7 +84,7 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
         return results
     if step >= STEPS.index("compile"):
         builds = {(build.runtime, build.label) for target in measurable for build in target.builds}
-        with helped(context, only, len(builds) * len(results.students)) as compiling:
+        with helped(context, until, only, len(builds) * len(results.students)) as compiling:
             _compile(compiling, results, measurable)
             if step >= STEPS.index("bench"):
                 _compile_teacher(compiling, results, measurable)
@@ -109,12 +109,13 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
     return results
 
 
-def compile_backwards(context: Context, only: tuple[str, ...]) -> None:
+def compile_backwards(context: Context, until: str, only: tuple[str, ...]) -> None:
     """Compile what a run compiles, beginning where it ends; see `edgekd.pipeline.beside`."""
     measurable = _measurable(_choose_targets(context, only))
     results = _learn(context, STEPS.index("distill"))
     results.students = dict(reversed(results.students.items()))
-    _compile_teacher(context, results, measurable)
+    if STEPS.index(until) >= STEPS.index("bench"):
+        _compile_teacher(context, results, measurable)
     backwards = [t.model_copy(update={"builds": t.builds[::-1]}) for t in reversed(measurable)]
     _compile(context, results, backwards)
 

@@ -15,6 +15,7 @@ from edgekd.stats.paired import excess
 Beyond = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 _DEVIATIONS = 8  # of the count of discordant rows: what lies beyond has a chance under 1e-14
 _LOOKED_AT = 64  # sizes within two teeth, in all of which the chance must hold
+_MOST_ROWS = 10_000_000
 _KEPT_BACK = 0.1  # of the misses allowed: rates are supposed, and never quite the true ones
 
 
@@ -29,7 +30,7 @@ def rows_to_decide(
     where many slices are judged, has a `confidence` of 1 - 5 % over their number.
 
     Raises:
-        BadInputError: if the rates cannot be, or the drop is the margin.
+        BadInputError: if the rates cannot be, or the drop is too near the margin (10 million rows).
 
     >>> rows_to_decide(0.02, 0.02, margin=0.015)
     1702
@@ -49,9 +50,14 @@ def rows_to_decide(
     normal = NormalDist()
     deviation = math.sqrt(lost_rate + gained_rate + margin)
     reach = (normal.inv_cdf(confidence) + normal.inv_cdf(wanted)) * deviation
-    short, enough = 1, math.ceil((reach / (margin - drop)) ** 2) + 2
+    short, enough = 1, min(_MOST_ROWS, math.ceil((reach / (margin - drop)) ** 2) + 2)
     while not is_enough(enough):
-        short, enough = enough, 2 * enough
+        if enough >= _MOST_ROWS:
+            raise BadInputError(
+                f"a drop of {drop:g} is too near its margin of {margin:g}: over {_MOST_ROWS:,} rows would "
+                "tell them apart; choose a margin farther from it"
+            )
+        short, enough = enough, min(_MOST_ROWS, 2 * enough)
     while enough - short > 1:
         middle = (short + enough) // 2
         short, enough = (short, middle) if is_enough(middle) else (middle, enough)
@@ -65,11 +71,13 @@ def chance_to_pass(
 
     Exact for these true rates: every count of discordant rows by its binomial chance, and for each the
     greatest count of lost rows that still passes. Where the true drop is the margin or more, it is
-    the chance of a wrong pass.
+    the chance of a wrong pass. Fewer than two rows prove nothing.
 
     >>> round(chance_to_pass(1000, 0.02, 0.02, margin=0.03), 4)
     0.9978
     """
+    if n < 2:
+        return 0.0
     z = NormalDist().inv_cdf(confidence)
     return _chance_of_few(n, lost_rate, gained_rate, lambda lost, gained: excess(margin, lost, gained, n, z))
 
@@ -84,6 +92,8 @@ def chance_of_harm(
     >>> round(chance_of_harm(1000, 0.06, 0.02, margin=0.02), 4)
     0.728
     """
+    if n < 2:
+        return 0.0
     z = NormalDist().inv_cdf(confidence)
     return 1 - _chance_of_few(
         n, lost_rate, gained_rate, lambda lost, gained: -excess(-margin, gained, lost, n, z)

@@ -16,13 +16,6 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def project(finished_run, tmp_path):
-    folder = tmp_path / "project"
-    shutil.copytree(finished_run.folder, folder, symlinks=True)
-    return folder
-
-
-@pytest.fixture
 def context(project):
     return open_context(project / "project.yaml", ())
 
@@ -51,7 +44,7 @@ def test_it_makes_the_same_artifacts(context, started):
     kept = records(context.store.root)
     assert len(kept) >= 3 and any("teacher" in name for name in kept)
     shutil.rmtree(context.store.root / "compile")
-    with beside._start(context, ()) as helper:
+    with beside._start(context, "bench", ()) as helper:
         assert helper.wait(timeout=300) == 0
     made = records(context.store.root)
     for name, files in made.items():
@@ -62,7 +55,7 @@ def test_it_makes_the_same_artifacts(context, started):
 
 
 def test_it_starts_with_the_first_build_and_ends_with_the_block(context, started):
-    with beside.helped(context, (), beside.WORTH) as compiling:
+    with beside.helped(context, "bench", (), beside.WORTH) as compiling:
         assert started == []
         for title in ("compile/a", "compile/b"):
             with compiling.show_progress(title):
@@ -77,18 +70,18 @@ def test_it_starts_with_the_first_build_and_ends_with_the_block(context, started
 
 def test_a_helper_that_dies_is_no_loss(context, started, monkeypatch):
     monkeypatch.setattr(beside.sys, "executable", "/bin/false")
-    with beside.helped(context, (), beside.WORTH) as compiling, compiling.show_progress("compile/a"):
+    with beside.helped(context, "bench", (), beside.WORTH) as compiling, compiling.show_progress("compile/a"):
         assert started[0].wait(timeout=60) == 1
     assert started[0].stdin.closed
 
 
 def test_few_artifacts_are_compiled_alone(context):
-    with beside.helped(context, (), beside.WORTH - 1) as compiling:
+    with beside.helped(context, "bench", (), beside.WORTH - 1) as compiling:
         assert compiling is context
 
 
 def test_it_ends_with_the_process_that_started_it(context):
-    command = [sys.executable, "-m", "edgekd.pipeline.beside", str(context.folder)]
+    command = [sys.executable, "-m", "edgekd.pipeline.beside", str(context.folder), "bench"]
     helper = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, stderr=subprocess.PIPE)
     shutil.rmtree(context.store.root / "compile")
     helper.communicate(context.project.model_dump_json() + "\n", timeout=60)  # and the pipe is closed

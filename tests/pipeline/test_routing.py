@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -15,13 +14,6 @@ from edgekd.pipeline.replaying import replay
 from edgekd.serving import load
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def project(finished_run, tmp_path):
-    folder = tmp_path / "project"
-    shutil.copytree(finished_run.folder, folder, symlinks=True)
-    return folder
 
 
 def change(folder, **keys):

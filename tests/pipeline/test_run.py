@@ -37,14 +37,6 @@ def verdict_of(folder, target: str) -> dict:
     return json.loads((folder / "verdicts" / f"{target}.json").read_text(encoding="utf-8"))
 
 
-@pytest.fixture
-def project(finished_run, tmp_path):
-    """A copy of the finished project with its cache, to be gone on with."""
-    folder = tmp_path / "project"
-    shutil.copytree(finished_run.folder, folder, symlinks=True)
-    return folder
-
-
 def test_every_stage_was_done_once(finished_run):
     text = "\n".join(line for _, line in finished_run.notes)
     done = stages(text, "done")

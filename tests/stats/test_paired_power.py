@@ -60,6 +60,11 @@ def test_rows_to_decide_are_enough_from_there_on_and_few(lost, gained, margin, c
     assert min(before) < 0.91
 
 
+@pytest.mark.parametrize("chance", [chance_to_pass, chance_of_harm])
+def test_fewer_than_two_rows_prove_nothing(chance):
+    assert chance(1, 0.5, 0.1, 0.1) == chance(0, 0.5, 0.1, 0.1) == 0
+
+
 def test_no_losses_need_the_rows_that_prove_it():
     n = rows_to_decide(0.0, 0.0, 0.03)
     assert paired_drop_bound(0, 0, n)[1] <= 0.03 < paired_drop_bound(0, 0, n - 1)[1]
@@ -72,6 +77,8 @@ def test_no_losses_need_the_rows_that_prove_it():
         ((0.6, 0.6, 0.03), "add up to 1"),
         ((0.04, 0.01, 0.03), "no number of rows"),
         ((0.01, 0.01, 0.0), "margin within"),
+        ((float("nan"), 0.01, 0.03), "lost: expected a share"),
+        ((0.03, 0.0, 0.030000001), "too near its margin"),
     ],
 )
 def test_rates_that_cannot_be_are_refused(asked, words):

@@ -6,9 +6,13 @@ import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Parameters of glibc's mallopt(3), and what they are unless one sets them.
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
-_TRIM_AT, _MMAPS = 128 * 1024, 65_536
+from edgekd.units import MIB
+
+# Parameters of glibc's mallopt(3). Setting one ends glibc's own adjustment of the thresholds; so afterwards
+# they are set to where it ends up once large blocks were freed. At their first values a later student's
+# steps could give back every block.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
+_MMAP_FROM, _TRIM_AT, _MMAPS = 32 * MIB, 64 * MIB, 65_536
 _NEVER = 2**31 - 1
 
 
@@ -30,5 +34,6 @@ def kept_memory() -> Iterator[None]:
         yield
     finally:
         library.mallopt(_MMAP_MAX, _MMAPS)
+        library.mallopt(_MMAP_THRESHOLD, _MMAP_FROM)
         library.mallopt(_TRIM_THRESHOLD, _TRIM_AT)
         library.malloc_trim(0)
