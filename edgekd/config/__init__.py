@@ -17,11 +17,11 @@ from edgekd.config.project import (
     Data,
     Measure,
     Project,
-    Slice,
     StudentEntry,
     Teacher,
 )
 from edgekd.config.reading import load_model, load_project, load_target
+from edgekd.config.slices import Slice
 from edgekd.config.target import Build, Hardware, Limits, Price, Target
 
 __all__ = [

@@ -22,6 +22,17 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+class SliceGates(Frozen):
+    """Limits on the calibration of one slice, as of the whole."""
+
+    ece: float | None = Field(None, ge=0, le=1)
+    """Largest expected calibration error, bins of equal mass."""
+    brier: float | None = Field(None, ge=0, le=2)
+    """Largest Brier score, summed over labels."""
+    confident_error_rate: float | None = Field(None, ge=0, le=1)
+    """Largest share of its rows that are wrong with a probability of at least 0.9."""
+
+
 class Gates(Frozen):
     """What a promoted variant must reach beside the slices; an absent one is not checked."""
 
@@ -45,6 +56,8 @@ class Gates(Frozen):
     """Largest Brier score, summed over labels, on the rows of `overall`."""
     confident_error_rate: float | None = Field(None, ge=0, le=1)
     """Largest share of the rows of `overall` that are wrong with a probability of at least 0.9."""
+    slices: dict[str, SliceGates] = Field(default_factory=dict)
+    """Limits on the calibration of single slices, by name."""
     data_age_p50_days: float | None = Field(None, ge=0)
     """Largest median age of the training rows on the day of the run; needs `data.columns.date`."""
     data_age_p95_days: float | None = Field(None, ge=0)

@@ -11,6 +11,7 @@ from edgekd.config.distillation import Distillation
 from edgekd.config.gates import Gates
 from edgekd.config.model import Lora, Training
 from edgekd.config.routing import Routing
+from edgekd.config.slices import Slice
 from edgekd.config.target import Objective
 
 Split = Literal["train", "unlabelled", "calibration", "validation", "test"]
@@ -55,6 +56,10 @@ class Data(Frozen):
     """Files of more text for the teacher to label; of a file with splits, its training rows."""
     options: dict[str, int] = Field(default_factory=dict)
     """Row counts and seed of the built-in data."""
+    sample: str | None = None
+    """SQL predicate that marks the rows drawn as traffic comes, where a test set holds extra rows of some
+    classes; precision counts the extra rows by their share of traffic, false alarms and calibration leave
+    them out."""
 
     @model_validator(mode="after")
     def _test_is_untouched(self) -> Data:
@@ -64,21 +69,6 @@ class Data(Frozen):
             if name == carve.take:
                 raise ValueError(f"{name} cannot be carved from itself")
         return self
-
-
-class Slice(Frozen):
-    """A named part of the test rows, and how it is judged."""
-
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    """Name in every table."""
-    where: str = "true"
-    """SQL predicate over the data's columns."""
-    recall_of: tuple[str, ...] = ()
-    """Judge recall of these classes taken together, instead of accuracy."""
-    tier: Literal["prove", "watch"] = "watch"
-    """`prove`: shown non-inferior within the margin; `watch`: fails on proven harm only."""
-    margin: float = Field(gt=0, le=100)
-    """Largest drop against the teacher that is good enough, in percentage points."""
 
 
 class Teacher(Frozen):
