@@ -65,7 +65,7 @@ def restore(
     in fp32. `answer` compiles the model with some operators left in fp32 and returns its logits [row, label].
     A slice's goal is its margin, or what fp32 itself keeps where that is more: rounding is undone, no more.
     """
-    goals = [max(rows.slice.margin / 100, _bound(rows, truth, reference, exact).high) for rows in slices]
+    goals = [max(rows.margin or 0.0, _bound(rows, truth, reference, exact).high) for rows in slices]
     cost = _costs(operators, found)
     kept: list[int] = []
     steps: list[Step] = []
@@ -74,7 +74,7 @@ def restore(
         logits = answer(frozenset(operators[place].name for place in kept))
         predicted = logits.argmax(1)
         bounds = tuple(
-            Bound(rows.slice.name, drop.estimate, drop.high, goal)
+            Bound(rows.name, drop.estimate, drop.high, goal)
             for rows, goal in zip(slices, goals, strict=True)
             for drop in [_bound(rows, truth, reference, predicted)]
         )

@@ -22,12 +22,13 @@ def slice_masks(data: TaskData, slices: Sequence[Slice]) -> dict[str, npt.NDArra
 
     Raises:
         SliceError: if a predicate is not one SQL expression of type BOOLEAN over the columns,
-            or reads anything but the rows; if `recall_of` names an unknown class.
+            or reads anything but the rows; if a metric's classes name an unknown one.
     """
     for item in slices:
-        for label in item.recall_of:
+        for label in item.classes:
             if label not in data.labels:
-                raise SliceError(f"slice '{item.name}': recall_of names '{label}', which is not a class")
+                kind = f"{item.metric}_of"
+                raise SliceError(f"slice '{item.name}': {kind} names '{label}', which is not a class")
     with _rows(data) as connection:
         rows = len(data)
         return {item.name: _mask(connection, rows, item.where, f"slice '{item.name}'") for item in slices}

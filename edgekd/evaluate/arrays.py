@@ -15,3 +15,5 @@ Hits = Bool[np.ndarray, "row"]
 """Whether a row of one slice is a hit."""
 Classes = Int[np.ndarray, "class"]
 """Indices of some of the labels."""
+Biases = Float[np.ndarray, "label"]
+"""What is added to the logit of each label where one is chosen."""

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from edgekd.config import Slice
 from edgekd.errors import DataError
 from edgekd.evaluate.arrays import Flags, Hits, Labels
 from edgekd.evaluate.calibration import measure_calibration
+from edgekd.evaluate.classes import find_confusions, judge_classes
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.reliability import measure_reliability
 from edgekd.evaluate.result import Drop, EvalResult, SliceResult
-from edgekd.evaluate.slices import SliceRows, select_rows
+from edgekd.evaluate.slices import SliceRows, select_rows, traffic_weights
+from edgekd.stats.interval import Interval
 from edgekd.stats.paired import paired_drop_bound
 from edgekd.stats.proportion import wilson_interval
+from edgekd.stats.tally import Tally
 
 
 def evaluate(
@@ -28,28 +32,34 @@ def evaluate(
     *,
     temperature: float = 1.0,
     confidence: float = 0.95,
+    traffic: Flags | None = None,
 ) -> EvalResult:
     """Evaluate one artifact's predictions on the rows of one split.
 
     All arrays are in the order of the same rows. References are `teacher`, `fp32` and, where there
     is one, `incumbent`. `temperature` is the artifact's own: it changes the calibration figures and
-    no label. Values carry two-sided Wilson intervals, drops one-sided score bounds.
+    no label. `traffic` marks the rows drawn as traffic comes, where some classes have extra rows: precision,
+    false alarms and calibration mind it. Values carry two-sided Wilson intervals, drops one-sided score
+    bounds.
 
     Raises:
         DataError: if arrays do not fit one another, before anything is computed.
         SliceError: if a slice has no mask or names an unknown class.
     """
     _check(predictions, references, truth, labels)
-    chosen = select_rows(slices, masks, truth, labels)
+    chosen = select_rows(slices, masks, truth, labels, traffic)
     predicted = predictions.labels
     answers = {name: reference.labels for name, reference in references.items()}
     probabilities = predictions.probabilities(temperature)
+    drawn = np.ones(len(truth), np.bool_) if traffic is None else traffic
     return EvalResult(
         subject=predictions.subject,
         n=len(truth),
-        slices=tuple(judge_slice(rows, predicted, answers, truth, confidence) for rows in chosen),
-        calibration=measure_calibration(probabilities, truth),
-        reliability=measure_reliability(probabilities, truth, labels, slices, masks),
+        slices=judge_slices(chosen, predicted, answers, truth, traffic, confidence),
+        calibration=measure_calibration(probabilities[drawn], truth[drawn]),
+        reliability=measure_reliability(probabilities, truth, labels, slices, masks, drawn),
+        classes=judge_classes(predicted, answers.get("teacher"), truth, labels, traffic),
+        confusions=find_confusions(predicted, truth, labels),
     )
 
 
@@ -72,29 +82,61 @@ def paired_drop(reference: str, wanted: Hits, got: Hits, confidence: float = 0.9
     return Drop(reference, n, lost, gained, (lost - gained) / n, low, high, confidence)
 
 
-def judge_slice(
+def judge_slices(
+    chosen: Sequence[SliceRows],
+    predicted: Labels,
+    answers: Mapping[str, Labels],
+    truth: Labels,
+    traffic: Flags | None = None,
+    confidence: float = 0.95,
+) -> tuple[SliceResult, ...]:
+    """Judge the rows of every slice; `answers` are those of the references, by name."""
+    weights = None if traffic is None else traffic_weights(truth, traffic)
+    return tuple(_judge_slice(rows, predicted, answers, truth, weights, confidence) for rows in chosen)
+
+
+def _judge_slice(
     rows: SliceRows,
     predicted: Labels,
     answers: Mapping[str, Labels],
     truth: Labels,
-    confidence: float = 0.95,
+    weights: npt.NDArray[np.float64] | None,
+    confidence: float,
 ) -> SliceResult:
-    """Judge one slice's rows; `answers` are those of the references, by name."""
-    hits = rows.hits(predicted, truth)
+    if rows.is_paired:
+        hits = rows.hits(predicted, truth)
+        tally = Tally.of(hits)
+    else:
+        called, hits = rows.called_hits(predicted, truth)
+        tally = Tally.of(hits, None if weights is None else weights[called])
     n = len(hits)
     return SliceResult(
-        name=rows.slice.name,
+        name=rows.name,
         tier=rows.slice.tier,
         metric=rows.metric,
-        margin=rows.slice.margin / 100,
+        margin=rows.margin,
         n=n,
-        value=wilson_interval(int(hits.sum()), n) if n else None,
+        value=_value(rows, tally, confidence),
         drops=tuple(
             paired_drop(name, rows.hits(answer, truth), hits, confidence)
             for name, answer in answers.items()
-            if n
+            if n and rows.is_paired
         ),
+        at_least=rows.at_least,
+        at_most=rows.at_most,
+        tally=tally,
+        sampling=rows.sampling,
     )
+
+
+def _value(rows: SliceRows, tally: Tally, confidence: float) -> Interval | None:
+    if not tally.right + tally.wrong > 0:
+        return None
+    if rows.sampling == "weighted":
+        ends = tally.at(0.5 + confidence / 2)
+        return Interval(ends.estimate, ends.low, ends.high, confidence)
+    counted = tally.wrong if rows.metric == "false_alarm" else tally.right
+    return wilson_interval(round(counted), round(tally.right + tally.wrong), confidence)
 
 
 def _check(

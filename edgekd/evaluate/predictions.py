@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekd.errors import DataError
-from edgekd.evaluate.arrays import Labels, Scores
+from edgekd.evaluate.arrays import Biases, Labels, Scores
 from edgekd.store import digest_file, digest_json, write_atomic
 
 
@@ -19,18 +19,27 @@ from edgekd.store import digest_file, digest_json, write_atomic
 class Predictions:
     """Logits of one artifact (`subject` is its digest), in the order of the rows.
 
+    `bias` [label] is added to the logits where a label is chosen, and nowhere else: probabilities stay as the
+    model gives them.
+
     Raises:
         DataError: on making one that is empty, not a table, or holds a number that is not finite.
     """
 
     subject: str
     logits: Scores
+    bias: Biases | None = None
 
     def __post_init__(self) -> None:
         if self.logits.ndim != 2 or 0 in self.logits.shape:
             raise DataError(
                 f"predictions of {self.subject[:12]}: expected logits of [examples, labels], "
                 f"got shape {list(self.logits.shape)}"
+            )
+        if self.bias is not None and self.bias.shape != self.logits.shape[1:]:
+            raise DataError(
+                f"predictions of {self.subject[:12]}: expected a bias for each of "
+                f"{self.logits.shape[1]} labels, got {list(self.bias.shape)}"
             )
         finite = np.isfinite(self.logits).all(axis=1)
         if not finite.all():
@@ -42,8 +51,8 @@ class Predictions:
 
     @property
     def labels(self) -> Labels:
-        """Index of the likeliest label; the first of equals."""
-        return np.asarray(np.argmax(self.logits, axis=1))
+        """Index of the label that is answered: the likeliest once the bias is added, the first of equals."""
+        return np.asarray(np.argmax(self.logits if self.bias is None else self.logits + self.bias, axis=1))
 
     def probabilities(self, temperature: float = 1.0) -> Scores:
         """Softmax of the logits over `temperature`, in double precision."""
@@ -73,6 +82,8 @@ def save_predictions(predictions: Predictions, ids: Sequence[str], path: Path) -
     finally:
         temporary.unlink(missing_ok=True)
     note = {"subject": predictions.subject, "rows": len(ids), "ids": digest_json(list(ids)), "sha256": digest}
+    if predictions.bias is not None:
+        note["bias"] = predictions.bias.tolist()
     write_atomic(_note(path), json.dumps(note, indent=1, sort_keys=True))
 
 
@@ -88,13 +99,14 @@ def load_predictions(path: Path, ids: Sequence[str]) -> Predictions:
         if digest_file(path) != sha256:
             raise DataError(f"{path}: is not the file that {_note(path).name} describes; evaluate again")
         logits = np.load(path, allow_pickle=False)
+        bias = np.array(note["bias"], np.float64) if "bias" in note else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: cannot be read as predictions ({error}); evaluate again") from None
     if digest != digest_json(list(ids)):
         raise DataError(
             f"{path}: holds predictions for {rows} other rows than these {len(ids)}; evaluate again"
         )
-    return Predictions(subject, logits)
+    return Predictions(subject, logits, bias)
 
 
 def _note(path: Path) -> Path:

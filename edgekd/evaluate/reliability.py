@@ -21,21 +21,24 @@ def measure_reliability(
     labels: Sequence[str],
     slices: Sequence[Slice],
     masks: Mapping[str, Flags],
+    traffic: Flags,
 ) -> tuple[Reliability, ...]:
     """Measure each slice of at least `LEAST` rows, in bins of equal mass.
 
-    A slice of classes (`recall_of`) takes the rows that were *answered* with one of them: whether a
-    probability of 0.9 is right nine times in ten is asked of what is said, not of what is true. So where its
-    predicate holds for nothing but those classes, all rows are looked at.
+    A slice of classes takes the rows that were *answered* with one of them: whether a probability of 0.9 is
+    right nine times in ten is asked of what is said, not of what is true. So where its predicate holds for
+    nothing but those classes, all rows are looked at. Only rows drawn as `traffic` comes count: extra rows of
+    a class make its answers right more often than a probability can know.
     """
     predicted = probabilities.argmax(axis=1)
     found = []
     for entry in slices:
         rows = masks[entry.name]
-        if entry.recall_of:
-            classes = [list(labels).index(name) for name in entry.recall_of]
+        if entry.classes:
+            classes = [list(labels).index(name) for name in entry.classes]
             of_truth = bool(np.isin(truth[rows], classes).all())
             rows = np.isin(predicted, classes) & (rows | of_truth)
+        rows = rows & traffic
         if rows.sum() >= LEAST:
             found.append(_of_rows(entry.name, probabilities[rows], truth[rows]))
     return tuple(found)

@@ -9,6 +9,7 @@ from typing import Literal
 from edgekd.errors import unknown_name
 from edgekd.evaluate.record import Record
 from edgekd.stats.interval import Interval
+from edgekd.stats.tally import Tally
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,29 @@ class Drop(Record):
 
 @dataclass(frozen=True)
 class SliceResult(Record):
-    """One slice; `margin` is a share. An empty slice has no value and no drops."""
+    """One slice by one metric; limits are shares. An empty slice has no value and no drops.
+
+    `value` is the metric's own: for false alarms their share, which is better when smaller. `tally` counts
+    what it is a share of: right answers, and for false alarms the rows that raised none. `sampling` says
+    which rows were counted; see `edgekd.evaluate.slices.SliceRows`.
+    """
 
     name: str
     tier: Literal["prove", "watch"]
-    metric: Literal["accuracy", "recall"]
-    margin: float
+    metric: Literal["accuracy", "recall", "precision", "false_alarm"]
+    margin: float | None
     n: int
     value: Interval | None
     drops: tuple[Drop, ...]
+    at_least: float | None = None
+    at_most: float | None = None
+    tally: Tally | None = None
+    sampling: Literal["all", "traffic", "weighted"] = "all"
+
+    @property
+    def floor(self) -> float | None:
+        """The least share of right answers, in the terms of `tally`; None where there is no floor."""
+        return self.at_least if self.at_most is None else 1 - self.at_most
 
     def drop_from(self, reference: str) -> Drop | None:
         """Return the drop against one reference; None where it was not compared."""
@@ -79,14 +94,37 @@ class Reliability(Record):
 
 
 @dataclass(frozen=True)
+class ClassResult(Record):
+    """One class: its rows `n`, and recall and precision of the variant and of its teacher."""
+
+    name: str
+    n: int
+    recall: Interval | None
+    precision: Interval | None
+    teacher_recall: Interval | None
+    teacher_precision: Interval | None
+
+
+@dataclass(frozen=True)
+class Confusion(Record):
+    """How many rows of the class `truth` were answered as `answer`; empty where there was no label."""
+
+    truth: str
+    answer: str
+    n: int
+
+
+@dataclass(frozen=True)
 class EvalResult(Record):
-    """Quality of one artifact, named by its digest."""
+    """Quality of one artifact, named by its digest; `classes` has the one of the lowest recall first."""
 
     subject: str
     n: int
     slices: tuple[SliceResult, ...]
     calibration: Calibration
     reliability: tuple[Reliability, ...] = ()
+    classes: tuple[ClassResult, ...] = ()
+    confusions: tuple[Confusion, ...] = ()
 
     def slice_named(self, name: str) -> SliceResult:
         """Return one slice by its name.

@@ -68,7 +68,7 @@ def tune_policy(
         policy |= {"refuse_as": routing.refuse_as}
     if routing.critical:
         policy |= {"critical": list(routing.critical), "risk": best.risk}
-    margins = {entry.name: entry.margin / 100 for entry in slices}
+    margins = {entry.name: (entry.margin or 0.0) / 100 for entry in slices}
     own = {name: view.slice_threshold(best, masks[name], margins[name]) for name in routing.slices}
     named = {name: _up(value) for name, value in own.items() if value > best.max_prob}
     named |= {name: 1.0 for name in routing.risky}

@@ -11,9 +11,10 @@ import numpy as np
 from edgekd.config import Slice
 from edgekd.errors import unknown_name
 from edgekd.evaluate.arrays import Flags, Labels, Scores
-from edgekd.evaluate.judge import judge_slice
+from edgekd.evaluate.classes import find_confusions, judge_classes
+from edgekd.evaluate.judge import judge_slices
 from edgekd.evaluate.record import Record
-from edgekd.evaluate.result import SliceResult
+from edgekd.evaluate.result import ClassResult, Confusion, SliceResult
 from edgekd.evaluate.slices import select_rows
 from edgekd.serving.route import REFUSE, TEACHER, Policy
 from edgekd.stats.interval import Interval
@@ -36,6 +37,8 @@ class RoutingResult(Record):
     subject: str
     policy: Mapping[str, Any]
     slices: tuple[RoutedSlice, ...]
+    classes: tuple[ClassResult, ...] = ()
+    confusions: tuple[Confusion, ...] = ()
 
     def slice_named(self, name: str) -> RoutedSlice:
         """Return one slice by its name.
@@ -95,14 +98,22 @@ def judge_routing(
     labels: Sequence[str],
     slices: Sequence[Slice],
     masks: Mapping[str, Flags],
+    traffic: Flags | None = None,
 ) -> RoutingResult:
     """Judge the routed system slice by slice, against the teacher alone, with the gate's intervals."""
     found = []
-    for rows in select_rows(slices, masks, truth, labels):
-        quality = judge_slice(rows, routed.labels, {"teacher": taught}, truth)
+    chosen = select_rows(slices, masks, truth, labels, traffic)
+    results = judge_slices(chosen, routed.labels, {"teacher": taught}, truth, traffic)
+    for rows, quality in zip(chosen, results, strict=True):
         shares = (
-            wilson_interval(int(flags[rows.rows].sum()), quality.n) if quality.n else None
+            wilson_interval(int(flags[rows.rows].sum()), total) if (total := int(rows.rows.sum())) else None
             for flags in (routed.to_teacher, routed.refused)
         )
         found.append(RoutedSlice(quality, *shares))
-    return RoutingResult(subject, dict(policy), tuple(found))
+    return RoutingResult(
+        subject,
+        dict(policy),
+        tuple(found),
+        judge_classes(routed.labels, taught, truth, labels, traffic),
+        find_confusions(routed.labels, truth, labels),
+    )

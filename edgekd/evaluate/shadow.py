@@ -61,9 +61,9 @@ def compare_shadow(
     offline: Mapping[str, SliceResult],
 ) -> tuple[ShadowSlice, ...]:
     """Compare slice by slice; `offline` holds the student's own slices on the test rows."""
-    chosen = select_rows(slices, masks, rows.truth, labels)
+    chosen = [part for part in select_rows(slices, masks, rows.truth, labels) if part.is_paired]
     level = 1 - 0.05 / max(1, len(chosen))
-    return tuple(_compare(part, rows, offline.get(part.slice.name), level) for part in chosen)
+    return tuple(_compare(part, rows, offline.get(part.name), level) for part in chosen)
 
 
 def _compare(part: SliceRows, rows: ShadowRows, offline: SliceResult | None, level: float) -> ShadowSlice:
@@ -78,7 +78,7 @@ def _compare(part: SliceRows, rows: ShadowRows, offline: SliceResult | None, lev
         found = rate_difference(before, offline.n, int(student.sum()), n, level)
         mismatch = found if found.low > 0 or found.high < 0 else None
     return ShadowSlice(
-        name=part.slice.name,
+        name=part.name,
         n=n,
         teacher_preference_match=_rate((rows.student == rows.teacher)[part.rows]),
         student_win_rate=_mean(looked),

@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from edgekd.evaluate.agreement import Agreement
-from edgekd.evaluate.record import Record
 from edgekd.evaluate.result import Drop, SliceResult
+from edgekd.gate.check import Check, Status
+from edgekd.gate.floors import check_floor
 from edgekd.stats.interval import Interval
 from edgekd.stats.paired import paired_drop_bound, rows_needed
 from edgekd.units import MIB, format_bytes, format_ms, format_points
 
 # Share of answers that another instruction set must give alike, by its lower bound.
 _SAME = 0.99
-Status = Literal["pass", "fail", "inconclusive", "not measured"]
-
-
-@dataclass(frozen=True)
-class Check(Record):
-    """What one gate found. Only `pass` lets a variant be promoted."""
-
-    name: str
-    status: Status
-    found: str
-    limit: str
-    reason: str
 
 
 def check_slices(results: Sequence[SliceResult], reference: str = "teacher") -> tuple[Check, ...]:
-    """Judge slices by their tiers, on their drops against the reference.
+    """Judge slices by their tiers: drops against the reference by their margins, values by their floors.
 
-    All proven slices must pass, so each proof is at 95 %. Of any slice harm could be claimed by chance, so
-    these claims share the 5 %.
+    All proofs must succeed, so each is at 95 %. Of any slice harm could be claimed by chance, so these claims
+    share the 5 %.
     """
-    of = max(1, sum(result.n > 0 for result in results))
-    return tuple(
-        check_proven(result, reference, of)
-        if result.tier == "prove"
-        else check_watched(result, reference, of)
-        for result in results
-    )
+    of = max(1, sum((r.margin is not None) + (r.floor is not None) for r in results if r.n > 0))
+    return tuple(check for result in results for check in _check_slice(result, reference, of))
+
+
+def _check_slice(result: SliceResult, reference: str, of: int) -> Iterator[Check]:
+    if result.margin is not None:
+        check = check_proven if result.tier == "prove" else check_watched
+        yield check(result, reference, of)
+    if result.floor is not None:
+        yield check_floor(result, of)
 
 
 def check_proven(result: SliceResult, reference: str = "teacher", of: int = 1) -> Check:
@@ -51,7 +42,8 @@ def check_proven(result: SliceResult, reference: str = "teacher", of: int = 1) -
     `check_watched` does, and is inconclusive between: then it says how many more rows would
     decide at the observed rates, and whether the estimate itself is already beyond the margin.
     """
-    name, limit = f"quality {result.name}", _points(result.margin)
+    margin = _margin(result)
+    name, limit = f"quality {result.name}", _points(margin)
     drop = result.drop_from(reference)
     if result.n == 0:
         reason = "no row to prove it on: no test row is in this slice; widen it or add rows"
@@ -59,16 +51,14 @@ def check_proven(result: SliceResult, reference: str = "teacher", of: int = 1) -
     if drop is None:
         return _uncompared(name, limit, reference)
     bound = f"{100 * drop.confidence:g} % bound {_points(drop.high)}"
-    if drop.high <= result.margin:
+    if drop.high <= margin:
         return Check(name, "pass", _found(drop), limit, f"{bound} is within the margin")
     harm = _shared(drop, of)
-    if harm.low > result.margin:
+    if harm.low > margin:
         return Check(name, "fail", _found(harm), limit, _harm(harm))
-    level = harm.confidence if drop.estimate > result.margin else drop.confidence
-    more = rows_needed(drop.lost, drop.gained, drop.n, result.margin, level)
-    rows = "no number of rows would decide at this rate" if more is None else _more(more, drop, result.margin)
-    beyond = "the estimate itself exceeds the margin; " if drop.estimate > result.margin else ""
-    return Check(name, "inconclusive", _found(drop), limit, f"{bound} exceeds the margin; {beyond}{rows}")
+    return Check(
+        name, "inconclusive", _found(drop), limit, f"{bound} exceeds the margin; {_rows(drop, margin)}"
+    )
 
 
 def check_watched(result: SliceResult, reference: str = "teacher", of: int = 1) -> Check:
@@ -77,19 +67,20 @@ def check_watched(result: SliceResult, reference: str = "teacher", of: int = 1) 
     Where `of` slices are judged, the bound is at 1 - 5 % / `of` (Bonferroni): the chance that harm is
     claimed of any of them without a drop beyond its margin is at most 5 %.
     """
-    name, limit = f"quality {result.name}", _points(result.margin)
+    margin = _margin(result)
+    name, limit = f"quality {result.name}", _points(margin)
     drop = result.drop_from(reference)
     if result.n == 0:
         return Check(name, "pass", "no rows", limit, "watched, but no test row is in this slice")
     if drop is None:
         return _uncompared(name, limit, reference)
     drop = _shared(drop, of)
-    if drop.low > result.margin:
+    if drop.low > margin:
         return Check(name, "fail", _found(drop), limit, _harm(drop))
-    reason = "no harm beyond the margin is proven"
-    if drop.estimate > result.margin:
-        reason += f", though the estimate exceeds it (n {drop.n:,})"
-    return Check(name, "pass", _found(drop), limit, reason)
+    if drop.estimate > margin:
+        reason = f"the drop exceeds the margin, but with {drop.n:,} rows that is not proven"
+        return Check(name, "warning", _found(drop), limit, reason)
+    return Check(name, "pass", _found(drop), limit, "no harm beyond the margin is proven")
 
 
 def check_ported(isa: str, found: Agreement) -> Check:
@@ -150,7 +141,8 @@ def _check_size(name: str, found: int | None, limit: float, unmeasured: str) -> 
         return _unmeasured(name, allowed, unmeasured)
     if found <= limit * MIB:
         return Check(name, "pass", format_bytes(found), allowed, "within the limit")
-    return Check(name, "fail", format_bytes(found), allowed, f"{format_bytes(found - limit * MIB)} too much")
+    much = f"{format_bytes(found - limit * MIB)} too much"
+    return Check(name, "not eligible", format_bytes(found), allowed, much)
 
 
 def _unmeasured(name: str, limit: str, why: str) -> Check:
@@ -178,9 +170,20 @@ def _harm(drop: Drop) -> str:
     return f"proven harm: even the {low} is beyond the margin"
 
 
-def _more(rows: int, drop: Drop, margin: float) -> str:
-    verdict = "prove harm" if drop.estimate > margin else "decide"
-    return f"about {rows:,} more rows would {verdict}, at this rate"
+def _rows(drop: Drop, margin: float) -> str:
+    """Say how many rows would prove it, or that none would and which margin these rows prove."""
+    provable = f"these rows would prove a margin of {_points(drop.high)}"
+    if drop.estimate > margin:
+        return f"the drop itself exceeds the margin, so more rows would not help; {provable}"
+    more = rows_needed(drop.lost, drop.gained, drop.n, margin, drop.confidence)
+    if more is None:
+        return f"the drop is too near the margin for any number of rows; {provable}"
+    return f"about {more:,} more rows would prove it at this rate; {provable}"
+
+
+def _margin(result: SliceResult) -> float:
+    assert result.margin is not None
+    return result.margin
 
 
 def _points(share: float) -> str:

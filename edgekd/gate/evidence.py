@@ -13,9 +13,8 @@ from edgekd.evaluate.agreement import Ported
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.result import EvalResult, SliceResult
 from edgekd.evaluate.routing import RoutingResult
+from edgekd.gate.check import Check, Status
 from edgekd.gate.checks import (
-    Check,
-    Status,
     check_artifact_mib,
     check_bundle_unzipped_mib,
     check_cold_start_ms,
@@ -102,13 +101,6 @@ def check_variant(target: Target, evidence: VariantEvidence, gates: Gates = _NON
         *_check_objective(target, evidence),
         *ported,
     )
-
-
-def combine(checks: tuple[Check, ...]) -> Status:
-    """Return the status of a variant: its worst check's, where a failure is worse than not knowing."""
-    order: tuple[Status, ...] = ("fail", "inconclusive", "not measured")
-    found = {check.status for check in checks}
-    return next((status for status in order if status in found), "pass")
 
 
 def unchecked(target: Target, evidence: VariantEvidence) -> tuple[str, ...]:

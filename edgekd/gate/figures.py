@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edgekd.config.gates import Gates
-from edgekd.gate.checks import Check
+from edgekd.gate.check import Check
 from edgekd.stats.interval import Interval
 
 AT_LEAST = ("teacher_preference_match", "human_win_rate", "cost_reduction")

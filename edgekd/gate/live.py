@@ -61,7 +61,12 @@ def judge_counts(counts: Mapping[str, tuple[Arm, Arm]], slices: Mapping[str, Sli
     level = 1 - 0.05 / len(counts)
     found = {}
     for name, arms in counts.items():
-        margin = slices[name].margin / 100
+        margin = slices[name].margin
+        if margin is None:
+            raise DataError(
+                f"slice '{name}' has no margin, so live counts of it cannot be compared; leave it out"
+            )
+        margin /= 100
         found[name] = watch_canary({name: arms}, margin, level)[name]
     return found
 

@@ -10,14 +10,15 @@ from edgekd.config.gates import Gates
 from edgekd.errors import BadInputError
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.result import Drop
-from edgekd.gate.checks import Check, Status
+from edgekd.gate.check import Check, Status, combine
 from edgekd.gate.choice import Comparison, choose
-from edgekd.gate.evidence import Basis, VariantEvidence, check_variant, combine, unchecked
+from edgekd.gate.evidence import Basis, VariantEvidence, check_variant, unchecked
 from edgekd.stats.interval import Interval
 from edgekd.store import digest_json
 
-RULES = 2
-"""Rises with every change by which the same evidence can be judged otherwise: 2, bounds with half a row."""
+RULES = 3
+"""Rises with every change by which the same evidence can be judged otherwise: 2, bounds with half a row; 3,
+floors, and each class of a slice on its own."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class GateVerdict(Record):
     def outcome(self) -> str:
         """One phrase: `promoted`, with what its latency rests on, or why not: the best status reached."""
         if self.promoted is None:
-            order: tuple[Status, ...] = ("inconclusive", "fail")
+            order: tuple[Status, ...] = ("inconclusive", "fail", "not eligible")
             found = {entry.status for entry in self.variants}
             return next((status for status in order if status in found), "not measured")
         if self.basis == "native":
@@ -122,7 +123,7 @@ def _end_at_first_unproven(
     if order is None:
         return tuple(verdicts)
     places = {name: place for place, name in enumerate(order)}
-    known = [entry for entry in verdicts if any(check.name.startswith("quality") for check in entry.checks)]
+    known = [entry for entry in verdicts if any(_is_of_quality(check) for check in entry.checks)]
     if missing := [entry.variant for entry in known if entry.variant not in places]:
         raise BadInputError(f"variant '{missing[0]}' has no place in the order of testing; give it one")
     known.sort(key=lambda entry: places[entry.variant])
@@ -146,7 +147,11 @@ def _end_at_first_unproven(
 
 
 def _quality(entry: VariantVerdict) -> Status:
-    return combine(tuple(check for check in entry.checks if check.name.startswith("quality")))
+    return combine(tuple(check for check in entry.checks if _is_of_quality(check)))
+
+
+def _is_of_quality(check: Check) -> bool:
+    return check.name.startswith(("quality", "floor "))
 
 
 def _check_names(evidence: Sequence[VariantEvidence]) -> None:

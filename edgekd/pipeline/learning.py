@@ -151,7 +151,7 @@ def check_distillation(context: Context, data: TaskData) -> None:
 def _critical(context: Context, data: TaskData) -> tuple[int, ...]:
     """Return the classes whose recall must be proven: a checkpoint is chosen by it, too."""
     proven = (one for one in context.project.slices if one.tier == "prove")
-    names = {name for one in proven for name in one.recall_of}
+    names = {name for one in proven for name in one.classes}
     return tuple(sorted(data.labels.index(name) for name in names))
 
 

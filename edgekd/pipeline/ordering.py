@@ -21,7 +21,9 @@ def order_of_testing(context: Context, rows: TaskData, variants: Sequence[Varian
     """
     masks = slice_masks(rows, context.project.slices)
     slices = [entry for entry in context.project.slices if entry.tier == "prove"]
-    chosen = select_rows(slices, masks, rows.classes, rows.labels)
+    chosen = [
+        part for part in select_rows(slices, masks, rows.classes, rows.labels) if part.margin is not None
+    ]
     values = {}
     for variant in variants:
         if variant.artifact is None:
@@ -34,7 +36,8 @@ def order_of_testing(context: Context, rows: TaskData, variants: Sequence[Varian
 
     def behind(name: str) -> tuple[float, str]:
         gaps = (
-            (top - value) / entry.margin for top, value, entry in zip(best, values[name], slices, strict=True)
+            (top - value) / (part.margin or 1.0)
+            for top, value, part in zip(best, values[name], chosen, strict=True)
         )
         return max(gaps, default=0.0), name
 

@@ -90,7 +90,10 @@ def restore_stage(
                 )
                 return load(Path(place) / "artifact").logits(rows.texts)
 
-        chosen = select_rows(proven, slice_masks(rows, proven), rows.classes, rows.labels)
+        masks = slice_masks(rows, proven)
+        chosen = [
+            part for part in select_rows(proven, masks, rows.classes, rows.labels) if part.margin is not None
+        ]
         steps = restore(operators, shifts, chosen, rows.classes, teacher, exact, answer)
         notes = {
             "operators": [one.name for one in operators],

@@ -85,11 +85,8 @@ def find_carved(routing: Routing | None, found: RoutingResult | None) -> tuple[s
     if routing is None or found is None:
         return ()
     checks = check_slices([entry.quality for entry in found.slices])
-    failing = [
-        entry.quality.name
-        for entry, check in zip(found.slices, checks, strict=True)
-        if check.status != "pass" and entry.quality.name != "overall"
-    ]
+    names = [check.slice.partition(":")[0] for check in checks if not check.passes]
+    failing = [name for name in dict.fromkeys(names) if name != "overall"]
     return tuple(failing) if set(failing) <= set(routing.carve_out) else ()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.result import Drop, EvalResult, SliceResult, worst_drop
-from edgekd.gate.checks import Status, check_slices
+from edgekd.gate.check import Status
+from edgekd.gate.checks import check_slices
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import VariantVerdict
 from edgekd.impact.price import cost_per_1000_usd
@@ -131,7 +132,9 @@ def _variant(
         view.CheckRow(check.name, check.status, check.found, check.limit, check.reason)
         for check in verdict.checks
     )
-    status: view.VariantStatus = "inconclusive" if verdict.status == "not measured" else verdict.status
+    status: view.VariantStatus = "inconclusive"
+    if verdict.status != "not measured" and verdict.status != "warning":
+        status = verdict.status
     if evidence.evaluation is None:
         return view.VariantRow(
             name=evidence.variant,
@@ -227,11 +230,12 @@ def _slices(judged: Judged) -> tuple[view.SliceRow, ...]:
     if not scored or scored[0].evaluation is None:
         return ()
     rows = []
-    statuses = [[check.status for check in check_slices(entry.judged)] for entry in scored]
+    checks = [check_slices(entry.judged) for entry in scored]
     for place, first in enumerate(scored[0].judged):
         values = []
-        for evidence, status in zip(scored, statuses, strict=True):
-            found = _slice_value(evidence.variant, evidence.judged[place], status[place])
+        for evidence, found_there in zip(scored, checks, strict=True):
+            status = _worst([check.status for check in found_there if check.slice == first.name])
+            found = _slice_value(evidence.variant, evidence.judged[place], status)
             if found is not None:
                 values.append(found)
         rows.append(
@@ -241,6 +245,9 @@ def _slices(judged: Judged) -> tuple[view.SliceRow, ...]:
                 metric=first.metric,
                 n=first.n,
                 margin=first.margin,
+                at_least=first.at_least,
+                at_most=first.at_most,
+                sampling=first.sampling,
                 teacher=_teacher_value(first),
                 variants=tuple(values),
             )
@@ -251,19 +258,26 @@ def _slices(judged: Judged) -> tuple[view.SliceRow, ...]:
 def _teacher_value(result: SliceResult) -> Interval | None:
     """Work the teacher's value out of a variant's: its hits plus what was lost, less what was gained."""
     drop = result.drop_from("teacher")
-    if result.value is None or drop is None:
+    if result.tally is None or drop is None:
         return None
-    return wilson_interval(round(result.value.estimate * result.n) + drop.lost - drop.gained, result.n)
+    right = round(result.tally.right) + drop.lost - drop.gained
+    return wilson_interval(result.n - right if result.metric == "false_alarm" else right, result.n)
+
+
+def _worst(statuses: Sequence[Status]) -> Status:
+    """Return the status of a slice that has several checks; a warning counts more than a pass."""
+    order: tuple[Status, ...] = ("fail", "inconclusive", "not measured", "warning")
+    return next((status for status in order if status in statuses), "pass")
 
 
 def _slice_value(variant: str, result: SliceResult, status: Status) -> view.SliceValue | None:
     drop, compiled = result.drop_from("teacher"), result.drop_from("fp32")
-    if result.value is None or drop is None:
+    if result.value is None:
         return None
     return view.SliceValue(
         variant=variant,
         value=result.value,
-        drop_vs_teacher=_interval(drop),
+        drop_vs_teacher=_interval(drop) if drop else None,
         drop_vs_fp32=_interval(compiled) if compiled else None,
         status=status,
     )

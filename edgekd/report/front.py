@@ -14,6 +14,7 @@ from edgekd.stats.interval import Interval
 _LOOK = {
     "pass": ("passes", "circle", "--pass"),
     "inconclusive": ("inconclusive", "diamond", "--unsure"),
+    "not eligible": ("not eligible", "x", "--muted"),
     "fail": ("fails", "square", "--fail"),
 }
 _LABEL_LENGTH = 32
@@ -41,7 +42,8 @@ def front_figure(figure_id: str, target: TargetReport, teacher: TeacherNote) -> 
     if teacher.p95_ms:
         data.append(_teacher(teacher, teacher.p95_ms))
     x_range, ticks = _log_axis(target, teacher, [p95 for _, _, p95, _ in points])
-    floor = next((teacher.accuracy.estimate - s.margin for s in target.slices if s.name == "overall"), None)
+    margin = next((part.margin for part in target.slices if part.name == "overall"), None)
+    floor = None if margin is None else teacher.accuracy.estimate - margin
     shapes = _reference_lines(target, teacher, floor, x_range, notes)
     if winner and winner.p95_ms and winner.quality:
         notes.append(_name_note(winner.name, winner.p95_ms, winner.quality, x_range))

@@ -22,10 +22,16 @@ from edgekd.report.printing import (
     range_ratio,
     verdict,
 )
-from edgekd.report.view import RunReport, TargetReport, TeacherNote, VariantRow
+from edgekd.report.view import RunReport, SliceRow, TargetReport, TeacherNote, VariantRow
 from edgekd.stats.interval import Interval
 
-_MARK = {"pass": "✅ pass", "fail": "❌ fail", "inconclusive": "⚠️ inconclusive"}
+_MARK = {
+    "pass": "✅ pass",
+    "warning": "⚠️ pass, look",
+    "fail": "❌ fail",
+    "inconclusive": "❔ inconclusive",
+    "not eligible": "➖ not eligible",
+}
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~&#!$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
 
@@ -183,7 +189,6 @@ def _slices(target: TargetReport, row: VariantRow) -> str:
         value = part.of(row.name)
         if value is None:
             continue
-        fp32 = value.drop_vs_fp32
         rows.append(
             [
                 _escape(part.name),
@@ -192,14 +197,26 @@ def _slices(target: TargetReport, row: VariantRow) -> str:
                 print_count(part.n),
                 _share(part.teacher),
                 _share(value.value),
-                f"{print_points(value.drop_vs_teacher)} [{range_points(value.drop_vs_teacher)}]",
-                f"{print_points(fp32)} [{range_points(fp32)}]" if fp32 else ABSENT,
-                f"{100 * part.margin:.2f}",
+                _drop(value.drop_vs_teacher),
+                _drop(value.drop_vs_fp32),
+                ABSENT if part.margin is None else f"{100 * part.margin:.2f}",
+                _limit(part),
                 _MARK.get(value.status, value.status),
             ]
         )
-    heads = "Slice|Tier|Metric|Rows|Teacher|Variant|Drop vs teacher|Drop vs fp32|Margin|Status"
-    return _table(heads.split("|"), rows, right=range(3, 9))
+    heads = "Slice|Tier|Metric|Rows|Teacher|Variant|Drop vs teacher|Drop vs fp32|Margin|Limit|Status"
+    return _table(heads.split("|"), rows, right=range(3, 10))
+
+
+def _limit(part: SliceRow) -> str:
+    """Print a slice's floor, or its largest share of false alarms."""
+    if part.at_most is not None:
+        return f"at most {100 * part.at_most:.4g} %"
+    return ABSENT if part.at_least is None else f"at least {100 * part.at_least:.4g} %"
+
+
+def _drop(drop: Interval | None) -> str:
+    return f"{print_points(drop)} [{range_points(drop)}]" if drop else ABSENT
 
 
 def _overall(row: VariantRow) -> str:

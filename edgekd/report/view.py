@@ -16,10 +16,10 @@ Basis = Literal["native", "proxy", "emulated", "not measured"]
 """What a target's figures were measured on."""
 
 TargetStatus = Literal["promoted", "promoted (proxy latency)", "not promoted", "not measured"]
-VariantStatus = Literal["pass", "fail", "inconclusive", "not built"]
-CheckStatus = Literal["pass", "fail", "inconclusive", "not measured"]
+VariantStatus = Literal["pass", "fail", "inconclusive", "not eligible", "not built"]
+CheckStatus = Literal["pass", "warning", "fail", "inconclusive", "not eligible", "not measured"]
 
-_RANK: dict[VariantStatus, int] = {"pass": 0, "inconclusive": 1, "fail": 2, "not built": 3}
+_RANK: dict[VariantStatus, int] = {"pass": 0, "inconclusive": 1, "not eligible": 2, "fail": 3, "not built": 4}
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class SliceValue:
 
     variant: str
     value: Interval
-    drop_vs_teacher: Interval
+    drop_vs_teacher: Interval | None
     drop_vs_fp32: Interval | None = None
     status: CheckStatus
 
@@ -145,8 +145,12 @@ class SliceRow:
     tier: Literal["prove", "watch"]
     metric: str
     n: int
-    margin: float
+    margin: float | None
     teacher: Interval | None
+    at_least: float | None = None
+    at_most: float | None = None
+    sampling: Literal["all", "traffic", "weighted"] = "all"
+    """Which rows count: all of the slice's, those drawn as traffic comes, or all by share of traffic."""
     variants: tuple[SliceValue, ...] = ()
 
     def of(self, variant: str) -> SliceValue | None:

@@ -13,7 +13,10 @@ from edgekd.stats.proportion import wilson_interval
 LABELS = ("faq", "safety", "dispute")
 TRUTH = np.array([0, 0, 0, 0, 1, 1, 2, 2])
 OVERALL = Slice(name="overall", tier="prove", margin=1.5)
-CRITICAL = Slice(name="critical", recall_of=("safety", "dispute"), tier="prove", margin=3)
+CRITICAL = Slice(
+    name="critical", recall_of=("safety", "dispute"), together=True, tier="prove", margin=3,
+    at_least=70, class_at_least=60,
+)  # fmt: skip
 ALL = np.ones(8, dtype=bool)
 
 
@@ -49,6 +52,53 @@ def test_recall_takes_its_classes_together():
     assert (critical.metric, critical.n) == ("recall", 4)
     assert critical.value.estimate == 0.75
     assert critical.drop_from("teacher").lost == 1
+
+
+def test_recall_judges_each_class_on_its_own():
+    result = run()
+    safety, dispute = (result.slice_named(f"critical:{name}") for name in ("safety", "dispute"))
+    assert (safety.n, safety.value.estimate, safety.drop_from("teacher").lost) == (2, 0, 2)
+    assert (dispute.n, dispute.value.estimate) == (2, 1)
+    assert (result.slice_named("critical").at_least, safety.at_least, dispute.at_least) == (0.7, 0.6, 0.6)
+    apart = CRITICAL.model_copy(update={"together": False, "class_at_least": None})
+    assert [entry.name for entry in run(slices=(OVERALL, apart)).slices[1:]] == [
+        "critical:safety",
+        "critical:dispute",
+    ]
+
+
+def test_false_alarms_are_of_rows_outside_the_classes_and_of_traffic_alone():
+    alarms = Slice(name="alarms", false_alarm_of=("safety", "dispute"), at_most=30)
+    masks = {"overall": ALL, "alarms": ALL}
+    found = run(slices=(OVERALL, alarms), masks=masks).slice_named("alarms")
+    assert (found.n, found.value.estimate, found.floor) == (4, 0.25, 0.7)
+    assert found.drop_from("teacher").estimate == 0.25  # one false alarm that the teacher does not raise
+    drawn = np.array([True, True, True, False, True, True, True, True])
+    limited = evaluate(
+        STUDENT, {"teacher": TEACHER}, TRUTH, LABELS, (OVERALL, alarms), masks, traffic=drawn
+    ).slice_named("alarms")
+    assert (limited.n, limited.value.estimate, limited.sampling) == (3, 0, "traffic")
+
+
+def test_precision_counts_extra_rows_by_their_share_of_traffic():
+    entry = Slice(name="p", precision_of=("dispute",), at_least=50)
+    masks = {"overall": ALL, "p": ALL}
+    plain = run(slices=(OVERALL, entry), masks=masks).slice_named("p")
+    assert (plain.n, plain.value.estimate, plain.sampling, plain.drops) == (4, 0.5, "all", ())
+    drawn = np.array([True, True, True, True, True, False, True, False])  # one of two of each extra class
+    found = evaluate(
+        STUDENT, {"teacher": TEACHER}, TRUTH, LABELS, (OVERALL, entry), masks, traffic=drawn
+    ).slice_named("p")
+    # Called dispute: a faq (weighs 1), a safety (1/2), and two disputes (1/2 each).
+    assert found.sampling == "weighted"
+    assert found.value.estimate == pytest.approx(1 / 2.5)
+    assert found.value.low < 0.4 < found.value.high
+
+
+def test_a_bias_changes_the_choice_and_no_probability():
+    biased = Predictions("b", STUDENT.logits, np.array([0.0, 1.5, 0.0]))
+    assert biased.labels.tolist() == [1] * 8
+    assert np.array_equal(biased.probabilities(), STUDENT.probabilities())
 
 
 def test_a_gain_over_a_wrong_reference_counts():

@@ -6,7 +6,7 @@ import pytest
 
 from edgekd.config import Target
 from edgekd.evaluate.result import Calibration, Drop, EvalResult, SliceResult
-from edgekd.gate.checks import Check
+from edgekd.gate.check import Check
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import GateVerdict, VariantVerdict
 from edgekd.stats.interval import Interval

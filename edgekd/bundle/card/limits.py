@@ -33,7 +33,10 @@ def _weak_slices(facts: Facts) -> list[str]:
     unproven = [
         f"{one.name} ({_bound(drop)})"
         for one in facts.evaluation.slices
-        if one.tier == "watch" and (drop := one.drop_from("teacher")) is not None and drop.high > one.margin
+        if one.tier == "watch"
+        and one.margin is not None
+        and (drop := one.drop_from("teacher")) is not None
+        and drop.high > one.margin
     ]
     if unproven:
         lines.append(

@@ -111,7 +111,7 @@ def _slice(facts: Facts, result: SliceResult) -> list[str]:
         percent(value.estimate + drop.estimate) if value and drop else ABSENT,
         percent(value.estimate) if value else ABSENT,
         ends or ABSENT,
-        f"{100 * result.margin:.2f}",
+        "" if result.margin is None else f"{100 * result.margin:.2f}",
         result.tier,
         check["status"] if check else ABSENT,
     ]
