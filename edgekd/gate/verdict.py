@@ -16,8 +16,9 @@ from edgekd.gate.evidence import Basis, VariantEvidence, check_variant, combine,
 from edgekd.stats.interval import Interval
 from edgekd.store import digest_json
 
-RULES = 2
-"""Rises with every change by which the same evidence can be judged otherwise: 2, bounds with half a row."""
+RULES = 3
+"""Rises with every change by which the same evidence can be judged otherwise: 2, bounds with half a row; 3,
+the objective `quality` compares what is served."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Stages that route: thresholds found on validation rows, and the routed system judged on the test rows."""
+"""The stage that routes: thresholds and carve-outs, both found on validation rows."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from edgekd.compile import Artifact, open_artifact
+from edgekd.compile import open_artifact
 from edgekd.compile.policy import set_policy
 from edgekd.config.routing import Routing
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ConfigError, unknown_name
-from edgekd.evaluate.predictions import Predictions, load_predictions
+from edgekd.evaluate.predictions import load_predictions
 from edgekd.evaluate.route_tuning import Rows, tune_policy
-from edgekd.evaluate.routing import RoutingResult, judge_routing, route_rows
-from edgekd.gate.checks import check_slices
+from edgekd.evaluate.routing import judge_routing, route_rows
+from edgekd.gate.carving import choose_carved
 from edgekd.impact.fallback import Routed
 from edgekd.impact.saving import cost_reduction
 from edgekd.pipeline.answering import LOGITS, answer_stage, reference_stage
@@ -52,7 +52,11 @@ def check_routing(context: Context, data: TaskData) -> None:
 
 
 def route_stage(context: Context, data: TaskData, teacher: Stage, variant: Variant) -> Variant:
-    """Give a variant the policy that calls the teacher least and holds the quality on validation rows."""
+    """Give a variant the policy that calls the teacher least and holds the quality on validation rows.
+
+    Slices that may be carved out and that the policy's answers to these rows do not prove go to the teacher,
+    too. No test row is read.
+    """
     routing, artifact = context.project.routing, variant.artifact
     if routing is None or artifact is None:
         return variant
@@ -68,59 +72,22 @@ def route_stage(context: Context, data: TaskData, teacher: Stage, variant: Varia
     }
 
     def build(folder: Path, progress: Progress) -> None:
-        masks = slice_masks(rows, context.project.slices)
+        slices = context.project.slices
+        masks = slice_masks(rows, slices)
         table = answers.probabilities(read_calibration(artifact.path / "calibration.json").temperature)
-        policy = tune_policy(
-            Rows(table, taught, rows.classes, rows.labels), routing, context.project.slices, masks
+        policy = tune_policy(Rows(table, taught, rows.classes, rows.labels), routing, slices, masks)
+        routed = route_rows(policy, rows.labels, rows.texts, table, taught, masks)
+        judged = judge_routing(
+            artifact.digest, policy, routed, taught, rows.classes, rows.labels, slices, masks
         )
+        carved = choose_carved([entry.quality for entry in judged.slices], routing.carve_out)
+        if carved:
+            policy["slices"] = {**policy.get("slices", {}), **dict.fromkeys(carved, 1.0)}
         set_policy(artifact, policy, folder / "artifact")
         write_atomic(folder / "logs" / "routing.json", json.dumps(policy, indent=1))
 
-    stage = run_stage(context, f"route/{variant.name}", 2, reads, build)
+    stage = run_stage(context, f"route/{variant.name}", 3, reads, build)
     return replace(variant, artifact=open_artifact(stage.path / "artifact"))
-
-
-def find_carved(routing: Routing | None, found: RoutingResult | None) -> tuple[str, ...]:
-    """Name the slices that fail, where the project lets every one of them go to the teacher."""
-    if routing is None or found is None:
-        return ()
-    checks = check_slices([entry.quality for entry in found.slices])
-    failing = [
-        entry.quality.name
-        for entry, check in zip(found.slices, checks, strict=True)
-        if check.status != "pass" and entry.quality.name != "overall"
-    ]
-    return tuple(failing) if set(failing) <= set(routing.carve_out) else ()
-
-
-def carve_stage(context: Context, variant: Variant, slices: tuple[str, ...]) -> Variant:
-    """Send slices to the teacher: the same model with another policy."""
-    artifact = variant.artifact
-    assert artifact is not None
-    policy = dict(read_calibration(artifact.path / "calibration.json").routing)
-    policy["slices"] = {**policy.get("slices", {}), **dict.fromkeys(slices, 1.0)}
-
-    def build(folder: Path, progress: Progress) -> None:
-        set_policy(artifact, policy, folder / "artifact")
-
-    reads = {"artifact": artifact.digest, "slices": list(slices)}
-    stage = run_stage(context, f"carve/{variant.name}", 1, reads, build)
-    return replace(variant, artifact=open_artifact(stage.path / "artifact"))
-
-
-def judge_route(
-    context: Context, test: TaskData, artifact: Artifact, answers: Predictions, taught: Predictions
-) -> RoutingResult | None:
-    """Judge the routed system on the test rows; None where the artifact has no policy."""
-    calibration = read_calibration(artifact.path / "calibration.json")
-    if not calibration.routing:
-        return None
-    masks = slice_masks(test, context.project.slices)
-    table = answers.probabilities(calibration.temperature)
-    policy, labels = calibration.routing, taught.labels
-    routed = route_rows(policy, test.labels, test.texts, table, labels, masks)
-    slices = context.project.slices
-    return judge_routing(artifact.digest, policy, routed, labels, test.classes, test.labels, slices, masks)
 
 
 def find_saving(routing: Routing, fallback: Interval, student_per_1k: float) -> Interval:
