@@ -24,9 +24,9 @@ def choose_carved(results: Sequence[SliceResult], allowed: Collection[str]) -> t
     their margins are carved out, most runs promote, and of these promotions, too, at most 5 % are to hold a
     slice beyond its margin. With k slices of tier `prove` allowed, each must be proven here at a level of
     1 - min(5 %, 50 % / k). Then a slice beyond its margin stays, and is wrongly proven by the test rows as
-    well, in at most 50 % * 5 % = 2.5 % of runs, while at least 50 % of runs carve out all of them and promote,
-    if nothing else stands in their way: 2.5 of 50 are 5 %. Up to k = 10 the level is the usual 95 %. A floor
-    is proven at 95 %.
+    well, in at most 50 % * 5 % = 2.5 % of runs, while at least 50 % of runs carve out all of them and
+    promote, if nothing else stands in their way: 2.5 of 50 are 5 %. Up to k = 10 the level is the usual
+    95 %. A floor is proven at 95 %.
     """
     eligible = [result for result in results if _slice(result) in allowed]
     proofs = sum(result.tier == "prove" for result in eligible)

@@ -1,4 +1,4 @@
-"""Derive evidence and verdict from answers and raw samples; runs and replays judge by these functions alone."""
+"""Derive evidence and verdict from answers and raw samples; runs and replays judge by these functions."""
 
 from __future__ import annotations
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from edgekd.compile import open_artifact
 from edgekd.compile.policy import set_policy
+from edgekd.config import Slice
 from edgekd.config.routing import Routing
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ConfigError, unknown_name
+from edgekd.evaluate.arrays import Flags
 from edgekd.evaluate.predictions import load_predictions
 from edgekd.evaluate.route_tuning import Rows, tune_policy
 from edgekd.evaluate.routing import judge_routing, route_rows
@@ -75,19 +79,32 @@ def route_stage(context: Context, data: TaskData, teacher: Stage, variant: Varia
         slices = context.project.slices
         masks = slice_masks(rows, slices)
         table = answers.probabilities(read_calibration(artifact.path / "calibration.json").temperature)
-        policy = tune_policy(Rows(table, taught, rows.classes, rows.labels), routing, slices, masks)
-        routed = route_rows(policy, rows.labels, rows.texts, table, taught, masks)
-        judged = judge_routing(
-            artifact.digest, policy, routed, taught, rows.classes, rows.labels, slices, masks
-        )
-        carved = choose_carved([entry.quality for entry in judged.slices], routing.carve_out)
-        if carved:
-            policy["slices"] = {**policy.get("slices", {}), **dict.fromkeys(carved, 1.0)}
+        known = Rows(table, taught, rows.classes, rows.labels)
+        policy = tune_policy(known, routing, slices, masks)
+        policy = carve_policy(policy, known, rows.texts, routing, slices, masks)
         set_policy(artifact, policy, folder / "artifact")
         write_atomic(folder / "logs" / "routing.json", json.dumps(policy, indent=1))
 
     stage = run_stage(context, f"route/{variant.name}", 3, reads, build)
     return replace(variant, artifact=open_artifact(stage.path / "artifact"))
+
+
+def carve_policy(
+    policy: Mapping[str, Any],
+    rows: Rows,
+    texts: Sequence[str],
+    routing: Routing,
+    slices: Sequence[Slice],
+    masks: Mapping[str, Flags],
+) -> dict[str, Any]:
+    """Return the policy with carve-outs, chosen by judging what it answers to validation rows."""
+    taught, labels = rows.taught, rows.labels
+    routed = route_rows(policy, labels, texts, rows.probabilities, taught, masks)
+    judged = judge_routing("", policy, routed, taught, rows.truth, labels, slices, masks)
+    carved = choose_carved([entry.quality for entry in judged.slices], routing.carve_out)
+    if not carved:
+        return dict(policy)
+    return {**policy, "slices": {**policy.get("slices", {}), **dict.fromkeys(carved, 1.0)}}
 
 
 def find_saving(routing: Routing, fallback: Interval, student_per_1k: float) -> Interval:
