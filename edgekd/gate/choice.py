@@ -56,8 +56,9 @@ class Comparison:
     def _is_truer(self, entry: VariantEvidence, other: VariantEvidence) -> bool:
         if self.quality_drop is not None:
             return self.quality_drop(other.artifact_digest, entry.artifact_digest).high < 0
-        if other.artifact_digest == self.incumbent and entry.evaluation is not None:
-            drop = entry.evaluation.slice_named("overall").drop_from("incumbent")
+        overall = entry.overall
+        if other.artifact_digest == self.incumbent and overall is not None:
+            drop = overall.drop_from("incumbent")
             if drop is not None:
                 return drop.high < 0
         a, b = _overall(entry), _overall(other)
@@ -106,4 +107,4 @@ def _reason(
 
 
 def _overall(entry: VariantEvidence) -> Interval | None:
-    return None if entry.evaluation is None else entry.evaluation.slice_named("overall").value
+    return None if entry.overall is None else entry.overall.value

@@ -71,6 +71,11 @@ class VariantEvidence(Record):
         return self.evaluation.slices if self.evaluation is not None else ()
 
     @property
+    def overall(self) -> SliceResult | None:
+        """All rows, as they are served."""
+        return next((entry for entry in self.judged if entry.name == "overall"), None)
+
+    @property
     def usable_p95_ms(self) -> Interval | None:
         """The 95th percentile where it says something of the target."""
         return self.p95_ms if self.basis in ("native", "proxy") else None
@@ -157,9 +162,8 @@ def _check_objective(target: Target, evidence: VariantEvidence) -> tuple[Check, 
     if limit is None and found is None:
         name, why = target.objective, _why_unmeasured(evidence)
         return (Check("objective", "not measured", f"no {name}", name, why),)
-    result = evidence.evaluation
-    if target.objective == "quality" and result is not None:
-        overall = next((entry for entry in result.slices if entry.name == "overall"), None)
+    if target.objective == "quality" and evidence.evaluation is not None:
+        overall = evidence.overall
         if overall is None or overall.value is None:
             why = "the evaluation has no row in a slice named overall"
             return (Check("objective", "not measured", "no quality", "quality overall", why),)

@@ -18,7 +18,7 @@ from edgekd.store import digest_json
 
 RULES = 3
 """Rises with every change by which the same evidence can be judged otherwise: 2, bounds with half a row; 3,
-floors, and each class of a slice on its own."""
+floors, each class of a slice on its own, and the objective `quality` compares what is served."""
 
 
 @dataclass(frozen=True)

@@ -43,29 +43,27 @@ def find_ages(context: Context, train: TaskData) -> dict[str, Interval]:
     return {name: Interval(age, age, age, _LEVEL) for name, age in found.items()}
 
 
-def find_figures(
-    context: Context,
-    test: TaskData,
-    overall: Flags,
-    answers: Predictions,
-    taught: Predictions,
-    temperature: float,
-    routing: RoutingResult | None,
-    student_per_1k: float | None,
+def find_cost(
+    context: Context, routing: RoutingResult | None, student_per_1k: float | None
 ) -> dict[str, Interval]:
-    """Return what can be known of those that have a limit; `overall` marks the rows that count.
+    """Return the share of the teacher's cost that is saved, where a limit asks for it and it can be known."""
+    setting, rate = context.project.routing, _fallback(routing)
+    if "cost_reduction" not in asked_figures(context.project.gates):
+        return {}
+    if setting is None or student_per_1k is None or rate is None:
+        return {}
+    return {"cost_reduction": find_saving(setting, rate, student_per_1k)}
+
+
+def find_people(context: Context) -> dict[str, Interval]:
+    """Return the figures with a limit of what people said.
 
     Raises:
         DataError: a file of people's verdicts is not as it should be.
     """
     gates = context.project.gates
-    asked = asked_figures(gates)
-    found = derive_figures(gates, test.classes, overall, answers, taught, temperature, routing)
-    setting = context.project.routing
-    if "cost_reduction" in asked and setting and student_per_1k is not None and (rate := _fallback(routing)):
-        found["cost_reduction"] = find_saving(setting, rate, student_per_1k)
     files: dict[str, Path] = {name: context.folder / path for name, path in gates.verdicts.items()}
-    return found | people_figures(files, asked)
+    return people_figures(files, asked_figures(gates))
 
 
 def derive_figures(

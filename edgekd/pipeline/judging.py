@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
 
 from edgekd.compile import Artifact, open_artifact
 from edgekd.config import Target
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ArtifactError
-from edgekd.evaluate.judge import evaluate, paired_drop
 from edgekd.evaluate.predictions import Predictions, load_predictions
-from edgekd.evaluate.result import Drop, EvalResult
+from edgekd.gate.carving import list_carved
+from edgekd.gate.checks import check_slices
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.promotion import current
-from edgekd.gate.verdict import GateVerdict, judge_target
+from edgekd.gate.verdict import GateVerdict
 from edgekd.measure.basis import find_basis
 from edgekd.pipeline.answering import LOGITS, answer_stage
-from edgekd.pipeline.bench import Bench, in_ms
+from edgekd.pipeline.bench import Bench
 from edgekd.pipeline.compiling import Variant
 from edgekd.pipeline.context import Context
-from edgekd.pipeline.figures import find_ages, find_figures
+from edgekd.pipeline.deriving import Answered, Trial, decide, derive_evidence
+from edgekd.pipeline.figures import find_ages, find_cost, find_people
 from edgekd.pipeline.ordering import order_of_testing
 from edgekd.pipeline.porting import find_foreign, port_artifact
-from edgekd.pipeline.routing import carve_stage, find_carved, judge_route
 from edgekd.report.bench import cost_usd
 from edgekd.serving.calibrate import read_calibration
+from edgekd.store import Stage
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,8 @@ class Judged:
     """Built variants in the order of testing."""
     incumbent: str | None
     """Digest of what was promoted before."""
+    fp32: dict[str, str]
+    """Name of the reference that is each variant's own student in fp32; without those that have none."""
 
 
 def find_incumbent(context: Context, data: TaskData, target: Target) -> Artifact | None:
@@ -70,133 +71,126 @@ def judge(
     target: Target,
     variants: tuple[Variant, ...],
     incumbent: Artifact | None,
+    teacher: Stage,
     references: dict[str, Predictions],
     bench: Bench,
 ) -> Judged:
     """Judge a target's variants, and its incumbent among them, on the test split.
 
-    Validation rows say in which order they are tested. What would be promoted must answer alike on other
-    instruction sets: it is asked there, then judged again.
+    Validation rows say in which order they are tested, and have chosen every policy before. What would be
+    promoted must answer alike on other instruction sets: it is asked there, then judged again.
     """
     test = data.split("test")
     everyone = list(variants)
     if incumbent is not None and incumbent.digest not in {v.artifact.digest for v in variants if v.artifact}:
         build = target.builds[0].model_copy(update={"runtime": incumbent.runtime, "recipe": incumbent.recipe})
         everyone.append(Variant(f"incumbent.{incumbent.digest[:8]}", incumbent.student, build, incumbent))
-    masks = slice_masks(test, context.project.slices)
+    order = order_of_testing(context, data.split("validation"), everyone, teacher)
     folders = {v.name: answer_stage(context, test, v.artifact).path for v in everyone if v.artifact}
-    answers = {
-        v.artifact.digest: load_predictions(folders[v.name] / LOGITS, test.ids)
+    trial = Trial(
+        slices=context.project.slices,
+        gates=context.project.gates,
+        labels=test.labels,
+        texts=test.texts,
+        truth=test.classes,
+        masks=slice_masks(test, context.project.slices),
+        references=references,
+        bench=bench,
+        people=find_people(context),
+    )
+    answered = {
+        v.artifact.digest: _answered(v.artifact, folders[v.name], test, references)
         for v in everyone
         if v.artifact
     }
-    order = order_of_testing(context, data.split("validation"), everyone)
     ages = find_ages(context, data.split("train"))
-    evidence = []
-    for place, variant in enumerate(everyone):
-        found = _evidence(context, test, target, variant, answers, references, masks, bench)
-        slices = find_carved(context.project.routing, found.routing)
-        if slices and variant in variants:
-            everyone[place] = carved = carve_stage(context, variant, slices)
-            _answer_alike(context, test, variant, carved, answers, folders, bench)
-            found = _evidence(context, test, target, carved, answers, references, masks, bench)
-            found = replace(found, carved=slices)
-        evidence.append(replace(found, figures={**found.figures, **ages}))
+    evidence, served = [], {}
+    for variant in everyone:
+        entry = _known(context, target, variant, bench)
+        if variant.artifact is not None:
+            digest = variant.artifact.digest
+            entry, served[digest] = derive_evidence(trial, entry, answered[digest])
+            cost = cost_usd(bench.result, bench.names[digest], target)
+            entry = replace(entry, figures={**entry.figures, **find_cost(context, entry.routing, cost)})
+            if entry.carved:
+                context.note(f"{variant.name}: carved out on validation rows: {', '.join(entry.carved)}")
+        evidence.append(replace(entry, figures={**entry.figures, **ages}))
     artifacts = {variant.artifact.digest: variant.artifact for variant in everyone if variant.artifact}
+    fp32 = {v.name: own for v in everyone if v.artifact and (own := answered[v.artifact.digest].fp32)}
     foreign = find_foreign(target.hardware, bench.result.environment)
-
-    def quality_drop(reference: str, candidate: str) -> Drop:
-        rows, truth = masks["overall"], test.classes
-        hits = [(answers[d].labels == truth)[rows] for d in (reference, candidate)]
-        return paired_drop("other", hits[0], hits[1])
-
     held = None if incumbent is None else incumbent.digest
     asked: set[str] = set()
     while True:
-        ratio = bench.cold_start_ratio if target.objective == "cold_start_ms" else bench.ratio
-        verdict = judge_target(target, evidence, held, ratio, quality_drop, order, context.project.gates)
-        digest = verdict.promoted_digest
-        if digest is None or digest in asked or not foreign:
-            return Judged(target, tuple(everyone), tuple(evidence), verdict, folders, order, held)
-        asked.add(digest)
-        ported = port_artifact(context, test, artifacts[digest], foreign, answers[digest])
+        verdict = decide(trial, target, evidence, served, held, order)
+        chosen = verdict.promoted_digest
+        if chosen is None or chosen in asked or not foreign:
+            _tell_uncarved(context, target, evidence)
+            return Judged(target, tuple(everyone), tuple(evidence), verdict, folders, order, held, fp32)
+        asked.add(chosen)
+        ported = port_artifact(context, test, artifacts[chosen], foreign, answered[chosen].predictions)
         evidence = [
-            replace(entry, ported=ported) if entry.artifact_digest == digest else entry for entry in evidence
+            replace(entry, ported=ported) if entry.artifact_digest == chosen else entry for entry in evidence
         ]
 
 
-def _answer_alike(
-    context: Context,
-    test: TaskData,
-    before: Variant,
-    after: Variant,
-    answers: dict[str, Predictions],
-    folders: dict[str, Path],
-    bench: Bench,
-) -> None:
-    """Take over what was measured of a model whose policy alone has changed, and answer with it."""
-    assert before.artifact is not None and after.artifact is not None
-    bench.names[after.artifact.digest] = bench.names[before.artifact.digest]
-    folders[after.name] = answer_stage(context, test, after.artifact).path
-    answers[after.artifact.digest] = load_predictions(folders[after.name] / LOGITS, test.ids)
+def _tell_uncarved(context: Context, target: Target, evidence: Sequence[VariantEvidence]) -> None:
+    """Say which slices validation rows left with the student and the test rows do not: no second look."""
+    allowed = () if context.project.routing is None else context.project.routing.carve_out
+    for entry in evidence:
+        if entry.variant.startswith("incumbent."):
+            continue
+        for check in check_slices(entry.judged):
+            name = check.name.partition(" ")[2].partition(":")[0]
+            if name in allowed and name not in entry.carved and check.status in ("fail", "inconclusive"):
+                context.note(
+                    f"{target.name}: {entry.variant}: slice '{name}' may be carved out, but validation rows "
+                    "proved it and the test rows do not; test rows only judge, so it stays with the student. "
+                    "Add validation rows, or put it under routing.risky"
+                )
 
 
-def _evidence(
-    context: Context,
-    test: TaskData,
-    target: Target,
-    variant: Variant,
-    answers: dict[str, Predictions],
-    references: dict[str, Predictions],
-    masks: dict[str, npt.NDArray[np.bool_]],
-    bench: Bench,
-) -> VariantEvidence:
-    basis, reason = find_basis(target.hardware, bench.result.environment)
-    artifact = variant.artifact
-    if artifact is None:
-        return VariantEvidence(
-            variant.name, variant.student, variant.build.runtime, variant.build.label, "", 0,
-            None, None, None, None, basis, reason, None, built=False, problem=variant.problem,
-        )  # fmt: skip
-    compared = {"teacher": references["teacher"]}
-    if variant.student in references:
-        compared["fp32"] = references[variant.student]
-    name = bench.names[artifact.digest]
-    temperature = read_calibration(artifact.path / "calibration.json").temperature
-    routing = judge_route(context, test, artifact, answers[artifact.digest], references["teacher"])
-    evaluation: EvalResult = evaluate(
-        answers[artifact.digest],
-        compared,
-        test.classes,
-        test.labels,
-        context.project.slices,
-        masks,
-        temperature=temperature,
+def _answered(
+    artifact: Artifact, folder: Path, test: TaskData, references: dict[str, Predictions]
+) -> Answered:
+    """Read an artifact's answers, and name its own student among the references.
+
+    That is the one with the weights that it was compiled from: the incumbent's may be other weights under the
+    same name, and then there is none.
+    """
+    calibration = read_calibration(artifact.path / "calibration.json")
+    reference = references.get(artifact.student)
+    is_own = reference is not None and reference.subject == artifact.manifest["provenance"].get("student")
+    return Answered(
+        load_predictions(folder / LOGITS, test.ids),
+        calibration.temperature,
+        calibration.routing or None,
+        artifact.student if is_own else None,
     )
+
+
+def _known(context: Context, target: Target, variant: Variant, bench: Bench) -> VariantEvidence:
+    """Begin a variant's evidence with what does not follow from its answers or samples."""
+    basis, reason = find_basis(target.hardware, bench.result.environment)
+    artifact, setting = variant.artifact, context.project.routing
+    carved: tuple[str, ...] = ()
+    if artifact is not None and setting is not None:
+        policy = read_calibration(artifact.path / "calibration.json").routing
+        carved = list_carved(policy, setting.carve_out, setting.risky)
     return VariantEvidence(
         variant=variant.name,
         student=variant.student,
         runtime=variant.build.runtime,
         recipe=variant.build.label,
-        artifact_digest=artifact.digest,
-        artifact_bytes=artifact.size_bytes,
-        p50_ms=in_ms(bench.result.percentile(name, 0.5)),
-        p95_ms=in_ms(bench.result.percentile(name, 0.95)),
-        cold_start_ms=bench.result.cold_start_ms(name),
-        peak_rss_bytes=bench.result.peak_rss_bytes(name),
+        artifact_digest="" if artifact is None else artifact.digest,
+        artifact_bytes=0 if artifact is None else artifact.size_bytes,
+        p50_ms=None,
+        p95_ms=None,
+        cold_start_ms=None,
+        peak_rss_bytes=None,
         basis=basis,
         basis_reason=reason,
-        evaluation=evaluation,
-        built=True,
-        routing=routing,
-        figures=find_figures(
-            context,
-            test,
-            masks["overall"],
-            answers[artifact.digest],
-            references["teacher"],
-            temperature,
-            routing,
-            cost_usd(bench.result, name, target),
-        ),
+        evaluation=None,
+        built=artifact is not None,
+        problem=variant.problem,
+        carved=carved,
     )

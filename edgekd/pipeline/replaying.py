@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,22 +17,18 @@ from edgekd.config import Slice, Target
 from edgekd.config.gates import Gates
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import BadInputError, LedgerError
-from edgekd.evaluate.judge import evaluate, paired_drop
 from edgekd.evaluate.predictions import Predictions, load_predictions, save_predictions
 from edgekd.evaluate.record import Record
-from edgekd.evaluate.result import Drop
-from edgekd.evaluate.routing import judge_routing, route_rows
 from edgekd.evaluate.verdicts import people_figures
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.figures import asked_figures
 from edgekd.gate.ledger import LedgerEntry
 from edgekd.gate.objects import object_path
-from edgekd.gate.verdict import RULES, GateVerdict, judge_target
+from edgekd.gate.verdict import RULES, GateVerdict
 from edgekd.measure.bench_file import load_bench
 from edgekd.pipeline.answering import LOGITS
-from edgekd.pipeline.bench import Bench, in_ms
-from edgekd.pipeline.figures import derive_figures
-from edgekd.stats.interval import Interval
+from edgekd.pipeline.bench import Bench
+from edgekd.pipeline.deriving import Answered, Trial, decide, derive_evidence
 from edgekd.store import digest_file, write_atomic
 
 _ROWS = Path("evidence") / "rows"
@@ -50,6 +46,7 @@ class Question(Record):
         incumbent: digest of what was promoted then.
         names: each artifact's name in the measurement, by its digest.
         temperatures: each variant's own.
+        fp32: the reference that is each variant's own student in fp32, by variant; one without is left out.
         rules: of judging; see `edgekd.gate.verdict.RULES`.
     """
 
@@ -64,6 +61,7 @@ class Question(Record):
     temperatures: Mapping[str, float]
     threads: int
     rules: int = 1
+    fp32: Mapping[str, str] | None = None
 
 
 def write_question(folder: Path, question: Question) -> Path:
@@ -146,85 +144,46 @@ def _lay_out(registry: Path, entry: LedgerEntry, name: str, digest: str, folder:
 
 def _judge(folder: Path, question: Question) -> tuple[GateVerdict, tuple[str, ...]]:
     rows = json.loads((folder / _ROWS / "rows.json").read_text(encoding="utf-8"))
-    ids, truth = rows["ids"], np.array(rows["truth"])
-    masks = {name: np.isin(np.arange(len(ids)), picked) for name, picked in rows["masks"].items()}
-    references = {path.stem: load_predictions(path, ids) for path in (folder / _ROWS).glob("*.npy")}
+    ids = rows["ids"]
     measured = load_bench(folder / "evidence" / "bench" / f"{question.threads}-threads")
-    bench = Bench(measured, dict(question.names))
-    people = people_figures(
-        {path.stem: path for path in (folder / _PEOPLE).glob("*")}, asked_figures(question.gates)
+    trial = Trial(
+        slices=question.slices,
+        gates=question.gates,
+        labels=question.labels,
+        texts=rows["texts"],
+        truth=np.array(rows["truth"]),
+        masks={name: np.isin(np.arange(len(ids)), picked) for name, picked in rows["masks"].items()},
+        references={path.stem: load_predictions(path, ids) for path in (folder / _ROWS).glob("*.npy")},
+        bench=Bench(measured, dict(question.names)),
+        people=people_figures(
+            {path.stem: path for path in (folder / _PEOPLE).glob("*")}, asked_figures(question.gates)
+        ),
     )
-    evidence, answers, differing = [], {}, []
+    evidence, served, differing = [], {}, []
     for path in sorted((folder / "evidence" / question.target.name).glob("*.json")):
         kept = VariantEvidence.from_json(json.loads(path.read_text(encoding="utf-8")))
-        found = kept
+        entry = kept
         if kept.built:
-            own = load_predictions(path.with_suffix("") / LOGITS, ids)
-            answers[kept.artifact_digest] = own
-            found = _derive(kept, own, question, rows["texts"], truth, masks, references, bench, people)
-        old, new = kept.to_json(), found.to_json()
+            answered = Answered(
+                load_predictions(path.with_suffix("") / LOGITS, ids),
+                question.temperatures[kept.variant],
+                None if kept.routing is None else kept.routing.policy,
+                _own_student(question, kept, trial),
+            )
+            entry, served[kept.artifact_digest] = derive_evidence(trial, kept, answered)
+        old, new = kept.to_json(), entry.to_json()
         differing += [f"{kept.variant}: {name}" for name in old if old[name] != new[name]]
-        evidence.append(found)
-
-    def quality_drop(reference: str, candidate: str) -> Drop:
-        hits = [(answers[d].labels == truth)[masks["overall"]] for d in (reference, candidate)]
-        return paired_drop("other", hits[0], hits[1])
-
-    asked = question.target
-    ratio = bench.cold_start_ratio if asked.objective == "cold_start_ms" else bench.ratio
+        evidence.append(entry)
     evidence.sort(key=lambda entry: question.variants.index(entry.variant))
-    verdict = judge_target(
-        asked, evidence, question.incumbent, ratio, quality_drop, question.order, question.gates
-    )
+    verdict = decide(trial, question.target, evidence, served, question.incumbent, question.order)
     return verdict, tuple(differing)
 
 
-def _derive(
-    kept: VariantEvidence,
-    answers: Predictions,
-    question: Question,
-    texts: list[str],
-    truth: npt.NDArray[np.int64],
-    masks: Mapping[str, npt.NDArray[np.bool_]],
-    references: Mapping[str, Predictions],
-    bench: Bench,
-    people: Mapping[str, Interval],
-) -> VariantEvidence:
-    """Derive anew what follows from samples and answers; the rest stays."""
-    compared = {"teacher": references["teacher"]}
-    if kept.student in references:
-        compared["fp32"] = references[kept.student]
-    temperature, name = question.temperatures[kept.variant], question.names[kept.artifact_digest]
-    evaluation = evaluate(
-        answers, compared, truth, question.labels, question.slices, masks, temperature=temperature
-    )
-    routing = kept.routing
-    if routing is not None:
-        table, taught = answers.probabilities(temperature), references["teacher"].labels
-        routed = route_rows(routing.policy, question.labels, texts, table, taught, masks)
-        routing = judge_routing(
-            kept.artifact_digest,
-            routing.policy,
-            routed,
-            taught,
-            truth,
-            question.labels,
-            question.slices,
-            masks,
-        )
-    own = derive_figures(
-        question.gates, truth, masks["overall"], answers, references["teacher"], temperature, routing
-    )
-    return replace(
-        kept,
-        evaluation=evaluation,
-        routing=routing,
-        figures={**kept.figures, **own, **people},
-        p50_ms=in_ms(bench.result.percentile(name, 0.5)),
-        p95_ms=in_ms(bench.result.percentile(name, 0.95)),
-        cold_start_ms=bench.result.cold_start_ms(name),
-        peak_rss_bytes=bench.result.peak_rss_bytes(name),
-    )
+def _own_student(question: Question, kept: VariantEvidence, trial: Trial) -> str | None:
+    """Name the reference that a variant's fp32 drop was taken against; before rules 3 it went by name."""
+    if question.fp32 is None:
+        return kept.student if kept.student in trial.references else None
+    return question.fp32.get(kept.variant)
 
 
 def _question(folder: Path, target: str) -> Path:

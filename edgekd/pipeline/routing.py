@@ -1,21 +1,25 @@
-"""Stages that route: thresholds found on validation rows, and the routed system judged on the test rows."""
+"""The stage that routes: thresholds and carve-outs, both found on validation rows."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from edgekd.compile import Artifact, open_artifact
+from edgekd.compile import open_artifact
 from edgekd.compile.policy import set_policy
+from edgekd.config import Slice
 from edgekd.config.routing import Routing
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ConfigError, unknown_name
-from edgekd.evaluate.predictions import Predictions, load_predictions
+from edgekd.evaluate.arrays import Flags
+from edgekd.evaluate.predictions import load_predictions
 from edgekd.evaluate.route_tuning import Rows, tune_policy
-from edgekd.evaluate.routing import RoutingResult, judge_routing, route_rows
-from edgekd.gate.checks import check_slices
+from edgekd.evaluate.routing import judge_routing, route_rows
+from edgekd.gate.carving import choose_carved
 from edgekd.impact.fallback import Routed
 from edgekd.impact.saving import cost_reduction
 from edgekd.pipeline.answering import LOGITS, answer_stage, reference_stage
@@ -52,7 +56,11 @@ def check_routing(context: Context, data: TaskData) -> None:
 
 
 def route_stage(context: Context, data: TaskData, teacher: Stage, variant: Variant) -> Variant:
-    """Give a variant the policy that calls the teacher least and holds the quality on validation rows."""
+    """Give a variant the policy that calls the teacher least and holds the quality on validation rows.
+
+    Slices that may be carved out and that the policy's answers to these rows do not prove go to the teacher,
+    too. No test row is read.
+    """
     routing, artifact = context.project.routing, variant.artifact
     if routing is None or artifact is None:
         return variant
@@ -68,56 +76,35 @@ def route_stage(context: Context, data: TaskData, teacher: Stage, variant: Varia
     }
 
     def build(folder: Path, progress: Progress) -> None:
-        masks = slice_masks(rows, context.project.slices)
+        slices = context.project.slices
+        masks = slice_masks(rows, slices)
         table = answers.probabilities(read_calibration(artifact.path / "calibration.json").temperature)
-        policy = tune_policy(
-            Rows(table, taught, rows.classes, rows.labels), routing, context.project.slices, masks
-        )
+        known = Rows(table, taught, rows.classes, rows.labels)
+        policy = tune_policy(known, routing, slices, masks)
+        policy = carve_policy(policy, known, rows.texts, routing, slices, masks)
         set_policy(artifact, policy, folder / "artifact")
         write_atomic(folder / "logs" / "routing.json", json.dumps(policy, indent=1))
 
-    stage = run_stage(context, f"route/{variant.name}", 2, reads, build)
+    stage = run_stage(context, f"route/{variant.name}", 3, reads, build)
     return replace(variant, artifact=open_artifact(stage.path / "artifact"))
 
 
-def find_carved(routing: Routing | None, found: RoutingResult | None) -> tuple[str, ...]:
-    """Name the slices that fail, where the project lets every one of them go to the teacher."""
-    if routing is None or found is None:
-        return ()
-    checks = check_slices([entry.quality for entry in found.slices])
-    names = [check.slice.partition(":")[0] for check in checks if not check.passes]
-    failing = [name for name in dict.fromkeys(names) if name != "overall"]
-    return tuple(failing) if set(failing) <= set(routing.carve_out) else ()
-
-
-def carve_stage(context: Context, variant: Variant, slices: tuple[str, ...]) -> Variant:
-    """Send slices to the teacher: the same model with another policy."""
-    artifact = variant.artifact
-    assert artifact is not None
-    policy = dict(read_calibration(artifact.path / "calibration.json").routing)
-    policy["slices"] = {**policy.get("slices", {}), **dict.fromkeys(slices, 1.0)}
-
-    def build(folder: Path, progress: Progress) -> None:
-        set_policy(artifact, policy, folder / "artifact")
-
-    reads = {"artifact": artifact.digest, "slices": list(slices)}
-    stage = run_stage(context, f"carve/{variant.name}", 1, reads, build)
-    return replace(variant, artifact=open_artifact(stage.path / "artifact"))
-
-
-def judge_route(
-    context: Context, test: TaskData, artifact: Artifact, answers: Predictions, taught: Predictions
-) -> RoutingResult | None:
-    """Judge the routed system on the test rows; None where the artifact has no policy."""
-    calibration = read_calibration(artifact.path / "calibration.json")
-    if not calibration.routing:
-        return None
-    masks = slice_masks(test, context.project.slices)
-    table = answers.probabilities(calibration.temperature)
-    policy, labels = calibration.routing, taught.labels
-    routed = route_rows(policy, test.labels, test.texts, table, labels, masks)
-    slices = context.project.slices
-    return judge_routing(artifact.digest, policy, routed, labels, test.classes, test.labels, slices, masks)
+def carve_policy(
+    policy: Mapping[str, Any],
+    rows: Rows,
+    texts: Sequence[str],
+    routing: Routing,
+    slices: Sequence[Slice],
+    masks: Mapping[str, Flags],
+) -> dict[str, Any]:
+    """Return the policy with carve-outs, chosen by judging what it answers to validation rows."""
+    taught, labels = rows.taught, rows.labels
+    routed = route_rows(policy, labels, texts, rows.probabilities, taught, masks)
+    judged = judge_routing("", policy, routed, taught, rows.truth, labels, slices, masks)
+    carved = choose_carved([entry.quality for entry in judged.slices], routing.carve_out)
+    if not carved:
+        return dict(policy)
+    return {**policy, "slices": {**policy.get("slices", {}), **dict.fromkeys(carved, 1.0)}}
 
 
 def find_saving(routing: Routing, fallback: Interval, student_per_1k: float) -> Interval:

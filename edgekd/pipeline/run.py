@@ -98,7 +98,9 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
         for target in measurable:
             variants, bench = results.variants[target.name], results.benches[target.threads]
             incumbent = results.incumbents[target.name]
-            results.judged[target.name] = judge(context, data, target, variants, incumbent, references, bench)
+            results.judged[target.name] = judge(
+                context, data, target, variants, incumbent, results.teacher, references, bench
+            )
         baseline = baseline_stage(context, data)
         results.report = build_report(
             context, data, results.teacher, results.students, targets, results.judged, results.benches,

@@ -1,0 +1,130 @@
+"""Derive evidence and verdict from answers and raw samples; runs and replays judge by these functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from edgekd.config import Slice, Target
+from edgekd.config.gates import Gates
+from edgekd.evaluate.arrays import Flags, Labels
+from edgekd.evaluate.judge import evaluate, paired_drop
+from edgekd.evaluate.predictions import Predictions
+from edgekd.evaluate.result import Drop
+from edgekd.evaluate.routing import judge_routing, route_rows
+from edgekd.gate.evidence import VariantEvidence
+from edgekd.gate.verdict import GateVerdict, judge_target
+from edgekd.pipeline.bench import Bench, in_ms
+from edgekd.pipeline.figures import derive_figures
+from edgekd.stats.interval import Interval
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What all variants of a target are judged on and by.
+
+    Attributes:
+        labels: the classes.
+        texts, truth, masks: of the test rows; a mask for each slice.
+        references: answers in PyTorch float32: the teacher's under `teacher`, students' under their names.
+        people: figures of what people said, by name.
+    """
+
+    slices: Sequence[Slice]
+    gates: Gates
+    labels: tuple[str, ...]
+    texts: Sequence[str]
+    truth: Labels
+    masks: Mapping[str, Flags]
+    references: Mapping[str, Predictions]
+    bench: Bench
+    people: Mapping[str, Interval] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """One artifact's answers to the test rows, and what decides what is served of them.
+
+    Attributes:
+        policy: of routing; None where the artifact answers everything itself.
+        fp32: name of the reference that is its own student before compilation; None where there is none.
+    """
+
+    predictions: Predictions
+    temperature: float
+    policy: Mapping[str, Any] | None
+    fp32: str | None
+
+
+def derive_evidence(
+    trial: Trial, known: VariantEvidence, answered: Answered
+) -> tuple[VariantEvidence, Labels]:
+    """Fill in all that follows from answers and samples; `known` keeps the rest.
+
+    Returns the evidence, and what is served for each row: with a policy that is the routed answer, the
+    teacher's included.
+    """
+    predictions, teacher = answered.predictions, trial.references["teacher"]
+    compared = {"teacher": teacher}
+    if answered.fp32 is not None:
+        compared["fp32"] = trial.references[answered.fp32]
+    evaluation = evaluate(
+        predictions,
+        compared,
+        trial.truth,
+        trial.labels,
+        trial.slices,
+        trial.masks,
+        temperature=answered.temperature,
+    )
+    served, routing = predictions.labels, None
+    if answered.policy is not None:
+        table = predictions.probabilities(answered.temperature)
+        routed = route_rows(answered.policy, trial.labels, trial.texts, table, teacher.labels, trial.masks)
+        served = routed.labels
+        routing = judge_routing(
+            known.artifact_digest,
+            answered.policy,
+            routed,
+            teacher.labels,
+            trial.truth,
+            trial.labels,
+            trial.slices,
+            trial.masks,
+        )
+    overall = trial.masks["overall"]
+    figures = derive_figures(
+        trial.gates, trial.truth, overall, predictions, teacher, answered.temperature, routing
+    )
+    measured, name = trial.bench.result, trial.bench.names[known.artifact_digest]
+    evidence = replace(
+        known,
+        evaluation=evaluation,
+        routing=routing,
+        figures={**known.figures, **figures, **trial.people},
+        p50_ms=in_ms(measured.percentile(name, 0.5)),
+        p95_ms=in_ms(measured.percentile(name, 0.95)),
+        cold_start_ms=measured.cold_start_ms(name),
+        peak_rss_bytes=measured.peak_rss_bytes(name),
+    )
+    return evidence, served
+
+
+def decide(
+    trial: Trial,
+    target: Target,
+    evidence: Sequence[VariantEvidence],
+    served: Mapping[str, Labels],
+    incumbent: str | None,
+    order: Sequence[str],
+) -> GateVerdict:
+    """Judge a target's variants; `served` are the answers that a user gets, by the artifact's digest."""
+
+    def quality_drop(reference: str, candidate: str) -> Drop:
+        rows = trial.masks["overall"]
+        hits = [(served[digest] == trial.truth)[rows] for digest in (reference, candidate)]
+        return paired_drop("other", hits[0], hits[1])
+
+    ratio = trial.bench.cold_start_ratio if target.objective == "cold_start_ms" else trial.bench.ratio
+    return judge_target(target, evidence, incumbent, ratio, quality_drop, order, trial.gates)
