@@ -12,7 +12,9 @@ from edgekd.errors import ArtifactError
 from edgekd.export import Parity
 from edgekd.serving import ServingError
 from edgekd.serving.manifest import FORMAT_VERSION, NAME, UNSEALED, read_manifest, seal
-from edgekd.store import digest_file
+from edgekd.store import digest_file, digest_json
+
+CALIBRATION = "calibration.json"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,12 @@ class Artifact:
     size_bytes: int
     manifest: Mapping[str, Any] = field(repr=False)
     parity: Parity | None = None
+
+    @property
+    def model_digest(self) -> str:
+        """Digest of all that decides its logits: equal for artifacts that differ in how they decide alone."""
+        files = {name: entry for name, entry in self.manifest["files"].items() if name != CALIBRATION}
+        return digest_json({**self.manifest, "files": files, "sha256": ""})
 
 
 def build_artifact(folder: Path, fields: Mapping[str, Any], parity: Parity | None = None) -> Artifact:

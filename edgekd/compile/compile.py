@@ -226,7 +226,7 @@ def _write_json(path: Path, value: Any) -> None:
 
 
 def _write_calibration(folder: Path, temperature: float) -> None:
-    value = {"temperature": float(temperature), "thresholds": {}, "routing": {}}
+    value = {"temperature": float(temperature), "bias": {}, "thresholds": {}, "routing": {}}
     _write_json(folder / "calibration.json", value)
 
 

@@ -1,4 +1,4 @@
-"""The same compiled model with a routing policy."""
+"""The same compiled model with another way to decide: a bias per class, a routing policy."""
 
 from __future__ import annotations
 
@@ -11,27 +11,36 @@ from typing import Any
 from edgekd.compile.artifact import Artifact, build_artifact
 from edgekd.errors import ArtifactError
 from edgekd.serving import ServingError
-from edgekd.serving.calibrate import read_calibration
+from edgekd.serving.calibrate import read_calibration, spread_bias
 from edgekd.serving.route import Policy
 
 _WRITTEN = ("format_version", "files", "sha256")  # by build_artifact
 
 
-def set_policy(artifact: Artifact, policy: Mapping[str, Any], folder: Path) -> Artifact:
+def set_policy(
+    artifact: Artifact, policy: Mapping[str, Any], folder: Path, bias: Mapping[str, float] | None = None
+) -> Artifact:
     """Copy an artifact into `folder`, which must not exist, with another policy in its `calibration.json`.
 
-    The model's files stay as they are, so what was measured of it holds; its digest changes.
+    With `bias`, so is what is added to the log probability of classes where one is chosen. The model's files
+    stay as they are, so what was measured of it holds; its digest changes.
 
     Raises:
         ArtifactError: the policy is not one that the artifact's loader takes.
     """
     try:
         Policy(dict(policy), artifact.manifest["labels"])
+        spread_bias(dict(bias or {}), artifact.manifest["labels"])
     except ServingError as error:
         raise ArtifactError(f"{artifact.path}: {error}") from None
     shutil.copytree(artifact.path, folder, ignore=shutil.ignore_patterns("__pycache__"))
     known = read_calibration(folder / "calibration.json")
-    value = {"temperature": known.temperature, "thresholds": known.thresholds, "routing": dict(policy)}
+    value = {
+        "temperature": known.temperature,
+        "bias": dict(known.bias if bias is None else bias),
+        "thresholds": known.thresholds,
+        "routing": dict(policy),
+    }
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     (folder / "calibration.json").write_text(text, encoding="utf-8")
     fields = {name: value for name, value in artifact.manifest.items() if name not in _WRITTEN}

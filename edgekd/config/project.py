@@ -183,6 +183,8 @@ class Project(Frozen):
                 raise ValueError(f"{kind} '{twice[0]}' is listed twice")
         if "overall" not in {s.name for s in self.slices}:
             raise ValueError("one slice must be named 'overall'")
+        if unknown := sorted(set(self.gates.slices) - {s.name for s in self.slices}):
+            raise ValueError(f"gates.slices names '{unknown[0]}', which is no slice")
         if self.gates.asks_age and self.data.columns.date is None:
             raise ValueError(
                 "a gate of the data's age needs data.columns.date: the column of each row's date"

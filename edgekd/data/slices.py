@@ -44,6 +44,20 @@ def select_rows(data: TaskData, where: str, what: str) -> npt.NDArray[np.bool_]:
         return _mask(connection, len(data), where, what)
 
 
+def select_traffic(data: TaskData, sample: str | None) -> npt.NDArray[np.bool_] | None:
+    """Compute which rows were drawn as traffic comes; None where all were.
+
+    Raises:
+        SliceError: as of `slice_masks`, or if no row of the split is.
+    """
+    if sample is None:
+        return None
+    mask = select_rows(data, sample, "data.sample")
+    if len(mask) and not mask.any():
+        raise SliceError(f"data.sample: matches none of {len(mask)} rows: {sample}")
+    return mask
+
+
 @contextmanager
 def _rows(data: TaskData) -> Iterator[duckdb.DuckDBPyConnection]:
     import duckdb

@@ -57,7 +57,7 @@ def evaluate(
         n=len(truth),
         slices=judge_slices(chosen, predicted, answers, truth, traffic, confidence),
         calibration=measure_calibration(probabilities[drawn], truth[drawn]),
-        reliability=measure_reliability(probabilities, truth, labels, slices, masks, drawn),
+        reliability=measure_reliability(probabilities, truth, labels, slices, masks, traffic),
         classes=judge_classes(predicted, answers.get("teacher"), truth, labels, traffic),
         confusions=find_confusions(predicted, truth, labels),
     )

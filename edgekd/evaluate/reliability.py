@@ -21,7 +21,7 @@ def measure_reliability(
     labels: Sequence[str],
     slices: Sequence[Slice],
     masks: Mapping[str, Flags],
-    traffic: Flags,
+    traffic: Flags | None = None,
 ) -> tuple[Reliability, ...]:
     """Measure each slice of at least `LEAST` rows, in bins of equal mass.
 
@@ -30,18 +30,29 @@ def measure_reliability(
     nothing but those classes, all rows are looked at. Only rows drawn as `traffic` comes count: extra rows of
     a class make its answers right more often than a probability can know.
     """
-    predicted = probabilities.argmax(axis=1)
     found = []
     for entry in slices:
-        rows = masks[entry.name]
-        if entry.classes:
-            classes = [list(labels).index(name) for name in entry.classes]
-            of_truth = bool(np.isin(truth[rows], classes).all())
-            rows = np.isin(predicted, classes) & (rows | of_truth)
-        rows = rows & traffic
+        rows = calibration_rows(entry, probabilities, truth, labels, masks[entry.name], traffic)
         if rows.sum() >= LEAST:
             found.append(_of_rows(entry.name, probabilities[rows], truth[rows]))
     return tuple(found)
+
+
+def calibration_rows(
+    entry: Slice,
+    probabilities: Scores,
+    truth: Labels,
+    labels: Sequence[str],
+    mask: Flags,
+    traffic: Flags | None,
+) -> Flags:
+    """Return the rows on which a slice's calibration is measured; see `measure_reliability`."""
+    rows = mask
+    if entry.classes:
+        classes = [list(labels).index(name) for name in entry.classes]
+        of_truth = bool(np.isin(truth[rows], classes).all())
+        rows = np.isin(probabilities.argmax(axis=1), classes) & (rows | of_truth)
+    return rows if traffic is None else rows & traffic
 
 
 def _of_rows(name: str, probabilities: Scores, truth: Labels) -> Reliability:

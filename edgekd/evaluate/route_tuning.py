@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from edgekd.config import Slice
 from edgekd.config.routing import Routing
-from edgekd.evaluate.arrays import Flags, Labels, Scores
+from edgekd.evaluate.arrays import Biases, Flags, Labels, Scores
 from edgekd.stats.paired import paired_drop_bound
 
 _CUTS = 120  # thresholds tried, at quantiles of the top probability
@@ -22,12 +22,22 @@ _Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Rows:
-    """Validation rows: the student's calibrated probabilities, the teacher's answers, the truth."""
+    """Validation rows: the student's calibrated probabilities, the teacher's answers, the truth.
+
+    `bias` [label] is what the student adds to log probabilities where it chooses a label.
+    """
 
     probabilities: Scores
     taught: Labels
     truth: Labels
     labels: tuple[str, ...]
+    bias: Biases | None = None
+
+    @property
+    def answers(self) -> Labels:
+        """The label that the student answers."""
+        weights = 1.0 if self.bias is None else np.exp(self.bias)
+        return np.asarray((self.probabilities * weights).argmax(axis=1))
 
 
 @dataclass(frozen=True)
@@ -89,11 +99,15 @@ class _View:
 
     def __init__(self, rows: Rows, routing: Routing, margins: Sequence[float]) -> None:
         self.margins = margins
-        order = np.argsort(rows.probabilities.max(axis=1), kind="stable")
+        given = rows.answers
+        chosen = np.take_along_axis(rows.probabilities, given[:, None], axis=1)[:, 0]
+        order = np.argsort(chosen, kind="stable")
         table = rows.probabilities[order]
-        self.order, self.top = order, table.max(axis=1)
-        answers, taught, truth = table.argmax(axis=1), rows.taught[order], rows.truth[order]
-        self.lead = self.top - np.partition(table, -2, axis=1)[:, -2]
+        self.order, self.top = order, chosen[order]
+        answers, taught, truth = given[order], rows.taught[order], rows.truth[order]
+        others = table.copy()
+        np.put_along_axis(others, answers[:, None], 0.0, axis=1)
+        self.lead = self.top - others.max(axis=1)
         self.taught_hit = taught == truth
         self.answer_hit = answers == truth
         self.can_refuse = routing.refuse_as is not None

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgekd.config import Slice
 from edgekd.errors import unknown_name
-from edgekd.evaluate.arrays import Flags, Labels, Scores
+from edgekd.evaluate.arrays import Biases, Flags, Labels, Scores
 from edgekd.evaluate.classes import find_confusions, judge_classes
 from edgekd.evaluate.judge import judge_slices
 from edgekd.evaluate.record import Record
@@ -68,13 +68,14 @@ def route_rows(
     probabilities: Scores,
     taught: Labels,
     masks: Mapping[str, Flags],
+    bias: Biases | None = None,
 ) -> Routed:
-    """Send each row through the policy as the artifact's own loader does.
+    """Send each row through the policy as the artifact's own loader does, with its `bias` [label].
 
     `probabilities` are the artifact's calibrated ones, `taught` the teacher's answers; a caller names
     those slices of the policy in whose mask a row is.
     """
-    opened = Policy(dict(policy), labels)
+    opened = Policy(dict(policy), labels, bias)
     names = [name for name in policy.get("slices", {}) if name in masks]
     place = {label: index for index, label in enumerate(labels)}
     answers = np.array(taught)

@@ -23,8 +23,14 @@ _NO_SHARE = ("brier",)
 
 
 def asked_figures(gates: Gates) -> tuple[str, ...]:
-    """Name the figures that have a limit."""
-    return tuple(name for name in (*AT_LEAST, *AT_MOST) if getattr(gates, name) is not None)
+    """Name the figures that have a limit; one of a slice has the slice's name after a colon."""
+    return tuple(_limits(gates))
+
+
+def _limits(gates: Gates) -> dict[str, float]:
+    whole = {name: getattr(gates, name) for name in (*AT_LEAST, *AT_MOST)}
+    parts = {f"{name}:{part}": limit for part, limits in gates.slices.items() for name, limit in limits}
+    return {name: float(limit) for name, limit in (whole | parts).items() if limit is not None}
 
 
 def check_figures(gates: Gates, figures: Mapping[str, Interval], why: str = "") -> tuple[Check, ...]:
@@ -38,7 +44,7 @@ def check_figures(gates: Gates, figures: Mapping[str, Interval], why: str = "") 
 
 def check_figure(name: str, gates: Gates, found: Interval | None, why: str = "") -> Check:
     """Check one figure against its limit; without a figure it is not measured."""
-    limit, at_least = float(getattr(gates, name)), name in AT_LEAST
+    limit, at_least = _limits(gates)[name], name in AT_LEAST
     allowed = f"at {'least' if at_least else 'most'} {_print(name, limit)}"
     if found is None:
         needs = (
@@ -64,4 +70,4 @@ def check_figure(name: str, gates: Gates, found: Interval | None, why: str = "")
 def _print(name: str, value: float) -> str:
     if name.endswith("_days"):
         return f"{value:.4g} days"
-    return f"{value:.4g}" if name in _NO_SHARE else f"{100 * value:.2f} %"
+    return f"{value:.4g}" if name.partition(":")[0] in _NO_SHARE else f"{100 * value:.2f} %"

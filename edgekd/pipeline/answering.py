@@ -19,6 +19,7 @@ from edgekd.pipeline.context import Context, library_versions
 from edgekd.pipeline.staging import run_stage
 from edgekd.progress import Progress
 from edgekd.serving import load
+from edgekd.serving.calibrate import read_calibration, spread_bias
 from edgekd.serving.loader import Model
 from edgekd.store import Stage
 
@@ -29,9 +30,12 @@ _CHUNK = 256  # texts answered between two words on progress
 def answer_stage(
     context: Context, test: TaskData, artifact: Artifact, step: Literal["answer", "validate"] = "answer"
 ) -> Stage:
-    """Answer every row of a split through the artifact's own loader; `validate` says it is not the test's."""
+    """Answer every row of a split through the artifact's own loader; `validate` says it is not the test's.
+
+    Logits do not depend on how an artifact decides, so artifacts that differ in that alone share them.
+    """
     reads = {
-        "artifact": artifact.digest,
+        "model": artifact.model_digest,
         "rows": test.digest,
         "libraries": library_versions("onnxruntime", "openvino", "tokenizers", "numpy"),
         "machine": read_environment(1).cpu,
@@ -39,10 +43,28 @@ def answer_stage(
 
     def build(folder: Path, progress: Progress) -> None:
         logits = _answer(artifact.path, test.texts, context.project.threads, progress)
-        save_predictions(Predictions(artifact.digest, logits), test.ids, folder / LOGITS)
+        save_predictions(Predictions(artifact.model_digest, logits), test.ids, folder / LOGITS)
 
     name = f"{step}/{artifact.student}.{artifact.runtime}.{artifact.recipe}"
-    return run_stage(context, name, 1, reads, build)
+    return run_stage(context, name, 2, reads, build)
+
+
+def artifact_answers(
+    context: Context, rows: TaskData, artifact: Artifact, step: Literal["answer", "validate"] = "answer"
+) -> Predictions:
+    """Answer every row of a split as the artifact would be served, less its routing."""
+    stage = answer_stage(context, rows, artifact, step)
+    calibration = read_calibration(artifact.path / "calibration.json")
+    bias = spread_bias(calibration.bias, tuple(artifact.manifest["labels"]))
+    found = load_predictions(stage.path / LOGITS, rows.ids)
+    return served_predictions(artifact.digest, found, calibration.temperature, bias)
+
+
+def served_predictions(
+    subject: str, answers: Predictions, temperature: float, bias: npt.NDArray[np.float64] | None
+) -> Predictions:
+    """Give a model's logits the name and the bias of an artifact; `bias` [label] is of log probabilities."""
+    return Predictions(subject, answers.logits, None if bias is None else bias * temperature)
 
 
 def _answer(

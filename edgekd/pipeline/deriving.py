@@ -26,6 +26,7 @@ class Trial:
 
     Attributes:
         labels: the classes.
+        traffic: the rows drawn as traffic comes; None where all are.
         texts, truth, masks: of the test rows; a mask for each slice.
         references: answers in PyTorch float32: the teacher's under `teacher`, students' under their names.
         people: figures of what people said, by name.
@@ -39,6 +40,7 @@ class Trial:
     masks: Mapping[str, Flags]
     references: Mapping[str, Predictions]
     bench: Bench
+    traffic: Flags | None = None
     people: Mapping[str, Interval] = field(default_factory=dict)
 
 
@@ -68,7 +70,8 @@ def derive_evidence(
     predictions, teacher = answered.predictions, trial.references["teacher"]
     compared = {"teacher": teacher}
     if answered.fp32 is not None:
-        compared["fp32"] = trial.references[answered.fp32]
+        # With the artifact's own bias: what compilation cost is asked, not what a bias does.
+        compared["fp32"] = replace(trial.references[answered.fp32], bias=predictions.bias)
     evaluation = evaluate(
         predictions,
         compared,
@@ -77,11 +80,15 @@ def derive_evidence(
         trial.slices,
         trial.masks,
         temperature=answered.temperature,
+        traffic=trial.traffic,
     )
     served, routing = predictions.labels, None
     if answered.policy is not None:
         table = predictions.probabilities(answered.temperature)
-        routed = route_rows(answered.policy, trial.labels, trial.texts, table, teacher.labels, trial.masks)
+        bias = None if predictions.bias is None else predictions.bias / answered.temperature
+        routed = route_rows(
+            answered.policy, trial.labels, trial.texts, table, teacher.labels, trial.masks, bias
+        )
         served = routed.labels
         routing = judge_routing(
             known.artifact_digest,
@@ -92,10 +99,19 @@ def derive_evidence(
             trial.labels,
             trial.slices,
             trial.masks,
+            trial.traffic,
         )
-    overall = trial.masks["overall"]
     figures = derive_figures(
-        trial.gates, trial.truth, overall, predictions, teacher, answered.temperature, routing
+        trial.gates,
+        trial.slices,
+        trial.labels,
+        trial.truth,
+        trial.masks,
+        predictions,
+        teacher,
+        answered.temperature,
+        routing,
+        trial.traffic,
     )
     measured, name = trial.bench.result, trial.bench.names[known.artifact_digest]
     evidence = replace(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
+from edgekd.config import Slice
 from edgekd.config.gates import Gates
 from edgekd.data.age import ages_in_days
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.arrays import Flags, Labels
 from edgekd.evaluate.calibration import calibration_intervals
 from edgekd.evaluate.predictions import Predictions
+from edgekd.evaluate.reliability import calibration_rows
 from edgekd.evaluate.routing import RoutingResult
 from edgekd.evaluate.verdicts import people_figures
 from edgekd.gate.figures import asked_figures
@@ -68,23 +71,35 @@ def find_people(context: Context) -> dict[str, Interval]:
 
 def derive_figures(
     gates: Gates,
+    slices: Sequence[Slice],
+    labels: Sequence[str],
     truth: Labels,
-    overall: Flags,
+    masks: Mapping[str, Flags],
     answers: Predictions,
     taught: Predictions,
     temperature: float,
     routing: RoutingResult | None,
+    traffic: Flags | None = None,
 ) -> dict[str, Interval]:
-    """Return those of the figures with a limit that follow from answers alone."""
+    """Return those of the figures with a limit that follow from answers alone.
+
+    Calibration is measured on the rows drawn as `traffic` comes.
+    """
+    overall = masks["overall"]
     asked = asked_figures(gates)
     found: dict[str, Interval] = {}
     if "teacher_preference_match" in asked:
         alike = (answers.labels == taught.labels)[overall]
         found["teacher_preference_match"] = wilson_interval(int(alike.sum()), len(alike), _LEVEL)
-    if wanted := [name for name in _CALIBRATION if name in asked]:
-        table = answers.probabilities(temperature)[overall]
-        known = calibration_intervals(table, truth[overall], confidence=_LEVEL)
-        found |= {name: known[name] for name in wanted}
+    table = answers.probabilities(temperature)
+    for entry in slices:
+        names = [f"{figure}:{entry.name}" for figure in _CALIBRATION]
+        names += _CALIBRATION if entry.name == "overall" else ()
+        wanted = [name for name in names if name in asked]
+        rows = calibration_rows(entry, table, truth, labels, masks[entry.name], traffic)
+        if wanted and rows.any():
+            known = calibration_intervals(table[rows], truth[rows], confidence=_LEVEL)
+            found |= {name: known[name.partition(":")[0]] for name in wanted}
     if "fallback_rate" in asked and (rate := _fallback(routing)):
         found["fallback_rate"] = rate
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgekd.compile import Artifact, open_artifact
 from edgekd.config import Target
-from edgekd.data.slices import slice_masks
+from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ArtifactError
 from edgekd.evaluate.predictions import Predictions, load_predictions
@@ -18,7 +18,7 @@ from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.promotion import current
 from edgekd.gate.verdict import GateVerdict
 from edgekd.measure.basis import find_basis
-from edgekd.pipeline.answering import LOGITS, answer_stage
+from edgekd.pipeline.answering import LOGITS, answer_stage, served_predictions
 from edgekd.pipeline.bench import Bench
 from edgekd.pipeline.compiling import Variant
 from edgekd.pipeline.context import Context
@@ -27,7 +27,7 @@ from edgekd.pipeline.figures import find_ages, find_cost, find_people
 from edgekd.pipeline.ordering import order_of_testing
 from edgekd.pipeline.porting import find_foreign, port_artifact
 from edgekd.report.bench import cost_usd
-from edgekd.serving.calibrate import read_calibration
+from edgekd.serving.calibrate import read_calibration, spread_bias
 from edgekd.store import Stage
 
 
@@ -85,7 +85,7 @@ def judge(
     if incumbent is not None and incumbent.digest not in {v.artifact.digest for v in variants if v.artifact}:
         build = target.builds[0].model_copy(update={"runtime": incumbent.runtime, "recipe": incumbent.recipe})
         everyone.append(Variant(f"incumbent.{incumbent.digest[:8]}", incumbent.student, build, incumbent))
-    order = order_of_testing(context, data.split("validation"), everyone, teacher)
+    order = order_of_testing(context, data, everyone, teacher)
     folders = {v.name: answer_stage(context, test, v.artifact).path for v in everyone if v.artifact}
     trial = Trial(
         slices=context.project.slices,
@@ -94,6 +94,7 @@ def judge(
         texts=test.texts,
         truth=test.classes,
         masks=slice_masks(test, context.project.slices),
+        traffic=select_traffic(test, context.project.data.sample),
         references=references,
         bench=bench,
         people=find_people(context),
@@ -160,8 +161,10 @@ def _answered(
     calibration = read_calibration(artifact.path / "calibration.json")
     reference = references.get(artifact.student)
     is_own = reference is not None and reference.subject == artifact.manifest["provenance"].get("student")
+    bias = spread_bias(calibration.bias, test.labels)
+    answers = load_predictions(folder / LOGITS, test.ids)
     return Answered(
-        load_predictions(folder / LOGITS, test.ids),
+        served_predictions(artifact.digest, answers, calibration.temperature, bias),
         calibration.temperature,
         calibration.routing or None,
         artifact.student if is_own else None,

@@ -8,24 +8,25 @@ from functools import cache
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.arrays import Labels
-from edgekd.evaluate.predictions import load_predictions
 from edgekd.evaluate.routing import route_rows
 from edgekd.evaluate.slices import select_rows
-from edgekd.pipeline.answering import LOGITS, answer_stage, reference_stage
+from edgekd.pipeline.answering import artifact_answers
+from edgekd.pipeline.biasing import teacher_answers
 from edgekd.pipeline.compiling import Variant
 from edgekd.pipeline.context import Context
-from edgekd.serving.calibrate import read_calibration
+from edgekd.serving.calibrate import read_calibration, spread_bias
 from edgekd.store import Stage
 
 
 def order_of_testing(
-    context: Context, rows: TaskData, variants: Sequence[Variant], teacher: Stage
+    context: Context, data: TaskData, variants: Sequence[Variant], teacher: Stage
 ) -> tuple[str, ...]:
     """Name the built variants, the one that is likeliest to be proven first.
 
     That is the one whose worst proven slice lies least behind the best variant's there, counted in
     margins of that slice. Of an artifact with a policy what counts is what is served: the routed answers.
     """
+    rows = data.split("validation")
     masks = slice_masks(rows, context.project.slices)
     slices = [entry for entry in context.project.slices if entry.tier == "prove"]
     chosen = [
@@ -35,18 +36,19 @@ def order_of_testing(
 
     @cache
     def taught() -> Labels:
-        return reference_stage(context, rows, teacher, "teacher").labels
+        return teacher_answers(context, data, teacher, "validation").labels
 
     for variant in variants:
         if variant.artifact is None:
             continue
-        stage = answer_stage(context, rows, variant.artifact, "validate")
-        predictions = load_predictions(stage.path / LOGITS, rows.ids)
+        predictions = artifact_answers(context, rows, variant.artifact, "validate")
         calibration = read_calibration(variant.artifact.path / "calibration.json")
         labels = predictions.labels
         if calibration.routing:
             table = predictions.probabilities(calibration.temperature)
-            labels = route_rows(calibration.routing, rows.labels, rows.texts, table, taught(), masks).labels
+            bias = spread_bias(calibration.bias, rows.labels)
+            policy = calibration.routing
+            labels = route_rows(policy, rows.labels, rows.texts, table, taught(), masks, bias).labels
         hits = [entry.hits(labels, rows.classes) for entry in chosen]
         values[variant.name] = [float(found.mean()) if len(found) else 0.0 for found in hits]
     best = [max(column) for column in zip(*values.values(), strict=True)]

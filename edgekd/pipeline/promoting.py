@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from edgekd.compile import open_artifact
-from edgekd.data.slices import slice_masks
+from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.predictions import Predictions
 from edgekd.gate.ledger import Provenance
@@ -48,7 +48,9 @@ def write_evidence(
         if path.name not in kept:
             shutil.rmtree(path)
     records.append(write_question(folder, _question(context, test, judged, bench)))
-    folders.append(write_rows(folder, test, slice_masks(test, context.project.slices), references))
+    traffic = select_traffic(test, context.project.data.sample)
+    masks = slice_masks(test, context.project.slices)
+    folders.append(write_rows(folder, test, masks, references, traffic))
     records += write_people(folder, context.project.gates, context.folder)
     verdict = folder / "verdicts" / f"{target}.json"
     write_record(verdict, judged.verdict)
@@ -57,6 +59,7 @@ def write_evidence(
 
 def _question(context: Context, test: TaskData, judged: Judged, bench: Bench) -> Question:
     built = {v.name: v.artifact for v in judged.variants if v.artifact}
+    calibrations = {name: read_calibration(a.path / "calibration.json") for name, a in built.items()}
     return Question(
         target=judged.target,
         slices=context.project.slices,
@@ -66,10 +69,8 @@ def _question(context: Context, test: TaskData, judged: Judged, bench: Bench) ->
         incumbent=judged.incumbent,
         labels=test.labels,
         names={artifact.digest: bench.names[artifact.digest] for artifact in built.values()},
-        temperatures={
-            name: read_calibration(artifact.path / "calibration.json").temperature
-            for name, artifact in built.items()
-        },
+        temperatures={name: known.temperature for name, known in calibrations.items()},
+        biases={name: known.bias for name, known in calibrations.items() if known.bias},
         threads=judged.target.threads,
         rules=RULES,
         fp32=judged.fp32,

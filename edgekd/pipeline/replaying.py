@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +26,10 @@ from edgekd.gate.ledger import LedgerEntry
 from edgekd.gate.objects import object_path
 from edgekd.gate.verdict import RULES, GateVerdict
 from edgekd.measure.bench_file import load_bench
-from edgekd.pipeline.answering import LOGITS
+from edgekd.pipeline.answering import LOGITS, served_predictions
 from edgekd.pipeline.bench import Bench
 from edgekd.pipeline.deriving import Answered, Trial, decide, derive_evidence
+from edgekd.serving.calibrate import spread_bias
 from edgekd.store import digest_file, write_atomic
 
 _ROWS = Path("evidence") / "rows"
@@ -45,7 +46,7 @@ class Question(Record):
         order: the built ones in the order of testing.
         incumbent: digest of what was promoted then.
         names: each artifact's name in the measurement, by its digest.
-        temperatures: each variant's own.
+        temperatures, biases: each variant's own.
         fp32: the reference that is each variant's own student in fp32, by variant; one without is left out.
         rules: of judging; see `edgekd.gate.verdict.RULES`.
     """
@@ -61,6 +62,7 @@ class Question(Record):
     temperatures: Mapping[str, float]
     threads: int
     rules: int = 1
+    biases: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     fp32: Mapping[str, str] | None = None
 
 
@@ -76,6 +78,7 @@ def write_rows(
     test: TaskData,
     masks: Mapping[str, npt.NDArray[np.bool_]],
     references: Mapping[str, Predictions],
+    traffic: npt.NDArray[np.bool_] | None = None,
 ) -> Path:
     """Write the truth, the slices and the references' answers of the test rows; returns their folder.
 
@@ -88,6 +91,7 @@ def write_rows(
         "truth": test.classes.tolist(),
         "texts": test.texts,
         "masks": {name: np.flatnonzero(mask).tolist() for name, mask in masks.items()},
+        "traffic": None if traffic is None else np.flatnonzero(traffic).tolist(),
     }
     write_atomic(rows / "rows.json", json.dumps(known, ensure_ascii=False))
     for name, predictions in references.items():
@@ -153,6 +157,7 @@ def _judge(folder: Path, question: Question) -> tuple[GateVerdict, tuple[str, ..
         texts=rows["texts"],
         truth=np.array(rows["truth"]),
         masks={name: np.isin(np.arange(len(ids)), picked) for name, picked in rows["masks"].items()},
+        traffic=np.isin(np.arange(len(ids)), rows["traffic"]) if rows.get("traffic") else None,
         references={path.stem: load_predictions(path, ids) for path in (folder / _ROWS).glob("*.npy")},
         bench=Bench(measured, dict(question.names)),
         people=people_figures(
@@ -164,9 +169,12 @@ def _judge(folder: Path, question: Question) -> tuple[GateVerdict, tuple[str, ..
         kept = VariantEvidence.from_json(json.loads(path.read_text(encoding="utf-8")))
         entry = kept
         if kept.built:
+            bias = spread_bias(dict(question.biases.get(kept.variant, {})), question.labels)
+            temperature = question.temperatures[kept.variant]
+            own = load_predictions(path.with_suffix("") / LOGITS, ids)
             answered = Answered(
-                load_predictions(path.with_suffix("") / LOGITS, ids),
-                question.temperatures[kept.variant],
+                served_predictions(kept.artifact_digest, own, temperature, bias),
+                temperature,
                 None if kept.routing is None else kept.routing.policy,
                 _own_student(question, kept, trial),
             )

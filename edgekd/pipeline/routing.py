@@ -1,4 +1,4 @@
-"""The stage that routes: thresholds and carve-outs, both found on validation rows."""
+"""The stage that decides: a bias per class, thresholds and carve-outs, all found on validation rows."""
 
 from __future__ import annotations
 
@@ -16,18 +16,27 @@ from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ConfigError, unknown_name
 from edgekd.evaluate.arrays import Flags
-from edgekd.evaluate.predictions import load_predictions
+from edgekd.evaluate.bias import BiasFit
 from edgekd.evaluate.route_tuning import Rows, tune_policy
 from edgekd.evaluate.routing import judge_routing, route_rows
 from edgekd.gate.carving import choose_carved
 from edgekd.impact.fallback import Routed
 from edgekd.impact.saving import cost_reduction
-from edgekd.pipeline.answering import LOGITS, answer_stage, reference_stage
+from edgekd.pipeline.answering import artifact_answers
+from edgekd.pipeline.biasing import VERSION as FIT
+from edgekd.pipeline.biasing import (
+    describe_fit,
+    fit_rows,
+    limited_slices,
+    read_fit,
+    teacher_answers,
+    write_fit,
+)
 from edgekd.pipeline.compiling import Variant
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.staging import run_stage
 from edgekd.progress import Progress
-from edgekd.serving.calibrate import read_calibration
+from edgekd.serving.calibrate import read_calibration, spread_bias
 from edgekd.stats.interval import Interval
 from edgekd.store import Stage, write_atomic
 
@@ -55,37 +64,47 @@ def check_routing(context: Context, data: TaskData) -> None:
             raise ConfigError(f"routing.{key}: {unknown_name('slice', missing[0], slices)}")
 
 
-def route_stage(context: Context, data: TaskData, teacher: Stage, variant: Variant) -> Variant:
-    """Give a variant the policy that calls the teacher least and holds the quality on validation rows.
+def decide_stage(context: Context, data: TaskData, teacher: Stage, variant: Variant) -> Variant:
+    """Give a variant the bias that keeps its floors, and the policy that calls the teacher least.
 
-    Slices that may be carved out and that the policy's answers to these rows do not prove go to the teacher,
-    too. No test row is read.
+    Both are found on validation rows; the policy holds the quality there with the bias at work. Slices that
+    may be carved out and that the policy's answers to these rows do not prove go to the teacher, too. No test
+    row is read.
     """
     routing, artifact = context.project.routing, variant.artifact
-    if routing is None or artifact is None:
+    floors = limited_slices(context.project)
+    if artifact is None or (routing is None and not floors):
         return variant
     rows = data.split("validation")
-    taught = reference_stage(context, rows, teacher, "teacher").labels
-    answers = load_predictions(answer_stage(context, rows, artifact, "validate").path / LOGITS, rows.ids)
+    taught = teacher_answers(context, data, teacher, "validation").labels
+    answers = artifact_answers(context, rows, artifact, "validate")
+    temperature = read_calibration(artifact.path / "calibration.json").temperature
     reads = {
         "artifact": artifact.digest,
         "teacher": teacher.digest,
         "rows": rows.digest,
-        "routing": _of_policy(routing),
+        "routing": _of_policy(routing) if routing else None,
         "slices": [entry.model_dump(mode="json") for entry in context.project.slices],
+        "sample": context.project.data.sample,
+        "bias": FIT,
     }
 
     def build(folder: Path, progress: Progress) -> None:
         slices = context.project.slices
-        masks = slice_masks(rows, slices)
-        table = answers.probabilities(read_calibration(artifact.path / "calibration.json").temperature)
-        known = Rows(table, taught, rows.classes, rows.labels)
-        policy = tune_policy(known, routing, slices, masks)
-        policy = carve_policy(policy, known, rows.texts, routing, slices, masks)
-        set_policy(artifact, policy, folder / "artifact")
-        write_atomic(folder / "logs" / "routing.json", json.dumps(policy, indent=1))
+        fit = fit_rows(context, rows, answers.logits / temperature) if floors else BiasFit()
+        write_fit(folder, fit)
+        policy: dict[str, Any] = {}
+        if routing is not None:
+            masks, bias = slice_masks(rows, slices), spread_bias(fit.bias, rows.labels)
+            known = Rows(answers.probabilities(temperature), taught, rows.classes, rows.labels, bias)
+            policy = tune_policy(known, routing, slices, masks)
+            policy = carve_policy(policy, known, rows.texts, routing, slices, masks)
+            write_atomic(folder / "logs" / "routing.json", json.dumps(policy, indent=1))
+        set_policy(artifact, policy, folder / "artifact", fit.bias)
 
-    stage = run_stage(context, f"route/{variant.name}", 3, reads, build)
+    stage = run_stage(context, f"decide/{variant.name}", 1, reads, build)
+    for line in describe_fit(variant.name, read_fit(stage.path)):
+        context.note(line)
     return replace(variant, artifact=open_artifact(stage.path / "artifact"))
 
 
@@ -99,7 +118,7 @@ def carve_policy(
 ) -> dict[str, Any]:
     """Return the policy with carve-outs, chosen by judging what it answers to validation rows."""
     taught, labels = rows.taught, rows.labels
-    routed = route_rows(policy, labels, texts, rows.probabilities, taught, masks)
+    routed = route_rows(policy, labels, texts, rows.probabilities, taught, masks, rows.bias)
     judged = judge_routing("", policy, routed, taught, rows.truth, labels, slices, masks)
     carved = choose_carved([entry.quality for entry in judged.slices], routing.carve_out)
     if not carved:

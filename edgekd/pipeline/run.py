@@ -17,6 +17,7 @@ from edgekd.measure.environment import read_environment
 from edgekd.pipeline.answering import baseline_stage, reference_stage
 from edgekd.pipeline.bench import Bench, bench_stage
 from edgekd.pipeline.beside import helped
+from edgekd.pipeline.biasing import teacher_answers
 from edgekd.pipeline.compiling import Variant, compile_stage, compile_target, export_stage
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.diagnosing import write_capacity
@@ -35,7 +36,7 @@ from edgekd.pipeline.needs import (
 )
 from edgekd.pipeline.promoting import promote_target, write_evidence
 from edgekd.pipeline.restoring import restore_stage
-from edgekd.pipeline.routing import check_routing, route_stage
+from edgekd.pipeline.routing import check_routing, decide_stage
 from edgekd.pipeline.rundir import place_files, sweep, write_config
 from edgekd.pipeline.staging import is_first_process
 from edgekd.pipeline.view import build_report
@@ -92,7 +93,7 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
         _bench(context, results, measurable)
     if step >= STEPS.index("evaluate"):
         references = results.references
-        references["teacher"] = reference_stage(context, test, results.teacher, "teacher")
+        references["teacher"] = teacher_answers(context, data, results.teacher, "test")
         for name, student in results.students.items():
             references[name] = reference_stage(context, test, student, name)
         for target in measurable:
@@ -157,13 +158,13 @@ def _compile(context: Context, results: Results, targets: list[Target]) -> None:
 
     def restored(graph: Graph, build: Build, hardware: Hardware) -> tuple[str, ...]:
         rows = data.split("validation")
-        sources = {"teacher": teacher, graph.student: results.students[graph.student]}
-        taught, exact = (reference_stage(context, rows, s, name).labels for name, s in sources.items())
+        taught = teacher_answers(context, data, teacher, "validation").labels
+        exact = reference_stage(context, rows, results.students[graph.student], graph.student).labels
         return restore_stage(context, data, graph, build, hardware, taught, exact)
 
     for target in targets:
         compiled = compile_target(context, data, graphs, target, origins, restored)
-        results.variants[target.name] = tuple(route_stage(context, data, teacher, v) for v in compiled)
+        results.variants[target.name] = tuple(decide_stage(context, data, teacher, v) for v in compiled)
 
 
 def _compile_teacher(context: Context, results: Results, targets: list[Target]) -> None:

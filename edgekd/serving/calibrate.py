@@ -1,9 +1,10 @@
-"""From logits to a probability, by the temperature fitted on the compiled model."""
+"""From logits to a label and its probability: a temperature, and a bias per class where one is chosen."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,31 +17,55 @@ if TYPE_CHECKING:
 
 
 class Calibration(NamedTuple):
-    """What was fitted on the compiled model's own logits."""
+    """What was fitted on the compiled model's own logits.
+
+    `bias` is added to the log probability of its classes where a label is chosen, and nowhere else.
+    """
 
     temperature: float
     thresholds: dict[str, float]
     routing: dict[str, Any]
+    bias: dict[str, float]
 
 
 def read_calibration(path: Path) -> Calibration:
     """Read and check `calibration.json`."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-        found = Calibration(float(value["temperature"]), dict(value["thresholds"]), dict(value["routing"]))
-    except (ValueError, KeyError, TypeError) as error:
+        bias = {str(label): float(number) for label, number in value.get("bias", {}).items()}
+        found = Calibration(
+            float(value["temperature"]), dict(value["thresholds"]), dict(value["routing"]), bias
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ServingError(f"{path}: expected temperature, thresholds and routing, got {error!r}") from None
     if not (math.isfinite(found.temperature) and found.temperature > 0):
         raise ServingError(f"{path}: temperature must be > 0, got {found.temperature}")
+    for label, number in found.bias.items():
+        if not math.isfinite(number):
+            raise ServingError(f"{path}: bias of {label}: expected a finite number, got {number}")
     return found
 
 
-def choose(logits: npt.NDArray[np.float32], inverse_temperature: float) -> tuple[int, float]:
-    """Return the likeliest label's index and its probability: softmax(logits / temperature).
+def spread_bias(bias: dict[str, float], labels: Sequence[str]) -> npt.NDArray[np.float64] | None:
+    """Return the bias of every label [label]; None where no class has one."""
+    if not bias:
+        return None
+    if unknown := sorted(set(bias) - set(labels)):
+        raise ServingError(f"calibration: bias: '{unknown[0]}' is no label of this model")
+    return np.array([bias.get(label, 0.0) for label in labels])
 
-    `logits` [label]. Only the top label's probability is computed, from the shifted sum.
+
+def choose(
+    logits: npt.NDArray[np.float32],
+    inverse_temperature: float,
+    bias: npt.NDArray[np.float64] | None = None,
+) -> tuple[int, float]:
+    """Return the index of the label that is answered, and its probability: softmax(logits / temperature).
+
+    `logits` and `bias` [label]. The answer is argmax(logits / temperature + bias). Only its probability is
+    computed, from the shifted sum.
     """
-    index = int(logits.argmax())
+    index = int(logits.argmax()) if bias is None else int((logits * inverse_temperature + bias).argmax())
     return index, 1.0 / float(np.exp((logits - logits[index]) * inverse_temperature).sum())
 
 

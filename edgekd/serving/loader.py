@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .calibrate import choose, read_calibration, spread
+from .calibrate import choose, read_calibration, spread, spread_bias
 from .errors import ServingError
 from .manifest import read_manifest
 from .runtimes import import_runtime, open_session
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 class Answer(NamedTuple):
-    """The likeliest label, its calibrated probability and its place in the labels."""
+    """The label that is answered, its calibrated probability and its place in the labels.
+
+    It is the likeliest label, unless the artifact has a bias for one that must not be missed.
+    """
 
     label: str
     probability: float
@@ -46,12 +49,13 @@ class Model:
         stages.mark("tokenizer")
         self.run = open_session(runtime, folder, manifest, threads).run
         self._inverse_temperature = 1.0 / self.calibration.temperature
+        self._bias = spread_bias(self.calibration.bias, self.labels)
         self._shape = (len(self.labels),)
         self._policy = None
         if self.calibration.routing:
             from .route import Policy
 
-            self._policy = Policy(self.calibration.routing, self.labels)
+            self._policy = Policy(self.calibration.routing, self.labels, self._bias)
         self._token_if_empty = [0]
         self.logits(["a"])
         stages.mark("session")
@@ -63,7 +67,7 @@ class Model:
         Raises:
             ServingError: if the model gives no usable logits, or `text` is no Unicode text.
         """
-        index, probability = choose(self._run(text), self._inverse_temperature)
+        index, probability = choose(self._run(text), self._inverse_temperature, self._bias)
         if not probability >= 0:
             raise self._not_finite(text)
         return Answer(self.labels[index], probability, index)

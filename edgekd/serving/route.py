@@ -32,7 +32,7 @@ class Route(NamedTuple):
     """What to do with a text: `action` is answer, teacher or refuse.
 
     `label` is the student's, a rule's, or where it refuses that of the refusal (empty if there is none);
-    `probability` is always the student's own for its likeliest label.
+    `probability` is always the student's own, of the label that it would answer.
     """
 
     action: str
@@ -44,10 +44,16 @@ class Route(NamedTuple):
 class Policy:
     """An open policy; checked when it is opened, so that no call can fail."""
 
-    def __init__(self, document: dict[str, Any], labels: Sequence[str]) -> None:
+    def __init__(
+        self,
+        document: dict[str, Any],
+        labels: Sequence[str],
+        bias: npt.NDArray[np.float64] | None = None,
+    ) -> None:
         if unknown := sorted(set(document) - _KEYS):
             raise ServingError(f"routing: '{unknown[0]}' is not known; expected {', '.join(sorted(_KEYS))}")
         self._labels = tuple(labels)
+        self._weights = None if bias is None else np.exp(bias)
         self._max_prob = _share(document, "max_prob")
         self._margin = _share(document, "margin")
         self._refuse_below = _share(document, "refuse_below")
@@ -72,7 +78,8 @@ class Policy:
 
     def decide(self, text: str, probabilities: npt.NDArray[np.float64], slices: Sequence[str] = ()) -> Route:
         """Decide about one text from its calibrated probabilities [label]."""
-        index = int(probabilities.argmax())
+        weighted = probabilities if self._weights is None else probabilities * self._weights
+        index = int(weighted.argmax())
         top = float(probabilities[index])
         label = self._labels[index]
         for pattern, ruled in self._rules:
@@ -95,7 +102,7 @@ class Policy:
             return Route(REFUSE, self._refuse_as, top, f"below {self._refuse_below:g}")
         if top < needed:
             return Route(TEACHER, label, top, f"below {needed:g}")
-        if self._margin and top - float(np.partition(probabilities, -2)[-2]) < self._margin:
+        if self._margin and top - float(np.delete(probabilities, index).max(initial=0.0)) < self._margin:
             return Route(TEACHER, label, top, f"the next label is within {self._margin:g}")
         return Route(ANSWER, label, top, "sure")
 

@@ -1,0 +1,126 @@
+"""A decision bias per class: what is added to a class's score so that its floor is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from edgekd.evaluate.arrays import Flags, Labels, Scores
+from edgekd.evaluate.record import Record
+from edgekd.evaluate.slices import SliceRows
+from edgekd.stats.tally import Tally
+
+ENOUGH = 300
+"""Rows of a class under which a fit rests on too few."""
+_LEVEL = 0.95
+_LARGEST = 6.0  # e^6: a class chosen at a 400th of the likeliest one's probability
+_STEPS = (2.0, 1.0, 0.5, 0.25, 0.1)
+
+
+@dataclass(frozen=True)
+class BiasFit(Record):
+    """What is added to the log probability of each class, and what it does to the rows that it was fitted on.
+
+    Attributes:
+        bias: by class; classes without one are left out.
+        unmet: slices whose limit these rows do not prove, whatever the bias.
+        thin: rows of each class that has a floor and fewer than `ENOUGH` rows.
+        accuracy_before, accuracy_after: on rows drawn as traffic comes; their difference is the price.
+    """
+
+    bias: dict[str, float] = field(default_factory=dict)
+    unmet: tuple[str, ...] = ()
+    thin: dict[str, int] = field(default_factory=dict)
+    accuracy_before: float = 0.0
+    accuracy_after: float = 0.0
+
+
+def fit_bias(
+    scores: Scores,
+    truth: Labels,
+    labels: Sequence[str],
+    slices: Sequence[SliceRows],
+    traffic: Flags | None = None,
+) -> BiasFit:
+    """Find the bias that costs the fewest right answers in traffic and has these rows prove every floor.
+
+    The choice becomes argmax(score + bias), with `scores` the logits over the temperature. Classes with a
+    floor on their recall may get a bias of at most 6. Limits on false alarms and floors on accuracy count as
+    floors do. A search by coordinates, the larger steps first: a step is taken if it leaves less missing to
+    the limits (summed over slices, by one-sided 95 % bounds), or as much and more traffic rows right.
+    Nothing is random. Fit it on validation rows.
+
+    Source: cost-sensitive choice, Elkan, C. (2001), The foundations of cost-sensitive learning, IJCAI.
+    """
+    limited = [rows for rows in slices if rows.is_paired and _floor(rows) is not None]
+    of_recall = [rows.classes for rows in limited if rows.metric == "recall" and rows.classes is not None]
+    places = np.unique(np.concatenate(of_recall)) if of_recall else np.array([], np.int64)
+    drawn = np.ones(len(truth), np.bool_) if traffic is None else traffic
+    search = _Search(scores.astype(np.float64), truth, limited, places, drawn)
+    bias = search.run()
+    predicted = search.answers(bias)
+    thin = {labels[place]: n for place in places if (n := int((truth == place).sum())) < ENOUGH}
+    return BiasFit(
+        bias={labels[place]: round(float(bias[place]), 2) for place in places if bias[place]},
+        unmet=tuple(rows.name for rows in limited if _missing(rows, predicted, truth) > 0),
+        thin=thin,
+        accuracy_before=float((search.answers(np.zeros_like(bias)) == truth)[drawn].mean()),
+        accuracy_after=float((predicted == truth)[drawn].mean()),
+    )
+
+
+class _Search:
+    """Steps one class at a time, and two at once where no single step helps."""
+
+    def __init__(
+        self, scores: Scores, truth: Labels, slices: Sequence[SliceRows], places: Labels, drawn: Flags
+    ) -> None:
+        self._scores, self._truth, self._slices = scores, truth, slices
+        self._places, self._drawn = places, drawn
+
+    def answers(self, bias: npt.NDArray[np.float64]) -> Labels:
+        """Return the label chosen for each row."""
+        return np.asarray((self._scores + bias).argmax(axis=1))
+
+    def run(self) -> npt.NDArray[np.float64]:
+        """Return the bias of every label."""
+        bias = np.zeros(self._scores.shape[1])
+        best = self._price(bias)
+        improved = bool(len(self._places))
+        while improved:
+            improved = False
+            tried = [(self._price(other), other.tolist()) for other in self._neighbours(bias)]
+            price, found = min(tried)
+            if price < best:
+                bias, best, improved = np.array(found), price, True
+        return bias
+
+    def _neighbours(self, bias: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
+        found = []
+        for place, step, sign in product(self._places, _STEPS, (1, -1)):
+            other = bias.copy()
+            other[place] = round(float(np.clip(bias[place] + sign * step, 0, _LARGEST)), 2)
+            found.append(other)
+        return found
+
+    def _price(self, bias: npt.NDArray[np.float64]) -> tuple[float, float]:
+        predicted = self.answers(bias)
+        missing = sum(_missing(rows, predicted, self._truth) for rows in self._slices)
+        right = float((predicted == self._truth)[self._drawn].sum())
+        return round(missing, 9), -right + 1e-3 * float(bias.sum())
+
+
+def _floor(rows: SliceRows) -> float | None:
+    return rows.at_least if rows.at_most is None else 1 - rows.at_most
+
+
+def _missing(rows: SliceRows, predicted: Labels, truth: Labels) -> float:
+    """Return how far the lower bound is under the floor; 0 where it keeps it, or where there is no row."""
+    hits, floor = rows.hits(predicted, truth), _floor(rows)
+    if not len(hits) or floor is None:
+        return 0.0
+    return max(0.0, floor - Tally.of(hits).at(_LEVEL).low)
