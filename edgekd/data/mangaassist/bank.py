@@ -9,7 +9,17 @@ from importlib.resources import files
 from edgekd.data.mangaassist.template import Template, parse_template
 
 _FILES = {
-    "en": ("en_faq", "en_recommendation", "en_orders", "en_returns", "en_critical", "en_near", "en_wrap"),
+    "en": (
+        "en_faq",
+        "en_recommendation",
+        "en_orders",
+        "en_returns",
+        "en_critical",
+        "en_disputes",
+        "en_safety",
+        "en_near",
+        "en_wrap",
+    ),
     "es": ("es",),
     "de": ("de",),
     "fr": ("fr",),
