@@ -20,10 +20,10 @@ _FILES = {
         "en_near",
         "en_wrap",
     ),
-    "es": ("es",),
-    "de": ("de",),
-    "fr": ("fr",),
-    "pt": ("pt",),
+    "es": ("es", "es_critical"),
+    "de": ("de", "de_critical"),
+    "fr": ("fr", "fr_critical"),
+    "pt": ("pt", "pt_critical"),
     "ja": ("ja",),
 }
 
