@@ -26,7 +26,7 @@ SMALL = dict(
     near_misses=40,
     near_misses_test=30,
 )
-PINNED = "248371b1d8dd4b2e93cfbf16ff1f2f5682b20d2ee6dbd930ba5ec2aa484694b9"
+PINNED = "91ad86087e2ab31c4609958b266e505a704b27f05c0f32c0c0c7d87f63737b28"
 
 
 def digest(table: pa.Table) -> str:

@@ -135,7 +135,7 @@ class Composer:
         naming = wish.fresh and intent == wish.intent
         deck = self._decks.setdefault((bank.language, section, reserved, naming), [])
         if not deck:
-            phrases = bank.sections.get(section) or load_bank("en").sections[section]  # until all are worded
+            phrases = bank.sections[section]
             choices = phrases.common
             if reserved:
                 withheld = kind == "near" or FAMILY_OF[intent] in CRITICAL
