@@ -24,7 +24,7 @@ _FILES = {
     "de": ("de", "de_critical", "de_near"),
     "fr": ("fr", "fr_critical", "fr_near"),
     "pt": ("pt", "pt_critical", "pt_near"),
-    "ja": ("ja", "ja_near"),
+    "ja": ("ja", "ja_critical", "ja_near"),
 }
 
 LANGUAGES = tuple(_FILES)

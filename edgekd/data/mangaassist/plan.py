@@ -79,10 +79,10 @@ def plan_splits(
         Split("test", "critical", _SERVING, _critical(critical), sampled),
         Split("test", "near-miss", _SERVING, _near_misses(near_misses_test), sampled),
         Split("validation", "traffic", _CHECKING, _traffic(validation), new),
-        Split("validation", "critical", _CHECKING, _critical(critical_validation), sampled),
+        Split("validation", "critical", _CHECKING, _critical(critical_validation, even=True), sampled),
         Split("calibration", "traffic", _CHECKING, _traffic(calibration), new),
         Split("train", "traffic", _LABELLING, _traffic(train), 0.0),
-        Split("train", "critical", _LABELLING, _critical(critical_train), 0.0),
+        Split("train", "critical", _LABELLING, _critical(critical_train, even=True), 0.0),
         Split("train", "near-miss", _LABELLING, _near_misses(near_misses), 0.0),
         Split("unlabelled", "traffic", _LABELLING, _traffic(unlabelled), new, fresh_share=0.0),
     )
@@ -95,8 +95,15 @@ def _traffic(total: int) -> tuple[tuple[str, int], ...]:
     return tuple(apportion(total, shares, least=2 if total >= 200 else 0))
 
 
-def _critical(each: int) -> tuple[tuple[str, int], ...]:
-    return tuple(row for family in CRITICAL for row in apportion(each, list(FAMILIES[family][1].items())))
+def _critical(each: int, *, even: bool = False) -> tuple[tuple[str, int], ...]:
+    """Give each critical family its rows, split over its intents as in traffic, or evenly."""
+    return tuple(
+        row
+        for family in CRITICAL
+        for row in apportion(
+            each, [(intent, 1.0 if even else share) for intent, share in FAMILIES[family][1].items()]
+        )
+    )
 
 
 def _near_misses(total: int) -> tuple[tuple[str, int], ...]:
