@@ -12,9 +12,21 @@ from edgekd.data.mangaassist.bank import LANGUAGES, load_bank
 from edgekd.data.mangaassist.catalogue import load_catalogue
 from edgekd.data.mangaassist.dice import Dice, apportion
 from edgekd.data.mangaassist.intents import FAMILIES, RANK, companions
+from edgekd.data.mangaassist.table import fold_text
 
-SMALL = dict(train=400, unlabelled=300, calibration=200, validation=200, test=300, critical=30)
-PINNED = "8979d2739f1a48b3c250eadd7ac885286cc4f28f6494b79b943fe776701add75"
+SMALL = dict(
+    train=400,
+    unlabelled=300,
+    calibration=200,
+    validation=200,
+    test=300,
+    critical=30,
+    critical_train=40,
+    critical_validation=20,
+    near_misses=40,
+    near_misses_test=30,
+)
+PINNED = "941506c0f499408ccbc24350087476770de2ef16eb1868d5353c680c67a0765c"
 
 
 def digest(table: pa.Table) -> str:
@@ -46,7 +58,8 @@ def test_test_rows_do_not_depend_on_the_training_rows():
     def texts(table):
         return [row["text"] for row in table.to_pylist() if row["split"] == "test"]
 
-    other = generate(**{**SMALL, "train": 250, "unlabelled": 0, "validation": 220})
+    changed = dict(train=250, unlabelled=0, validation=220, critical_train=9, critical_validation=5)
+    other = generate(**{**SMALL, **changed, "near_misses": 3})
     assert texts(other) == texts(generate(**SMALL))
 
 
@@ -87,8 +100,13 @@ def test_unlabelled_rows_have_no_label(rows):
 
 
 def test_no_text_comes_twice(full):
-    folded = [text.casefold() for text in full["text"].to_pylist()]
+    folded = [fold_text(text) for text in full["text"].to_pylist()]
     assert len(set(folded)) == len(folded)
+
+
+def test_texts_that_differ_in_case_space_marks_or_unicode_form_count_as_one():
+    assert fold_text(" Ｗhere's  my ORDER?") == fold_text("where's my order...") == "where s my order"
+    assert fold_text("Cafe\u0301") == fold_text("café")
 
 
 def test_splits_follow_each_other_in_time(rows):

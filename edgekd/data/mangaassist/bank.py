@@ -9,18 +9,30 @@ from importlib.resources import files
 from edgekd.data.mangaassist.template import Template, parse_template
 
 _FILES = {
-    "en": ("en_faq", "en_recommendation", "en_orders", "en_returns", "en_critical", "en_wrap"),
-    "es": ("es",),
-    "de": ("de",),
-    "fr": ("fr",),
-    "pt": ("pt",),
-    "ja": ("ja",),
+    "en": (
+        "en_faq",
+        "en_recommendation",
+        "en_orders",
+        "en_returns",
+        "en_critical",
+        "en_disputes",
+        "en_safety",
+        "en_near",
+        "en_wrap",
+    ),
+    "es": ("es", "es_critical", "es_near"),
+    "de": ("de", "de_critical", "de_near"),
+    "fr": ("fr", "fr_critical", "fr_near"),
+    "pt": ("pt", "pt_critical", "pt_near"),
+    "ja": ("ja", "ja_critical", "ja_near"),
 }
 
 LANGUAGES = tuple(_FILES)
 
 _RESERVED, _USUAL = "~ ", "* "  # what a line of `bank/` may begin with
 _USUAL_TIMES = 4
+
+_PARTS = 3  # of three reserved phrasings, the first and the last are for the test split alone
 
 
 @dataclass(frozen=True)
@@ -30,10 +42,21 @@ class Phrases:
     common: tuple[Template, ...]
     reserved: tuple[Template, ...]
 
+    def withheld(self, *, for_test: bool) -> tuple[Template, ...]:
+        """Return the reserved phrasings of the test split, or those of every other split but train.
+
+        The two sets share nothing, so that nothing is learned from or chosen on the test's wording.
+        """
+        return tuple(item for i, item in enumerate(self.reserved) if (i % _PARTS != 1) == for_test)
+
 
 @dataclass(frozen=True)
 class Bank:
-    """One language's phrasings by section (such as "intent faq_shipping") and its slot values."""
+    """One language's phrasings by section, and its slot values.
+
+    Section "intent faq_shipping" words that intent. Section "near faq_shipping" words it with what
+    sounds like a critical intent and is not.
+    """
 
     language: str
     sections: dict[str, Phrases]
@@ -61,20 +84,27 @@ def read_sections(name: str) -> dict[str, list[str]]:
 @cache
 def load_bank(language: str) -> Bank:
     """Load one language's bank; parsed once a process."""
-    sections: dict[str, Phrases] = {}
     slots: dict[str, tuple[str, ...]] = {}
+    together: dict[str, list[str]] = {}
     for name in _FILES[language]:
         for heading, lines in read_sections(name).items():
             if heading.startswith("slot ") and heading != "slot item":
                 slots[heading[5:]] = tuple(lines)
-                continue
-            common = [line for line in lines if not line.startswith(_RESERVED)]
-            sections[heading] = Phrases(
-                common=tuple(
-                    parse_template(line.removeprefix(_USUAL))
-                    for line in common
-                    for _ in range(_USUAL_TIMES if line.startswith(_USUAL) else 1)
-                ),
-                reserved=tuple(parse_template(line[2:]) for line in lines if line.startswith(_RESERVED)),
-            )
+            else:
+                together.setdefault(heading, []).extend(lines)
+    sections = {heading: _parse(lines) for heading, lines in together.items()}
     return Bank(language, sections, slots)
+
+
+def _parse(lines: list[str]) -> Phrases:
+    return Phrases(
+        common=tuple(
+            parse_template(line.removeprefix(_USUAL))
+            for line in lines
+            if not line.startswith(_RESERVED)
+            for _ in range(_USUAL_TIMES if line.startswith(_USUAL) else 1)
+        ),
+        reserved=tuple(
+            parse_template(line.removeprefix(_RESERVED)) for line in lines if line.startswith(_RESERVED)
+        ),
+    )

@@ -32,7 +32,11 @@ _MIXED = {
 
 @dataclass(frozen=True)
 class Wish:
-    """What a message is to be: settled by the plan, written by `compose`."""
+    """What a message is to be: settled by the plan, written by `compose`.
+
+    A near miss sounds like a critical intent and is of another one. `for_test` says which of the
+    reserved phrasings may be used.
+    """
 
     intent: str
     language: str
@@ -40,16 +44,23 @@ class Wish:
     device: str
     multi: bool
     fresh: bool
+    near_miss: bool
     reserved_share: float
+    for_test: bool
 
 
 @dataclass(frozen=True)
 class Message:
-    """A written message; `fresh` says whether it names a title of the last 60 days."""
+    """A written message.
+
+    `fresh` says whether it names a title of the last 60 days, and `new_wording` whether what it wants
+    is phrased in a reserved way.
+    """
 
     text: str
     noisy: bool
     fresh: bool
+    new_wording: bool
 
 
 class Composer:
@@ -82,47 +93,57 @@ class Composer:
         mixed = wish.language != "en" and not wish.multi and dice.chance(0.33)
         core_bank = load_bank("en") if mixed else bank
         details = Details(dice, core_bank, main, self._another(settled, main))
-        core = self._core(wish, core_bank, details)
+        core, new = self._core(wish, core_bank, details)
         if mixed:
             core = " ".join(_MIXED[wish.language].get(word, word) for word in core.split(" "))
         parts, mentioned = self._surround(wish, bank, core, main, details)
         text = " ".join(parts)
         named_fresh = any(series in fresh for series in [*mentioned, *details.mentioned])
         text, noisy = self._wear(wish, text, core)
-        return Message(" ".join(text.split()), noisy, named_fresh)
+        return Message(" ".join(text.split()), noisy, named_fresh, new)
 
     def _another(self, series: tuple[Series, ...], main: Series) -> Series:
         while (other := self._dice.pick(series)) == main:
             pass
         return other
 
-    def _core(self, wish: Wish, bank: Bank, details: Details) -> str:
-        first = details.fill(self._phrasing(wish.intent, bank, wish))
+    def _core(self, wish: Wish, bank: Bank, details: Details) -> tuple[str, bool]:
+        """Word what is wanted; also tell whether its own intent is phrased in a reserved way."""
+        section = f"{'near' if wish.near_miss else 'intent'} {wish.intent}"
+        phrasing, new = self._phrasing(section, bank, wish)
+        first = details.fill(phrasing)
         if not wish.multi:
-            return first
+            return first, new
         other = self._dice.pick(companions(wish.intent))
         settled = self._catalogue.settled(wish.day)
         main = self._dice.pick(settled)
         own = Details(self._dice, bank, main, self._another(settled, main))
-        second = own.fill(self._phrasing(other, bank, wish))
+        second = own.fill(self._phrasing(f"intent {other}", bank, wish)[0])
         lower = RANK[FAMILY_OF[other]] > RANK[FAMILY_OF[wish.intent]]
         if lower and self._dice.chance(0.5):
             first, second = second, first
         mark = "" if first[-1] in ".?!" else self._dice.pick((".", ",", ""))
-        return f"{first}{mark} {self._line('join any', bank, details)} {second}"
+        return f"{first}{mark} {self._line('join any', bank, details)} {second}", new
 
-    def _phrasing(self, intent: str, bank: Bank, wish: Wish) -> Template:
-        """Deal a phrasing: each comes once before any comes again, so that rare intents show them all."""
+    def _phrasing(self, section: str, bank: Bank, wish: Wish) -> tuple[Template, bool]:
+        """Deal a phrasing, and whether it is a reserved one.
+
+        Each comes once before any comes again, so that rare intents show them all.
+        """
         reserved = self._dice.chance(wish.reserved_share)
+        kind, intent = section.split()
         naming = wish.fresh and intent == wish.intent
-        deck = self._decks.setdefault((bank.language, intent, reserved, naming), [])
+        deck = self._decks.setdefault((bank.language, section, reserved, naming), [])
         if not deck:
-            phrases = bank.sections[f"intent {intent}"]
-            choices = phrases.reserved if reserved else phrases.common
+            phrases = bank.sections[section]
+            choices = phrases.common
+            if reserved:
+                withheld = kind == "near" or FAMILY_OF[intent] in CRITICAL
+                choices = phrases.withheld(for_test=wish.for_test) if withheld else phrases.reserved
             if naming:
                 choices = tuple(item for item in choices if "title" in item.slots) or choices
             deck.extend(self._dice.shuffle(choices))
-        return deck.pop()
+        return deck.pop(), reserved
 
     def _line(self, section: str, bank: Bank, details: Details) -> str:
         return details.fill(self._dice.pick(bank.phrases(section)))
@@ -195,7 +216,9 @@ class Composer:
         details = Details(dice, bank, main, self._another(settled, main))
         if dice.chance(_SOLVED):
             others = [name for name in INTENTS if FAMILY_OF[name] not in (family, *CRITICAL)]
-            asked = details.fill(self._phrasing(dice.pick(others), bank, replace(wish, fresh=False)))
+            asked = details.fill(
+                self._phrasing(f"intent {dice.pick(others)}", bank, replace(wish, fresh=False))[0]
+            )
             details.know("asked", asked)
             return self._line("solved any", bank, details), details.mentioned
         other = dice.pick([name for name in FAMILIES if name != family])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from edgekd.data.mangaassist.bank import load_bank
 from edgekd.data.mangaassist.compose import Wish
 from edgekd.data.mangaassist.dice import Dice, apportion
 from edgekd.data.mangaassist.intents import CRITICAL, FAMILIES, FAMILY_OF
@@ -27,24 +28,30 @@ _SERVING = (date(2025, 8, 1), date(2025, 10, 31))
 _MULTI_SHARE = 0.08
 _MULTI_CRITICAL = 0.04  # who reports a fraud or a threat seldom asks for something else as well
 _FRESH_SHARE = 0.10
+_NEAR_MISS_SHARE = 0.03  # of messages outside the critical families: they sound critical and are not
 
 # Wording moves on: after labelling was done, this share of messages uses phrasings that the
 # labelled train split has never seen; of critical messages fewer do, as a shop has those labelled
 # at once.
 _NEW_WORDING = 0.10
 _NEW_CRITICAL = 0.3
+_NEW_SAMPLED = 0.35  # of the extra rows of the test and validation splits
 
 
 @dataclass(frozen=True)
 class Split:
-    """One split (or the critical sample of the test split): its weeks and how its rows are drawn."""
+    """One sample of one split: its weeks and how its rows are drawn.
+
+    Sample "traffic" comes in the shares of real traffic, "critical" holds extra rows of the critical
+    families, and "near-miss" extra rows of other families that sound critical.
+    """
 
     name: str
     sample: str
     weeks: tuple[date, date]
     rows: tuple[tuple[str, int], ...]
     reserved_share: float
-    fresh_share: float
+    fresh_share: float = _FRESH_SHARE
 
     @property
     def key(self) -> str:
@@ -53,17 +60,31 @@ class Split:
 
 
 def plan_splits(
-    *, train: int, unlabelled: int, calibration: int, validation: int, test: int, critical: int
+    *,
+    train: int,
+    unlabelled: int,
+    calibration: int,
+    validation: int,
+    test: int,
+    critical: int,
+    critical_train: int,
+    critical_validation: int,
+    near_misses: int,
+    near_misses_test: int,
 ) -> tuple[Split, ...]:
-    """List the splits in the order in which they are written: the test split is written first."""
-    new, fresh = _NEW_WORDING, _FRESH_SHARE
+    """List the samples in the order in which they are written: those of the test split come first."""
+    new, sampled = _NEW_WORDING, _NEW_SAMPLED
     return (
-        Split("test", "traffic", _SERVING, _traffic(test), new, fresh),
-        Split("test", "critical", _SERVING, _critical(critical), new, fresh),
-        Split("validation", "traffic", _CHECKING, _traffic(validation), new, fresh),
-        Split("calibration", "traffic", _CHECKING, _traffic(calibration), new, fresh),
-        Split("train", "traffic", _LABELLING, _traffic(train), 0.0, fresh),
-        Split("unlabelled", "traffic", _LABELLING, _traffic(unlabelled), new, 0.0),
+        Split("test", "traffic", _SERVING, _traffic(test), new),
+        Split("test", "critical", _SERVING, _critical(critical), sampled),
+        Split("test", "near-miss", _SERVING, _near_misses(near_misses_test), sampled),
+        Split("validation", "traffic", _CHECKING, _traffic(validation), new),
+        Split("validation", "critical", _CHECKING, _critical(critical_validation, even=True), sampled),
+        Split("calibration", "traffic", _CHECKING, _traffic(calibration), new),
+        Split("train", "traffic", _LABELLING, _traffic(train), 0.0),
+        Split("train", "critical", _LABELLING, _critical(critical_train, even=True), 0.0),
+        Split("train", "near-miss", _LABELLING, _near_misses(near_misses), 0.0),
+        Split("unlabelled", "traffic", _LABELLING, _traffic(unlabelled), new, fresh_share=0.0),
     )
 
 
@@ -74,8 +95,26 @@ def _traffic(total: int) -> tuple[tuple[str, int], ...]:
     return tuple(apportion(total, shares, least=2 if total >= 200 else 0))
 
 
-def _critical(each: int) -> tuple[tuple[str, int], ...]:
-    return tuple(row for family in CRITICAL for row in apportion(each, list(FAMILIES[family][1].items())))
+def _critical(each: int, *, even: bool = False) -> tuple[tuple[str, int], ...]:
+    """Give each critical family its rows, split over its intents as in traffic, or evenly."""
+    return tuple(
+        row
+        for family in CRITICAL
+        for row in apportion(
+            each, [(intent, 1.0 if even else share) for intent, share in FAMILIES[family][1].items()]
+        )
+    )
+
+
+def _near_misses(total: int) -> tuple[tuple[str, int], ...]:
+    """Split the rows over the intents by how many near misses English words for each."""
+    bank = load_bank("en")
+    weights = [
+        (intent, float(len(bank.phrases(f"near {intent}"))))
+        for intent, family in FAMILY_OF.items()
+        if family not in CRITICAL
+    ]
+    return tuple(apportion(total, weights))
 
 
 def draw_wishes(split: Split, dice: Dice) -> list[tuple[Wish, str]]:
@@ -88,15 +127,21 @@ def draw_wishes(split: Split, dice: Dice) -> list[tuple[Wish, str]]:
         ]
         languages = _deal(len(intents), _LANGUAGES, dice)
         devices = _deal(len(intents), _DEVICES, dice)
+        critical = family in CRITICAL
+        new_share = split.reserved_share
+        if critical and split.sample == "traffic":
+            new_share *= _NEW_CRITICAL
         for intent, language, device in zip(intents, languages, devices, strict=True):
             wish = Wish(
                 intent=intent,
                 language=language,
                 day=first + timedelta(days=dice.between(0, (last - first).days)),
                 device=device,
-                multi=dice.chance(_MULTI_CRITICAL if family in CRITICAL else _MULTI_SHARE),
+                multi=dice.chance(_MULTI_CRITICAL if critical else _MULTI_SHARE),
                 fresh=dice.chance(split.fresh_share),
-                reserved_share=split.reserved_share * (_NEW_CRITICAL if family in CRITICAL else 1.0),
+                near_miss=split.sample == "near-miss" or (not critical and dice.chance(_NEAR_MISS_SHARE)),
+                reserved_share=new_share,
+                for_test=split.name == "test",
             )
             wishes.append((wish, dice.weigh(_REGIONS[language])))
     return wishes

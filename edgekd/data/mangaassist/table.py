@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from typing import Any
 
 import pyarrow as pa
@@ -25,10 +27,14 @@ SCHEMA = pa.schema(
         ("noisy", pa.bool_()),
         ("multi_intent", pa.bool_()),
         ("fresh", pa.bool_()),
+        ("new_wording", pa.bool_()),
+        ("near_miss", pa.bool_()),
         ("sample", pa.string()),
         ("split", pa.string()),
     ]
 )
+
+_WORD = re.compile(r"[^\W_]+")
 
 _ORDER = ("train", "unlabelled", "calibration", "validation", "test")
 
@@ -42,12 +48,22 @@ def generate(
     validation: int = 2000,
     test: int = 6000,
     critical: int = 800,
+    critical_train: int = 0,
+    critical_validation: int = 0,
+    near_misses: int = 0,
+    near_misses_test: int = 0,
 ) -> pa.Table:
     """Generate the customer messages of a manga shop's assistant, for intent classification.
 
-    The same arguments give the same table on any machine. No two rows hold the same text, whatever
-    its case. Splits follow each other in time: train and unlabelled, then calibration and
-    validation, then test. The test rows depend on `seed`, `test` and `critical` alone.
+    The same arguments give the same table on any machine. No two rows hold the same words, whatever
+    their case, their marks, their spaces and the Unicode form of their characters. Splits follow each
+    other in time: train and unlabelled, then calibration and validation, then test. The test rows
+    depend on `seed`, `test`, `critical` and `near_misses_test` alone.
+
+    Column `new_wording` is true where what is wanted is phrased as no labelled train row phrases it.
+    In the critical families and in near misses, the phrasings that are new in the test split occur in
+    no other split at all. Column `near_miss` is true where a message sounds like a payment dispute or a
+    safety matter and is neither ("I'm dying to read {title}"); that is 3 % of other messages.
 
     Args:
         seed: another seed gives other messages about the same catalogue.
@@ -57,6 +73,11 @@ def generate(
         validation: rows to choose models on.
         test: rows with `sample` "traffic".
         critical: further test rows for each of the two critical families, with `sample` "critical".
+        critical_train: the same for the train split, but split evenly over a family's intents, since
+            each intent has to be learned.
+        critical_validation: the same for the validation split, evenly too: 600 give 300 per intent.
+        near_misses: further train rows that are near misses, with `sample` "near-miss".
+        near_misses_test: the same for the test split.
 
     Returns:
         A table with the columns of `SCHEMA`, by split and then by date. `intent` and `family` are
@@ -74,6 +95,10 @@ def generate(
         validation=validation,
         test=test,
         critical=critical,
+        critical_train=critical_train,
+        critical_validation=critical_validation,
+        near_misses=near_misses,
+        near_misses_test=near_misses_test,
     ):
         rows.extend(_write_split(split, seed, seen))
     rows.sort(key=lambda row: (_ORDER.index(row["split"]), row["date"]))
@@ -82,17 +107,27 @@ def generate(
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
+def fold_text(text: str) -> str:
+    """Reduce a text to its words: two rows of the table never have the same ones.
+
+    >>> fold_text("Ｈello,  WORLD...")
+    'hello world'
+    """
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(_WORD.findall(plain))
+
+
 def _write_split(split: Split, seed: int, seen: set[str]) -> list[dict[str, Any]]:
-    """Write a split's rows, in drawn order; `seen` holds every text so far and grows."""
+    """Write one sample's rows, in drawn order; `seen` holds every folded text so far and grows."""
     dice = Dice(f"mangaassist/{seed}/{split.key}")
     composer = Composer(dice, load_catalogue())
     labelled = split.name != "unlabelled"
     rows: list[dict[str, Any]] = []
     for wish, region in draw_wishes(split, dice):
         message = composer.compose(wish)
-        while message.text.casefold() in seen:
+        while (folded := fold_text(message.text)) in seen:
             message = composer.compose(wish)
-        seen.add(message.text.casefold())
+        seen.add(folded)
         rows.append(
             {
                 "text": message.text,
@@ -105,6 +140,8 @@ def _write_split(split: Split, seed: int, seen: set[str]) -> list[dict[str, Any]
                 "noisy": message.noisy,
                 "multi_intent": wish.multi,
                 "fresh": message.fresh,
+                "new_wording": message.new_wording,
+                "near_miss": wish.near_miss,
                 "sample": split.sample,
                 "split": split.name,
             }
