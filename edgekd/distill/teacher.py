@@ -65,7 +65,8 @@ def fine_tune(
 ) -> None:
     """Fine-tune a checkpoint on the train split and write the teacher to `folder`.
 
-    `weighing` says which rows and classes count more. With `lora` adapters and the head are trained, and what is written is the merged model: an ordinary one.
+    `weighing` says which rows and classes count more. With `lora` adapters and the head are trained, and what
+    is written is the merged model: an ordinary one.
     """
     torch.manual_seed(seed)  # the new head
     # Over a dozen tokens torch's fused attention takes longer on a CPU, its backward pass above all.
