@@ -1,6 +1,7 @@
 """What a user writes: the project file, target files and model files."""
 
-from edgekd.config.distillation import Distillation, FeatureStage, Origin, Reviewed
+from edgekd.config.distillation import Distillation, FeatureStage, Origin
+from edgekd.config.emphasis import Emphasis, Reviewed
 from edgekd.config.model import (
     EncoderModel,
     Lora,
@@ -30,6 +31,7 @@ __all__ = [
     "Columns",
     "Data",
     "Distillation",
+    "Emphasis",
     "EncoderModel",
     "FeatureStage",
     "Hardware",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from edgekd.config.base import Frozen
+from edgekd.config.emphasis import Emphasis
 
 
 class Origin(Frozen):
@@ -18,15 +19,6 @@ class Origin(Frozen):
         default_factory=lambda: {"teacher": 1.0, "human_corrected": 3.0, "refusal_or_escalation": 2.0}
     )
     """Weight of a row a value."""
-
-
-class Reviewed(Frozen):
-    """Rows that are shown several times an epoch."""
-
-    where: str
-    """SQL predicate over the data's columns."""
-    times: int = Field(3, ge=2)
-    """How often each is shown."""
 
 
 class FeatureStage(Frozen):
@@ -50,7 +42,7 @@ class FeatureStage(Frozen):
         return self
 
 
-class Distillation(Frozen):
+class Distillation(Emphasis):
     """How students learn from the teacher."""
 
     temperature: float = Field(2.0, gt=0)
@@ -61,16 +53,8 @@ class Distillation(Frozen):
     """Share of the loss that is the squared error of logits; the blend above has the rest."""
     alpha_of: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
     """Another alpha for rows of some classes: lower where the teacher is weak."""
-    rare_classes: tuple[str, ...] = ()
-    """Classes with few rows whose recall the penalty raises."""
-    rare_penalty: float = Field(0.3, ge=0)
-    """Weight of that penalty in the loss."""
-    class_weights: Literal["equal", "inverse", "effective"] = "equal"
-    """Weight of a row by its class's rows: alike, 1 / n, or milder by the effective number."""
     origin: Origin | None = None
     """Weight of a row by its origin."""
-    reviewed: Reviewed | None = None
-    """Rows to show more often."""
     features: FeatureStage | None = None
     """Learn from the teacher's hidden states and attention first."""
     augmentations: int = Field(4, ge=0)

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from edgekd.config.base import Frozen
 from edgekd.config.distillation import Distillation
+from edgekd.config.emphasis import Emphasis
 from edgekd.config.gates import Gates
 from edgekd.config.model import Lora, Training
 from edgekd.config.routing import Routing
@@ -71,7 +72,7 @@ class Data(Frozen):
         return self
 
 
-class Teacher(Frozen):
+class Teacher(Emphasis):
     """The model that labels."""
 
     model: str = "minilm-l6"
@@ -84,9 +85,12 @@ class Teacher(Frozen):
     """Trains low-rank adapters and the head instead of all weights; wants a rate about ten times as high."""
 
     @model_validator(mode="after")
-    def _adapters_are_trained(self) -> Teacher:
+    def _settings_of_training_are_used(self) -> Teacher:
         if self.lora is not None and not self.fine_tune:
             raise ValueError("lora needs fine_tune: true; a classifier used as it is has nothing to train")
+        if self.emphasis and not self.fine_tune:
+            names = " and ".join(self.emphasis)
+            raise ValueError(f"fine_tune: false trains nothing, so {names} would change nothing; remove them")
         return self
 
 

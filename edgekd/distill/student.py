@@ -90,7 +90,7 @@ def distil(
         critical,
         weighing.alphas,
         weighing.rare,
-        distillation.rare_penalty,
+        weighing.penalty,
         weighing.times,
         _schedule(distillation.features) if isinstance(taught, InnerStudent) else OUTPUT_ALONE,
         distillation.logits,

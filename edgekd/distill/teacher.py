@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from edgekd.distill.training.memory import kept_memory
 from edgekd.distill.training.rows import Recipe, Rows
 from edgekd.distill.training.tokens import Tokens, open_tokenizer, tokenize
 from edgekd.distill.training.train import train
+from edgekd.distill.weighing import Weighing
 from edgekd.distill.weights import load_classifier, load_tokenizer_json, save_classifier
 from edgekd.errors import ConfigError
 from edgekd.progress import Progress, silent
@@ -59,11 +60,13 @@ def fine_tune(
     seed: int,
     threads: int,
     lora: Lora | None = None,
+    weighing: Weighing = Weighing(),  # noqa: B008  frozen
     on_progress: Progress = silent,
 ) -> None:
     """Fine-tune a checkpoint on the train split and write the teacher to `folder`.
 
-    With `lora` adapters and the head are trained, and what is written is the merged model: an ordinary one.
+    `weighing` says which rows and classes count more. With `lora` adapters and the head are trained, and what
+    is written is the merged model: an ordinary one.
     """
     torch.manual_seed(seed)  # the new head
     # Over a dozen tokens torch's fused attention takes longer on a CPU, its backward pass above all.
@@ -74,7 +77,11 @@ def fine_tune(
     tokenizer = open_tokenizer(folder / "tokenizer.json", max_tokens)
     parts = [data.split(split) for split in ("train", "validation")]
     rows, validation = (Rows(tokenize(tokenizer, part.texts), part.classes) for part in parts)
-    recipe = Recipe(training, 0.0, 1.0, seed, threads, "intent", name, name)
+    rows = replace(rows, weights=weighing.weights, reviewed=weighing.reviewed)
+    recipe = Recipe(
+        training, 0.0, 1.0, seed, threads, "intent", name, name,
+        rare=weighing.rare, penalty=weighing.penalty, times=weighing.times,
+    )  # fmt: skip
     resume = resume_folder(folder)
     log = folder / "logs" / "train.jsonl"
     with kept_memory():

@@ -10,6 +10,7 @@ from edgekd.config.gates import Gates
 from edgekd.errors import BadInputError
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.result import Drop
+from edgekd.evaluate.teacher_floor import TeacherFloor
 from edgekd.gate.check import Check, Status, combine
 from edgekd.gate.choice import Comparison, choose
 from edgekd.gate.evidence import Basis, VariantEvidence, check_variant, unchecked
@@ -33,7 +34,10 @@ class VariantVerdict(Record):
 
 @dataclass(frozen=True)
 class GateVerdict(Record):
-    """What is promoted for one target; `tie_with` names those that noise cannot tell from it."""
+    """What is promoted for one target; `tie_with` names those that noise cannot tell from it.
+
+    `teacher_under` holds the floors that the teacher itself missed on validation rows, before distillation.
+    """
 
     target: str
     variants: tuple[VariantVerdict, ...]
@@ -42,6 +46,7 @@ class GateVerdict(Record):
     tie_with: tuple[str, ...]
     basis: Basis
     reason: str
+    teacher_under: tuple[TeacherFloor, ...] = ()
 
     @property
     def outcome(self) -> str:

@@ -12,6 +12,7 @@ from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ArtifactError
 from edgekd.evaluate.predictions import Predictions, load_predictions
+from edgekd.evaluate.teacher_floor import TeacherFloor
 from edgekd.gate.carving import list_carved
 from edgekd.gate.checks import check_slices
 from edgekd.gate.evidence import VariantEvidence
@@ -74,6 +75,7 @@ def judge(
     teacher: Stage,
     references: dict[str, Predictions],
     bench: Bench,
+    teacher_under: tuple[TeacherFloor, ...] = (),
 ) -> Judged:
     """Judge a target's variants, and its incumbent among them, on the test split.
 
@@ -122,7 +124,7 @@ def judge(
     held = None if incumbent is None else incumbent.digest
     asked: set[str] = set()
     while True:
-        verdict = decide(trial, target, evidence, served, held, order)
+        verdict = replace(decide(trial, target, evidence, served, held, order), teacher_under=teacher_under)
         chosen = verdict.promoted_digest
         if chosen is None or chosen in asked or not foreign:
             _tell_uncarved(context, target, evidence)

@@ -50,9 +50,12 @@ def teacher_stage(context: Context, data: TaskData) -> Stage:
     lora = project.teacher.lora
     if lora is not None:
         reads["lora"] = {**lora.model_dump(mode="json"), "libraries": library_versions("peft")}
+    if project.teacher.emphasis:  # the key of a teacher whose rows all count alike knows nothing of it
+        reads["emphasis"] = project.teacher.emphasis
 
     def build(folder: Path, progress: Progress) -> None:
         from edgekd.distill.teacher import adopt, fine_tune
+        from edgekd.distill.weighing import emphasize_rows
 
         name, limit = model.name, model.max_tokens
         if not project.teacher.fine_tune:
@@ -68,6 +71,7 @@ def teacher_stage(context: Context, data: TaskData) -> Stage:
             seed=project.seed,
             threads=project.threads,
             lora=lora,
+            weighing=emphasize_rows(data.split("train"), project.teacher, "teacher"),
             on_progress=progress,
         )
 
@@ -140,12 +144,14 @@ def check_distillation(context: Context, data: TaskData) -> None:
                 f"distillation.features: {features.epochs} of {model.name}'s {model.training.epochs} epochs "
                 "leave none to learn answers in; lower features.epochs or raise training.epochs"
             )
+    teacher, settings = context.project.teacher, context.project.distillation
     asked = {"alpha_of", "rare_classes", "class_weights", "origin", "reviewed"}
-    if not context.project.distillation.model_dump(include=asked, exclude_defaults=True):
+    if not any(entry.model_dump(include=asked, exclude_defaults=True) for entry in (teacher, settings)):
         return
-    from edgekd.distill.weighing import weigh_rows  # torch: two seconds
+    from edgekd.distill.weighing import emphasize_rows, weigh_rows  # torch: two seconds
 
-    weigh_rows(data.split("train"), 0, context.project.distillation)
+    emphasize_rows(data.split("train"), teacher, "teacher")
+    weigh_rows(data.split("train"), 0, settings)
 
 
 def _critical(context: Context, data: TaskData) -> tuple[int, ...]:

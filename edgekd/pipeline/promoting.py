@@ -74,6 +74,7 @@ def _question(context: Context, test: TaskData, judged: Judged, bench: Bench) ->
         threads=judged.target.threads,
         rules=RULES,
         fp32=judged.fp32,
+        teacher_under=judged.verdict.teacher_under,
     )
 
 

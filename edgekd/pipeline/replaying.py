@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from edgekd.data.taskdata import TaskData
 from edgekd.errors import BadInputError, LedgerError
 from edgekd.evaluate.predictions import Predictions, load_predictions, save_predictions
 from edgekd.evaluate.record import Record
+from edgekd.evaluate.teacher_floor import TeacherFloor
 from edgekd.evaluate.verdicts import people_figures
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.figures import asked_figures
@@ -48,6 +49,7 @@ class Question(Record):
         names: each artifact's name in the measurement, by its digest.
         temperatures, biases: each variant's own.
         fp32: the reference that is each variant's own student in fp32, by variant; one without is left out.
+        teacher_under: floors that the teacher missed on validation rows, whose answers are not kept.
         rules: of judging; see `edgekd.gate.verdict.RULES`.
     """
 
@@ -64,6 +66,7 @@ class Question(Record):
     rules: int = 1
     biases: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     fp32: Mapping[str, str] | None = None
+    teacher_under: tuple[TeacherFloor, ...] = ()
 
 
 def write_question(folder: Path, question: Question) -> Path:
@@ -184,7 +187,7 @@ def _judge(folder: Path, question: Question) -> tuple[GateVerdict, tuple[str, ..
         evidence.append(entry)
     evidence.sort(key=lambda entry: question.variants.index(entry.variant))
     verdict = decide(trial, question.target, evidence, served, question.incumbent, question.order)
-    return verdict, tuple(differing)
+    return replace(verdict, teacher_under=question.teacher_under), tuple(differing)
 
 
 def _own_student(question: Question, kept: VariantEvidence, trial: Trial) -> str | None:

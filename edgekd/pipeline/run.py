@@ -11,6 +11,7 @@ from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ConfigError, MissingRuntimeError, SliceError, unknown_name
 from edgekd.evaluate.predictions import Predictions
+from edgekd.evaluate.teacher_floor import TeacherFloor
 from edgekd.export import Graph
 from edgekd.measure.basis import find_basis
 from edgekd.measure.environment import read_environment
@@ -39,6 +40,7 @@ from edgekd.pipeline.restoring import restore_stage
 from edgekd.pipeline.routing import check_routing, decide_stage
 from edgekd.pipeline.rundir import place_files, sweep, write_config
 from edgekd.pipeline.staging import is_first_process
+from edgekd.pipeline.teacher_floor import find_teacher_floors
 from edgekd.pipeline.view import build_report
 from edgekd.plugins import list_plugins, load_plugin
 from edgekd.report.view import RunReport
@@ -57,6 +59,8 @@ class Results:
     data: TaskData
     teacher: Stage
     labels: Labels
+    teacher_floors: tuple[TeacherFloor, ...] = ()
+    """What the teacher reaches on validation rows, for each slice with a floor."""
     students: dict[str, Stage] = field(default_factory=dict)
     variants: dict[str, tuple[Variant, ...]] = field(default_factory=dict)
     compiled_teachers: dict[int, Artifact] = field(default_factory=dict)
@@ -99,8 +103,9 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
         for target in measurable:
             variants, bench = results.variants[target.name], results.benches[target.threads]
             incumbent = results.incumbents[target.name]
+            under = tuple(floor for floor in results.teacher_floors if floor.is_under)
             results.judged[target.name] = judge(
-                context, data, target, variants, incumbent, results.teacher, references, bench
+                context, data, target, variants, incumbent, results.teacher, references, bench, under
             )
         baseline = baseline_stage(context, data)
         results.report = build_report(
@@ -127,7 +132,9 @@ def run_share(context: Context, share: Share) -> int:
     """Go as far as the teacher, then label one share of the texts; returns how many were labelled."""
     _require(context, [], STEPS.index("label"))
     data = _load(context)
-    return label_share(context, data, teacher_stage(context, data), share)
+    teacher = teacher_stage(context, data)
+    find_teacher_floors(context, data, teacher)
+    return label_share(context, data, teacher, share)
 
 
 def _load(context: Context) -> TaskData:
@@ -144,7 +151,8 @@ def _load(context: Context) -> TaskData:
 def _learn(context: Context, step: int) -> Results:
     data = _load(context)
     teacher = teacher_stage(context, data)
-    results = Results(data, teacher, label_stage(context, data, teacher))
+    floors = find_teacher_floors(context, data, teacher)
+    results = Results(data, teacher, label_stage(context, data, teacher), floors)
     if step >= STEPS.index("distill"):
         for model in context.students:
             results.students[model.name] = distil_stage(context, data, teacher, results.labels, model)

@@ -37,6 +37,31 @@ def test_adapters_change_the_key_of_the_teacher(teacher_reads):
     assert {key: value for key, value in reads[1].items() if key != "lora"} == reads[0]
 
 
+def test_key_of_a_teacher_holds_what_changes_it_and_nothing_else(teacher_reads):
+    where = "{where: \"device = 'ios'\", times: 4}"
+    changing = (
+        ("teacher.class_weights=inverse",),
+        ("teacher.class_weights=effective",),
+        (f"teacher.reviewed={where}",),
+        ("teacher.rare_classes=[order]",),
+        ("teacher.rare_classes=[order]", "teacher.rare_penalty=0.5"),
+    )
+    plain = teacher_reads()
+    reads = [plain, *(teacher_reads(*settings) for settings in changing)]
+    assert len({digest_json(one) for one in reads}) == 6
+    for idle in ("teacher.rare_penalty=0.5", "teacher.class_weights=equal"):
+        assert teacher_reads(idle) == plain
+    assert teacher_reads("teacher.rare_classes=[order]", "teacher.rare_penalty=0") == plain
+    assert teacher_reads("distillation.class_weights=inverse") == plain
+
+
+def test_a_class_that_the_teacher_does_not_have_is_said_before_any_work(small_project, run_edgekd):
+    settings = ("--set", "teacher.rare_classes=[ordr]")
+    done = run_edgekd("label", "project.yaml", *settings, cwd=small_project.parent)
+    assert done.returncode == 2 and "teacher: done" not in done.stderr
+    assert "edgekd: teacher.rare_classes: " in done.stderr and "'ordr'" in done.stderr
+
+
 def test_run_with_adapters_wants_their_library_before_it_begins(small_project, monkeypatch):
     monkeypatch.setattr(needs, "find_spec", lambda name: None if name == "peft" else find_spec(name))
     project = load_project(small_project, ["teacher.lora={}"])

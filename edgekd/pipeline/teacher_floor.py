@@ -1,0 +1,40 @@
+"""Judge the teacher on validation rows before anything is labelled or distilled from it."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from edgekd.data.slices import select_rows, slice_masks
+from edgekd.data.taskdata import TaskData
+from edgekd.evaluate.teacher_floor import FloorRows, TeacherFloor, judge_teacher
+from edgekd.pipeline.answering import reference_stage
+from edgekd.pipeline.context import Context
+from edgekd.store import Stage
+
+
+def find_teacher_floors(context: Context, data: TaskData, teacher: Stage) -> tuple[TeacherFloor, ...]:
+    """Return what the teacher reaches on each slice with a floor, and say at once where it is under one.
+
+    Its answers to the validation rows are a stage of their own, which routing and restoring read too.
+    Without a floor nothing is asked of it.
+    """
+    slices = context.project.slices
+    if not any(entry.at_least or entry.class_at_least or entry.at_most for entry in slices):
+        return ()
+    validation, train = (data.split(name) for name in ("validation", "train"))
+    predicted = reference_stage(context, validation, teacher, "teacher").labels
+    asked, taught = (
+        FloorRows(part.classes, slice_masks(part, slices), _drawn_as_traffic(context, part))
+        for part in (validation, train)
+    )
+    floors = judge_teacher(predicted, asked, taught, data.labels, slices, context.project.teacher)
+    for floor in floors:
+        if floor.is_under or floor.value is None:
+            context.note(floor.words)
+    return floors
+
+
+def _drawn_as_traffic(context: Context, rows: TaskData) -> npt.NDArray[np.bool_] | None:
+    sample = context.project.data.sample
+    return None if sample is None else select_rows(rows, sample, "data.sample")
