@@ -128,7 +128,8 @@ def _advise(
     if rows.classes is not None and floor.metric != "recall":
         wrong = rows.rows & np.isin(predicted, rows.classes) & ~np.isin(truth, rows.classes)
         worst, n = _most_frequent(truth[wrong], labels)
-        return f"{n} of the {int(wrong.sum())} rows that are wrongly called so are {worst}: add training rows of it"
+        raised = int(wrong.sum())
+        return f"{n} of the {raised} rows that are wrongly called so are {worst}: add training rows of it"
     if rows.classes is None:
         has = f"{_count(floor.training_rows)} in the slice"
         more = f' or repeat them (teacher.reviewed: {{where: "{rows.slice.where}"}})'

@@ -78,9 +78,7 @@ def describe_fit(name: str, fit: BiasFit) -> list[str]:
     if fit.bias:
         bias = ", ".join(f"{label} +{number:g}" for label, number in fit.bias.items())
         cost = 100 * (fit.accuracy_before - fit.accuracy_after)
-        lines.append(
-            f"{name}: bias for floors: {bias}; costs {cost:.2f} points of validation accuracy"
-        )
+        lines.append(f"{name}: bias for floors: {bias}; costs {cost:.2f} points of validation accuracy")
     if fit.unmet:
         lines.append(f"{name}: no bias makes validation rows prove the limits of {', '.join(fit.unmet)}")
     if fit.thin:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
-from edgekd.data.slices import select_rows, slice_masks
+from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.teacher_floor import FloorRows, TeacherFloor, judge_teacher
-from edgekd.pipeline.answering import reference_stage
+from edgekd.pipeline.biasing import teacher_answers
 from edgekd.pipeline.context import Context
 from edgekd.store import Stage
 
@@ -23,9 +20,9 @@ def find_teacher_floors(context: Context, data: TaskData, teacher: Stage) -> tup
     if not any(entry.at_least or entry.class_at_least or entry.at_most for entry in slices):
         return ()
     validation, train = (data.split(name) for name in ("validation", "train"))
-    predicted = reference_stage(context, validation, teacher, "teacher").labels
+    predicted = teacher_answers(context, data, teacher, "validation").labels
     asked, taught = (
-        FloorRows(part.classes, slice_masks(part, slices), _drawn_as_traffic(context, part))
+        FloorRows(part.classes, slice_masks(part, slices), select_traffic(part, context.project.data.sample))
         for part in (validation, train)
     )
     floors = judge_teacher(predicted, asked, taught, data.labels, slices, context.project.teacher)
@@ -33,8 +30,3 @@ def find_teacher_floors(context: Context, data: TaskData, teacher: Stage) -> tup
         if floor.is_under or floor.value is None:
             context.note(floor.words)
     return floors
-
-
-def _drawn_as_traffic(context: Context, rows: TaskData) -> npt.NDArray[np.bool_] | None:
-    sample = context.project.data.sample
-    return None if sample is None else select_rows(rows, sample, "data.sample")
