@@ -8,8 +8,8 @@ from typing import Literal
 from edgekd.evaluate.record import Record
 
 Status = Literal["pass", "warning", "fail", "inconclusive", "not eligible", "not measured"]
-"""`warning`: passes, but somebody should look; `not eligible`: a limit of size or memory that such a build
-exceeds by what it is."""
+"""`warning`: passes, but somebody should look; `not eligible`: a limit of size that such a build exceeds by
+what it is."""
 
 PASSING: frozenset[Status] = frozenset(("pass", "warning"))
 

@@ -146,7 +146,7 @@ def _check_limits(target: Target, evidence: VariantEvidence) -> list[Check]:
     if limits.peak_rss_mib is not None:
         checks.append(check_peak_rss_mib(evidence.peak_rss_bytes if real else None, limits.peak_rss_mib, why))
     if limits.artifact_mib is not None:
-        checks.append(check_artifact_mib(evidence.artifact_bytes, limits.artifact_mib))
+        checks.append(check_artifact_mib(evidence.artifact_bytes, limits.artifact_mib, evidence.recipe))
     if limits.bundle_unzipped_mib is not None and evidence.bundle_unzipped_bytes is not None:
         checks.append(check_bundle_unzipped_mib(evidence.bundle_unzipped_bytes, limits.bundle_unzipped_mib))
     return checks

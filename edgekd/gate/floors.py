@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgekd.evaluate.result import SliceResult
-from edgekd.gate.check import Check
+from edgekd.gate.check import Check, Status
 from edgekd.stats.tally import Tally, exact_floor_rows
 
 _LEVEL = 0.95
@@ -33,7 +33,8 @@ def check_floor(result: SliceResult, of: int = 1) -> Check:
     if not proven:
         missed = tally.share < result.floor
         reason = "no miss is proven" + (", though the value misses the limit" if missed else "")
-        return Check(name, "pass", shown, limit, _beside_teacher(result, reason) if missed else reason)
+        status: Status = "warning" if missed else "pass"
+        return Check(name, status, shown, limit, _beside_teacher(result, reason) if missed else reason)
     return Check(name, "inconclusive", shown, limit, _beside_teacher(result, _rows_needed(result, tally)))
 
 

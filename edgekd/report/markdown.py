@@ -27,9 +27,9 @@ from edgekd.stats.interval import Interval
 
 _MARK = {
     "pass": "✅ pass",
-    "warning": "⚠️ pass, look",
+    "warning": "⚠️ passes with a warning",
     "fail": "❌ fail",
-    "inconclusive": "❔ inconclusive",
+    "inconclusive": "⚠️ inconclusive",
     "not eligible": "➖ not eligible",
 }
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~&#!$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")

@@ -118,7 +118,7 @@ def test_masks_cut_rows_and_an_empty_slice_has_no_value():
 
 def test_worst_drop_is_the_largest_estimate():
     entry, drop = run().worst_drop()
-    assert (entry.name, drop.estimate) == ("overall", 0.375)
+    assert (entry.name, drop.estimate) == ("critical:safety", 1.0)
     assert run().worst_drop("incumbent") is None
 
 
