@@ -1,4 +1,4 @@
-"""Critical classes of the demo: what teacher, student and the served system find, and what they raise falsely.
+"""Critical classes of the demo: what teacher, student and the served system find, and what they raise.
 
     edgekd run bench/studies/mangaassist.yaml
     python bench/critical.py --out docs/results/critical.md
@@ -143,8 +143,9 @@ def main() -> None:
 def _intro(seed: int) -> str:
     again = f" --seed {seed}" if seed else ""
     return (
-        f"Made by `python bench/critical.py{again}`. Brackets hold one-sided 95 % bounds. Precision counts the "
-        "extra rows of critical classes by their share of traffic; false alarms are of traffic rows alone."
+        f"Made by `python bench/critical.py{again}`. Figures are in percent; brackets hold one-sided 95 % "
+        "bounds. Precision counts the extra rows of critical classes by their share of traffic; false "
+        "escalations are counted on traffic rows alone."
     )
 
 
