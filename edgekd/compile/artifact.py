@@ -20,9 +20,9 @@ CALIBRATION = "calibration.json"
 class Artifact:
     """A compiled student: what runs on a target.
 
-    `digest` is sha256 of the manifest's file, which holds the sha256 of every other file; the artifact is
-    known by it everywhere: in ledgers, bundles, cards, logs and answers. `size_bytes` is the whole folder. `parity` tells how far the compiled logits lie from the fp32 graph's on
-    calibration texts; it is known only to who compiled it.
+    `digest` is sha256 of the manifest's file, which holds the sha256 of every other file; ledgers, bundles,
+    cards, logs and answers name the artifact by it. `size_bytes` is the whole folder. `parity` tells how far
+    the compiled logits lie from the fp32 graph's on calibration texts; it is known only to who compiled it.
     """
 
     path: Path

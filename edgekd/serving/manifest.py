@@ -1,8 +1,8 @@
 """Read an artifact's manifest and hold every file against it.
 
-A manifest is one JSON object in one form of bytes: UTF-8, keys sorted, indented by one space, a line break at the
-end. Its digest, which ledgers and logs name the artifact by, is the sha256 of those bytes (`digest_manifest`).
-Other bytes that would read as the same object are refused: an escaped letter, another encoding, a key twice.
+A manifest is one JSON object in one form of bytes: UTF-8, keys sorted, indented by one space, a line break at
+the end. The sha256 of those bytes is the artifact's digest, by which ledgers and logs name it. Other bytes
+that would read as the same object are refused: an escaped letter, another encoding, a key that stands twice.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def seal(manifest: Mapping[str, Any]) -> bytes:
     text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     content = text.encode() + b"\n"
     start = content.index(_OWN) + len(_OWN)
-    digest = choose_sha256(len(content))(content).hexdigest().encode()
+    digest: bytes = choose_sha256(len(content))(content).hexdigest().encode()
     return content[:start] + digest + content[start + len(digest) :]
 
 
@@ -95,8 +95,8 @@ def check_seal(path: Path, content: bytes, manifest: Mapping[str, Any]) -> None:
     if written.encode(errors="replace") not in sealed:
         raise ServingError(f"{path}: its own sha256 is not {written[:12]}…: it was changed; compile it again")
     raise ServingError(
-        f"{path}: says what was sealed, but in other bytes (UTF-8, sorted keys, each once, and an indent of one "
-        "space were expected): it was saved anew; compile it again"
+        f"{path}: says what was sealed, but in other bytes; expected UTF-8, each key once, keys sorted, and "
+        "an indent of one space; it was saved by another program: compile it again"
     )
 
 

@@ -8,8 +8,8 @@ Asked `{"text": "..."}` or `{"texts": ["...", ...]}`; answered
     500 {"error": "..."}   a defect; the function goes on serving
 
 `model` is the beginning of the artifact's digest, as the ledger of promotions has it: live counts name it as
-their `artifact`. Where the model has a routing policy, each answer also has its `action` (answer, teacher: ask it
-instead, refuse) and why; `"slices": ["..."]` beside the text says what the caller knows of it.
+their `artifact`. Where the model has a routing policy, each answer also has its `action` (answer, refuse,
+teacher: ask it instead) and why; `"slices": ["..."]` beside the text says what the caller knows of it.
 
 A direct call gets that object with its `status`; an HTTP event gets `statusCode`, `headers` and `body`.
 Everything slow happens while the function starts, in its init phase.
