@@ -14,12 +14,14 @@ import time
 TYPE_CHECKING = False  # as type checkers read it; importing typing would cost the artifact's cold start
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 
 def open_shipped(folder: str, threads: str) -> Callable[[str], object]:
-    """Open and verify the artifact in `folder` with a number of threads; it answers one text a call.
+    """Open and verify the artifact in `folder` with a number of threads; it answers one text per call.
 
-    No bytecode is written beside it, because an artifact does not change by being measured.
+    One with a routing policy answers by it, as it is served; an older loader may know none. No bytecode is
+    written beside it, because an artifact does not change by being measured.
     """
     began = time.perf_counter_ns()
     sys.path.insert(0, folder)
@@ -31,10 +33,21 @@ def open_shipped(folder: str, threads: str) -> Callable[[str], object]:
                 f"expected the loader of {folder}, found {serving.__file__}; remove that module"
             )
         imported_ns = time.perf_counter_ns() - began
-        model: Callable[[str], object] = serving.load(folder, threads=int(threads))
+        model: Any = serving.load(folder, threads=int(threads))
     finally:
         sys.dont_write_bytecode = writes_none
     stages = getattr(model, "opened_ns", None)  # an older loader does not say
     if stages is not None:
         stages["imports"] = stages.get("imports", 0) + imported_ns
-    return model
+    return _Routed(model) if getattr(model, "routes", False) else model
+
+
+class _Routed:
+    """A model that routes each text, of no named slice."""
+
+    def __init__(self, model: Any) -> None:
+        self.opened_ns = model.opened_ns
+        self._route = model.route
+
+    def __call__(self, text: str) -> object:
+        return self._route(text)

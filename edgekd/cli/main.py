@@ -279,12 +279,22 @@ def publish(
 @cli.command()
 @click.argument("artifact", type=click.Path(path_type=Path))
 @click.argument("texts", nargs=-1, required=True)
+@click.option(
+    "--slice",
+    "slices",
+    multiple=True,
+    metavar="NAME",
+    help="A slice that these texts are known to be in, such as a language; repeatable.",
+)
+@click.option("--student-only", is_flag=True, help="Answer without the policy; the gate did not judge that.")
 @_json
-def predict(artifact: Path, texts: tuple[str, ...], as_json: bool) -> None:
-    """Answer texts with an artifact."""
+def predict(
+    artifact: Path, texts: tuple[str, ...], slices: tuple[str, ...], student_only: bool, as_json: bool
+) -> None:
+    """Answer texts with an artifact, by its routing policy where it has one: as it was judged."""
     from edgekd.cli.verbs import answer_texts
 
-    finish(answer_texts(artifact, texts), as_json)
+    finish(answer_texts(artifact, texts, slices, student_only), as_json)
 
 
 @cli.command()

@@ -204,22 +204,25 @@ def replay_entry(path: Path, settings: tuple[str, ...], number: int) -> Outcome:
     return Outcome((line, f"line {number}: recomputed, this comes out otherwise: {what}"), document, 1)
 
 
-def answer_texts(artifact: Path, texts: tuple[str, ...]) -> Outcome:
-    """Answer texts with an artifact, by its label and calibrated probability."""
+def answer_texts(
+    artifact: Path, texts: tuple[str, ...], slices: tuple[str, ...], student_only: bool
+) -> Outcome:
+    """Answer texts with an artifact as it was judged: by its routing policy, where it has one."""
     from edgekd.compile import open_artifact
     from edgekd.serving import ServingError, load
+    from edgekd.serving.respond import respond
 
-    runtime, known = open_artifact(artifact).runtime, list_plugins("runtimes")
-    if runtime not in known:
-        raise MissingRuntimeError(f"{artifact}: {unknown_name('runtime', runtime, known)}")
-    require_libraries((runtime, "tokenizers"))
+    opened, known = open_artifact(artifact), list_plugins("runtimes")
+    if opened.runtime not in known:
+        raise MissingRuntimeError(f"{artifact}: {unknown_name('runtime', opened.runtime, known)}")
+    require_libraries((opened.runtime, "tokenizers"))
     try:
         model = load(artifact, verify=False)
-        answers = [model(text) for text in texts]
+        answers = [respond(model, text, slices, student_only=student_only) for text in texts]
     except ServingError as error:
         raise ArtifactError(str(error)) from None
-    document = [
-        {"text": text, "label": answer.label, "probability": answer.probability}
-        for text, answer in zip(texts, answers, strict=True)
-    ]
-    return Outcome(tuple(f"{a.label}  {a.probability:.3f}" for a in answers), document)
+    lines = []
+    for answer in answers:
+        routed = f"  {answer['action']} ({answer['reason']})" if "action" in answer else ""
+        lines.append(f"{answer['label']}  {answer['probability']:.3f}{routed}")
+    return Outcome(tuple(lines), [{**answer, "model": opened.digest} for answer in answers])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from edgekd.errors import ArtifactError
 from edgekd.export import Parity
 from edgekd.serving import ServingError
-from edgekd.serving.manifest import FORMAT_VERSION, NAME, UNSEALED, read_manifest, seal
+from edgekd.serving.manifest import FORMAT_VERSION, NAME, digest_manifest, read_manifest, seal
 from edgekd.store import digest_file, digest_json
 
 CALIBRATION = "calibration.json"
@@ -21,9 +20,9 @@ CALIBRATION = "calibration.json"
 class Artifact:
     """A compiled student: what runs on a target.
 
-    `digest` is sha256 of the manifest, which holds the sha256 of every other file; `size_bytes`
-    is the whole folder. `parity` tells how far the compiled logits lie from the fp32 graph's on
-    calibration texts; it is known only to who compiled it.
+    `digest` is sha256 of the manifest's file, which holds the sha256 of every other file; ledgers, bundles,
+    cards, logs and answers name the artifact by it. `size_bytes` is the whole folder. `parity` tells how far
+    the compiled logits lie from the fp32 graph's on calibration texts; it is known only to who compiled it.
     """
 
     path: Path
@@ -53,9 +52,7 @@ def build_artifact(folder: Path, fields: Mapping[str, Any], parity: Parity | Non
         for path in folder.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    manifest = {"format_version": FORMAT_VERSION, **fields, "files": files, "sha256": UNSEALED}
-    text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    (folder / NAME).write_bytes(seal(text.encode() + b"\n"))
+    (folder / NAME).write_bytes(seal({"format_version": FORMAT_VERSION, **fields, "files": files}))
     return open_artifact(folder, parity=parity)
 
 
@@ -72,7 +69,7 @@ def open_artifact(path: Path, *, parity: Parity | None = None) -> Artifact:
     size = (path / NAME).stat().st_size + sum(entry["bytes"] for entry in manifest["files"].values())
     return Artifact(
         path=path,
-        digest=digest_file(path / NAME),
+        digest=digest_manifest(path),
         student=manifest["student"],
         runtime=manifest["runtime"],
         recipe=manifest["recipe"],

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from edgekd.config import Slice
 from edgekd.data.taskdata import TaskData
+from edgekd.data.volatile import ROWS, find_volatile
 from edgekd.errors import SliceError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def slice_masks(data: TaskData, slices: Sequence[Slice]) -> dict[str, npt.NDArra
 
     Raises:
         SliceError: if a predicate is not one SQL expression of type BOOLEAN over the columns,
-            or reads anything but the rows; if a metric's classes name an unknown one.
+            or reads anything but the rows, such as a clock; if a metric's classes name an unknown one.
     """
     for item in slices:
         for label in item.classes:
@@ -65,8 +66,10 @@ def _rows(data: TaskData) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = duckdb.connect(":memory:", config={"threads": 1})
     try:
         connection.register("source", data.table)
-        connection.execute("CREATE TABLE rows AS SELECT * FROM source")
+        connection.execute(f"CREATE TABLE {ROWS} AS SELECT * FROM source")
         connection.unregister("source")
+        # A time with a zone has its date where the slice is evaluated; let that be the same place everywhere.
+        connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET python_enable_replacements = false")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
@@ -80,10 +83,15 @@ def _mask(connection: duckdb.DuckDBPyConnection, rows: int, where: str, what: st
 
     try:
         predicate = duckdb.SQLExpression(where)
-        relation = connection.table("rows").select(predicate.alias("mask"))
+        relation = connection.table(ROWS).select(predicate.alias("mask"))
         kind = str(relation.types[0])
         if kind != "BOOLEAN":
             raise SliceError(f"{what}: where must be true or false, got {kind}: {where}")
+        if volatile := find_volatile(where, tuple(connection.table(ROWS).columns)):
+            raise SliceError(
+                f"{what}: where reads {volatile}, which is no property of a row and may be another one next "
+                f"time; expected a predicate over the columns: {where}"
+            )
         values = [row[0] is True for row in relation.fetchall()]
     except duckdb.Error as error:
         words = str(error).split("\n")[0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekd.compile import Artifact, open_artifact
-from edgekd.config import Target
+from edgekd.config import Build, Target
 from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ArtifactError
@@ -85,7 +85,7 @@ def judge(
     test = data.split("test")
     everyone = list(variants)
     if incumbent is not None and incumbent.digest not in {v.artifact.digest for v in variants if v.artifact}:
-        build = target.builds[0].model_copy(update={"runtime": incumbent.runtime, "recipe": incumbent.recipe})
+        build = Build(runtime=incumbent.runtime, recipe=incumbent.recipe)
         everyone.append(Variant(f"incumbent.{incumbent.digest[:8]}", incumbent.student, build, incumbent))
     order = order_of_testing(context, data, everyone, teacher)
     folders = {v.name: answer_stage(context, test, v.artifact).path for v in everyone if v.artifact}

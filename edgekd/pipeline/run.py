@@ -176,10 +176,13 @@ def _compile(context: Context, results: Results, targets: list[Target]) -> None:
 
 
 def _compile_teacher(context: Context, results: Results, targets: list[Target]) -> None:
-    """Compile the teacher for ONNX Runtime in fp32, which its students are measured beside."""
+    """Compile the teacher for ONNX Runtime in fp32, which its students are measured beside.
+
+    No build of a target has a say in it, so that it is the same whatever the order of targets and builds.
+    """
     graph = export_stage(context, results.data, results.teacher, "teacher")
+    build = Build(runtime="onnxruntime", recipe="fp32")
     for group in _by_threads(targets).values():
-        build = group[0].builds[0].model_copy(update={"runtime": "onnxruntime", "recipe": "fp32"})
         hardware = group[0].hardware.model_copy(update={"isa": ()})
         origin = _origin(results.data, results.teacher, results.teacher)
         reference = compile_stage(context, results.data, graph, build, hardware, origin).artifact

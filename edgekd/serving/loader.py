@@ -10,7 +10,7 @@ import numpy as np
 
 from .calibrate import choose, read_calibration, spread, spread_bias
 from .errors import ServingError
-from .manifest import read_manifest
+from .manifest import digest_manifest, read_manifest
 from .runtimes import import_runtime, open_session
 from .stages import Stages
 from .tokenize import open_tokenizer
@@ -35,12 +35,14 @@ class Answer(NamedTuple):
 class Model:
     """An open artifact: `model(text)` answers. Not safe for concurrent calls; open one a thread.
 
-    `opened_ns` says how long opening took, by stage: verify, imports, tokenizer, session.
+    `digest` is the artifact's, as ledgers and logs name it. `opened_ns` says how long opening took, by stage:
+    verify, imports, tokenizer, session.
     """
 
     def __init__(self, folder: Path, manifest: dict[str, Any], threads: int, stages: Stages) -> None:
         self.folder = folder
         self.manifest = manifest
+        self.digest = digest_manifest(folder)
         self.labels: tuple[str, ...] = tuple(manifest["labels"])
         self.calibration = read_calibration(folder / "calibration.json")
         runtime = import_runtime(folder, manifest)

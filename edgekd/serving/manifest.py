@@ -1,4 +1,9 @@
-"""Read an artifact's manifest and hold every file against it."""
+"""Read an artifact's manifest and hold every file against it.
+
+A manifest is one JSON object in one form of bytes: UTF-8, keys sorted, indented by one space, a line break at
+the end. The sha256 of those bytes is the artifact's digest, by which ledgers and logs name it. Other bytes
+that would read as the same object are refused: an escaped letter, another encoding, a key that stands twice.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +20,8 @@ NAME = "manifest.json"
 FORMAT_VERSION = 2
 UNSEALED = "0" * 64
 """Stands in the manifest in place of its own sha256 while that is taken."""
+# At this depth no other key stands, and no string holds a line break.
+_OWN = b'\n "sha256": "'
 
 _FIELDS: dict[str, type] = {
     "task": str,
@@ -53,19 +60,49 @@ def read_manifest(folder: Path, *, verify: bool = True) -> dict[str, Any]:
     for name in manifest["files"]:
         _check_name(path, name)
     if verify:
-        _check_seal(path, content, manifest["sha256"])
+        check_seal(path, content, manifest)
         _check_files(folder, manifest["files"])
     return dict(manifest)
 
 
-def seal(content: bytes) -> bytes:
-    """Return the manifest, which holds `UNSEALED` once, with its own sha256 in that place."""
-    return content.replace(UNSEALED.encode(), choose_sha256(len(content))(content).hexdigest().encode(), 1)
+def seal(manifest: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a manifest, with its own sha256 in place of what it says of itself.
+
+    Raises:
+        ValueError: it holds what JSON or UTF-8 cannot: a number that is none, half a character.
+    """
+    document = {**manifest, "sha256": UNSEALED}
+    text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    content = text.encode() + b"\n"
+    start = content.index(_OWN) + len(_OWN)
+    digest: bytes = choose_sha256(len(content))(content).hexdigest().encode()
+    return content[:start] + digest + content[start + len(digest) :]
 
 
-def _check_seal(path: Path, content: bytes, written: str) -> None:
-    if seal(content.replace(written.encode(), UNSEALED.encode(), 1)) != content:
+def check_seal(path: Path, content: bytes, manifest: Mapping[str, Any]) -> None:
+    """Hold the bytes of a manifest against what they read as.
+
+    Raises:
+        ServingError: they are not the bytes that were sealed.
+    """
+    try:
+        sealed = seal(manifest)
+    except (ValueError, RecursionError) as error:
+        raise ServingError(f"{path}: cannot have been sealed ({error}); compile it again") from None
+    if sealed == content:
+        return
+    written = str(manifest["sha256"])
+    if written.encode(errors="replace") not in sealed:
         raise ServingError(f"{path}: its own sha256 is not {written[:12]}…: it was changed; compile it again")
+    raise ServingError(
+        f"{path}: says what was sealed, but in other bytes; expected UTF-8, each key once, keys sorted, and "
+        "an indent of one space; it was saved by another program: compile it again"
+    )
+
+
+def digest_manifest(folder: Path) -> str:
+    """Return the digest of an artifact: the sha256 of its manifest's bytes, in hexadecimal."""
+    return digest_file(folder / NAME, choose_sha256(0))
 
 
 def _check_fields(path: Path, manifest: Any) -> None:

@@ -14,10 +14,15 @@ import yaml
 
 from edgekd.bundle import make_bundle, read_bundle
 from edgekd.bundle.kinds.lambda_zip import PYTHON
-from edgekd.config import load_target
+from edgekd.config import Slice, load_target
 from edgekd.emulate.lambda_function import start_function
 from edgekd.emulate.lambda_place import prepare_place, unpack_function
 from edgekd.errors import BadInputError
+from edgekd.gate.checks import Check
+from edgekd.gate.ledger import Provenance, read_ledger
+from edgekd.gate.live import judge_counts, read_counts
+from edgekd.gate.promotion import current, promote
+from edgekd.gate.verdict import GateVerdict, VariantVerdict
 from edgekd.serving import load
 from edgekd.wheels.python import find_python
 
@@ -110,6 +115,32 @@ def test_it_answers_on_a_bare_python(root, static_artifact):
     here = load(static_artifact.path)
     assert answer["status"] == 200
     assert [a["label"] for a in answer["answers"]] == [here(text).label for text in texts]
+
+
+def test_the_digest_that_an_answer_tells_is_the_one_that_the_ledger_promoted(
+    function, bundle, static_artifact, tmp_path
+):
+    """So counts that are kept with what the function answered stop a candidate that does harm."""
+    check = Check("quality overall", "pass", "", "", "")
+    judged = VariantVerdict("static", static_artifact.digest, "pass", (check,))
+    verdict = GateVerdict(TARGET.name, (judged,), "static", static_artifact.digest, (), "native", "")
+    rests_on = Provenance({}, "d" * 64, 1, "here")
+    digest = static_artifact.digest
+    promote(tmp_path, "shop", TARGET.name, static_artifact.path, digest, verdict, rests_on)
+    told = ask(function, {"text": "where is my order"})["model"]
+    (entry,) = read_ledger(tmp_path / "ledger.jsonl")
+    assert entry.artifact_digest.startswith(told) and len(told) == 12
+    assert told in (bundle.path / "template.yaml").read_text(encoding="utf-8")
+    assert read_bundle(bundle.path)["artifact"].startswith(told)
+
+    counts = [("incumbent", 4500, {}), ("candidate", 3000, {"artifact": told})]
+    lines = [{"slice": "overall", "arm": arm, "n": 5000, "hits": hits, **of} for arm, hits, of in counts]
+    path = tmp_path / "counts.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    promoted = current(tmp_path, "shop", TARGET.name)
+    slices = {"overall": Slice(name="overall", margin=1)}
+    found = judge_counts(read_counts(path, slices, promoted[0]), slices)
+    assert found["overall"].decision == "stop: harm"
 
 
 ERRORS = [

@@ -36,6 +36,27 @@ def test_what_was_restored_is_in_the_manifest_and_why_in_the_log(finished_run, t
     assert all(bound["high"] <= bound["goal"] for bound in steps[-1]["bounds"])
 
 
+def test_a_first_build_with_rows_or_restore_is_measured_beside_the_teacher(
+    finished_run, tmp_path, run_edgekd
+):
+    """The teacher is compiled in fp32 whatever the first build of the first target says."""
+    build = "{runtime: onnxruntime, recipe: int8-dynamic, restore: true}"
+    folder = with_build(finished_run, tmp_path / "again", build)
+    desk = (folder / "targets" / "desk.yaml").read_text(encoding="utf-8")
+    twin = desk.replace("restore: true", "rows: 256").replace("name: desk", "name: twin") + "threads: 2\n"
+    (folder / "targets" / "twin.yaml").write_text(twin, encoding="utf-8")
+    text = (folder / "project.yaml").read_text(encoding="utf-8")
+    (folder / "project.yaml").write_text(text.replace("[desk]", "[desk, twin]"), encoding="utf-8")
+    done = run_edgekd("bench", "project.yaml", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)["artifacts"]["desk"]) == {RESTORED}
+    store = folder / ".edgekd" / "store"
+    (teacher,) = store.glob("compile/teacher.onnxruntime.fp32*/*/artifact/manifest.json")
+    assert json.loads(teacher.read_text(encoding="utf-8"))["recipe"] == "fp32"
+    measured = sorted(path.name for path in store.glob("bench/*-threads") if any(path.iterdir()))
+    assert measured == ["1-threads", "2-threads"]
+
+
 def test_a_recipe_that_cannot_is_refused(finished_run, tmp_path, run_edgekd):
     build = "{runtime: onnxruntime, recipe: fp32, restore: true}"
     done = run_edgekd("compile", "project.yaml", cwd=with_build(finished_run, tmp_path / "again", build))

@@ -1,5 +1,7 @@
+import hashlib
 import json
 import math
+import re
 import shutil
 import threading
 from pathlib import Path
@@ -10,7 +12,7 @@ import sample_students as samples
 
 from edgekd.serving import ServingError, load
 from edgekd.serving.calibrate import choose
-from edgekd.serving.manifest import UNSEALED, seal
+from edgekd.serving.manifest import UNSEALED, check_seal, seal
 
 
 @pytest.fixture
@@ -90,6 +92,87 @@ def test_a_manifest_that_was_edited_is_refused(copy):
         load(copy)
 
 
+def _twice(text, key):
+    """The same object, one of its keys written twice."""
+    line = next(line for line in text.splitlines() if line.startswith(f' "{key}"'))
+    return text.replace(line, f' "{key}": "another",\n{line}', 1)
+
+
+# Each is read as the very same JSON document, seal included.
+OTHER_BYTES = {
+    "an escaped letter of the digest": lambda t: re.sub(
+        r'("sha256": ")(.)(.{63}"\n?,?\n "student")', lambda m: f"{m[1]}\\u{ord(m[2]):04x}{m[3]}", t
+    ),
+    "an escaped letter": lambda t: t.replace('"student"', '"\\u0073tudent"'),
+    "an escaped slash": lambda t: t.replace("serving/loader.py", "serving\\/loader.py"),
+    "utf-8 with a mark": lambda t: t.encode("utf-8-sig"),
+    "utf-16": lambda t: t.encode("utf-16"),
+    "utf-16 without a mark": lambda t: t.encode("utf-16-le"),
+    "utf-32": lambda t: t.encode("utf-32"),
+    "another order of keys": lambda t: json.dumps(dict(reversed(json.loads(t).items())), indent=1) + "\n",
+    "another indent": lambda t: json.dumps(json.loads(t), indent=2, sort_keys=True) + "\n",
+    "one line": lambda t: json.dumps(json.loads(t), sort_keys=True),
+    "a space at the end of a line": lambda t: t.replace("\n", " \n", 1),
+    "line ends of Windows": lambda t: t.replace("\n", "\r\n"),
+    "no line break at the end": lambda t: t.removesuffix("\n"),
+    "a line break more": lambda t: t + "\n",
+    "a key twice": lambda t: _twice(t, "student"),
+    "the seal twice": lambda t: _twice(t, "sha256"),
+    "another form of a number": lambda t: t.replace('"recipe_version": 1.5', '"recipe_version": 1.50'),
+    "an exponent": lambda t: t.replace('"recipe_version": 1.5', '"recipe_version": 15e-1'),
+}
+
+
+@pytest.mark.parametrize("way", OTHER_BYTES)
+def test_a_manifest_in_other_bytes_is_refused(copy, way):
+    path = copy / "manifest.json"
+    path.write_bytes(seal({**json.loads(path.read_bytes()), "recipe_version": 1.5}))
+    load(copy)
+    whole = path.read_text(encoding="utf-8")
+    other = OTHER_BYTES[way](whole)
+    path.write_bytes(other if isinstance(other, bytes) else other.encode())
+    assert path.read_bytes() != whole.encode()
+    assert json.loads(path.read_bytes()) == json.loads(whole)
+    with pytest.raises(ServingError, match=r"manifest\.json: says what was sealed, but in other bytes"):
+        load(copy)
+
+
+@pytest.mark.parametrize("way", ["an escaped letter of the digest", "utf-16", "a key twice"])
+def test_labels_swapped_behind_other_bytes_are_refused(copy, way):
+    """What passed once: the seal was looked for in bytes that did not hold it."""
+    path = copy / "manifest.json"
+    manifest = json.loads(path.read_bytes())
+    manifest["labels"].reverse()
+    swapped = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    other = OTHER_BYTES[way](swapped)
+    path.write_bytes(other if isinstance(other, bytes) else other.encode())
+    with pytest.raises(ServingError, match=r"manifest\.json: its own sha256 is not"):
+        load(copy)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e999", '"\\ud800"', "[" * 900 + "]" * 900])
+def test_a_manifest_that_nothing_could_have_sealed_is_one_line(copy, value):
+    path = copy / "manifest.json"
+    path.write_text(path.read_text().replace('"made up"', value))
+    with pytest.raises(ServingError, match=r"manifest\.json: ") as caught:
+        load(copy)
+    assert "\n" not in str(caught.value)
+
+
+def test_any_object_has_one_form_of_bytes_and_reads_as_itself(copy):
+    path = copy / "manifest.json"
+    odd = {"provenance": {"sha256": UNSEALED, "note": '\n "sha256": "x" 漫🙂\u2028', "sha": {"sha256": "0"}}}
+    content = seal({**json.loads(path.read_bytes()), **odd})
+    read = json.loads(content)
+    assert read["provenance"] == odd["provenance"] and seal(read) == content
+    check_seal(path, content, read)
+
+
+def test_the_digest_is_that_of_the_manifests_bytes(copy, model):
+    assert model.digest == hashlib.sha256((copy / "manifest.json").read_bytes()).hexdigest()
+    assert model.digest != model.manifest["sha256"]
+
+
 def test_sizes_missing_and_unlisted_files_are_refused(copy):
     (copy / "notes.txt").write_text("mine")
     with pytest.raises(ServingError, match=r"notes\.txt: not listed"):
@@ -150,7 +233,7 @@ def test_wrong_manifests_are_one_line(copy, change, said):
     path = copy / "manifest.json"
     manifest = json.loads(path.read_text())
     change(manifest)
-    path.write_bytes(seal(json.dumps({**manifest, "sha256": UNSEALED}).encode()))
+    path.write_bytes(seal(manifest))
     with pytest.raises(ServingError, match=said) as caught:
         load(copy)
     assert "\n" not in str(caught.value)

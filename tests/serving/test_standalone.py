@@ -8,6 +8,8 @@ import textwrap
 
 import pytest
 
+from edgekd.compile import open_artifact
+from edgekd.compile.policy import set_policy
 from edgekd.serving import load
 
 TEXTS = ["where is my order?", "漫画 🙂", ""]
@@ -72,8 +74,34 @@ def test_folder_answers_from_the_command_line(moved):
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["text"] for line in lines] == TEXTS
     assert lines[0]["label"] == load(moved)(TEXTS[0]).label
+    assert {line["model"] for line in lines} == {load(moved).digest[:12]}
     (moved / "calibration.json").write_text("{}")
     done = subprocess.run(command, cwd=moved, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "calibration.json" in done.stderr
+
+
+def test_folder_answers_by_the_policy_that_was_judged(artifact, tmp_path):
+    labels = load(artifact).labels
+    policy = {"slices": {"minors": 1.0}, "rules": [{"phrase": "charge back", "label": labels[3]}]}
+    routed = set_policy(open_artifact(artifact), policy, tmp_path / "routed").path
+
+    def say(*arguments, given=None):
+        command = [sys.executable, "-m", "serving", *arguments]
+        done = subprocess.run(command, cwd=routed, input=given, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    student = load(routed)
+    ruled, other = say("i want a charge back", "where is my order?")
+    assert (ruled["label"], ruled["action"], ruled["reason"]) == (labels[3], "answer", "rule: charge back")
+    assert (other["label"], other["action"]) == (student("where is my order?").label, "answer")
+    assert [line["action"] for line in say("--slice", "minors", "hi", "where?")] == ["teacher", "teacher"]
+    assert [line["action"] for line in say("--slice", "de", "--slice", "minors", given="hi\nyo\n")] == [
+        "teacher", "teacher",
+    ]  # fmt: skip
+    (alone,) = say("--student-only", "--slice", "minors", "i want a charge back")
+    assert alone["label"] == student("i want a charge back").label != labels[3] and "action" not in alone
+    (dashed,) = say("--", "--slice")
+    assert dashed["text"] == "--slice"

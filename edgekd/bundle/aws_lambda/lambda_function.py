@@ -2,13 +2,14 @@
 
 Asked `{"text": "..."}` or `{"texts": ["...", ...]}`; answered
 
-    200 {"answers": [{"label": "...", "probability": 0.97}, ...], "model": "first digits of its digest"}
+    200 {"answers": [{"label": "...", "probability": 0.97}, ...], "model": "5f0c..."}
     400 {"error": "..."}   no JSON, not UTF-8, another shape, no Unicode text
     413 {"error": "..."}   a text too long, or too many of them
     500 {"error": "..."}   a defect; the function goes on serving
 
-Where the model has a routing policy, each answer also has its `action` (answer, teacher: ask it instead,
-refuse) and why; `"slices": ["..."]` beside the text says what the caller knows of it.
+`model` is the beginning of the artifact's digest, as the ledger of promotions has it: live counts name it as
+their `artifact`. Where the model has a routing policy, each answer also has its `action` (answer, refuse,
+teacher: ask it instead) and why; `"slices": ["..."]` beside the text says what the caller knows of it.
 
 A direct call gets that object with its `status`; an HTTP event gets `statusCode`, `headers` and `body`.
 Everything slow happens while the function starts, in its init phase.
@@ -38,7 +39,8 @@ MOST_TEXTS = 64
 
 # The platform has checked the bytes of the whole package (CodeSha256) before it unpacked them.
 _model = load(_MODEL, verify=False)
-_digest = _model.manifest["sha256"][:12]
+# As the ledger of promotions names it: what live counts name as their `artifact`.
+_digest = _model.digest[:12]
 
 
 class _RefusedError(Exception):

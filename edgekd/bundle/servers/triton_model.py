@@ -20,7 +20,13 @@ class TritonPythonModel:
         """Check every file of the artifact, then open its session."""
         folder = Path(args["model_repository"]) / args["model_version"]
         sys.path.insert(0, str(folder))
-        manifest = importlib.import_module("serving.manifest").read_manifest(folder, verify=False)
+        reading = importlib.import_module("serving.manifest")
+        manifest = reading.read_manifest(folder, verify=False)
+        path = folder / reading.NAME
+        try:
+            reading.check_seal(path, path.read_bytes(), manifest)
+        except ValueError as error:
+            raise backend.TritonModelException(str(error)) from None
         digest_file = importlib.import_module("serving.digest").digest_file
         for name, entry in manifest["files"].items():
             if digest_file(folder / name, hashlib.sha256) != entry["sha256"]:

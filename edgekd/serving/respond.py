@@ -1,0 +1,33 @@
+"""What is said of a text: by the policy that was judged with the model, unless the student alone is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .loader import Model
+
+
+def respond(
+    model: Model, text: str, slices: Sequence[str] = (), *, student_only: bool = False
+) -> dict[str, Any]:
+    """Return label and probability of a text, and with a policy also its action and the reason.
+
+    `slices` are names that the caller knows of the text. `student_only` passes over the policy; such answers
+    are not what the gate judged.
+
+    Raises:
+        ServingError: as `Model.__call__`.
+    """
+    if student_only or not model.routes:
+        answer = model(text)
+        return {"text": text, "label": answer.label, "probability": answer.probability}
+    route = model.route(text, slices)
+    return {
+        "text": text,
+        "label": route.label,
+        "probability": route.probability,
+        "action": route.action,
+        "reason": route.reason,
+    }

@@ -1,0 +1,69 @@
+"""What `edgekd predict` answers is what was judged: the routed system, unless the student alone is asked."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from edgekd.compile import open_artifact
+from edgekd.compile.policy import set_policy
+from edgekd.serving import load
+
+TEXTS = ("where is my parcel", "i want a charge back", "漫画 🙂")
+
+
+@pytest.fixture(scope="module")
+def routed(artifact, tmp_path_factory):
+    labels = open_artifact(artifact).manifest["labels"]
+    policy = {
+        "max_prob": 0.3,
+        "refuse_below": 0.2,
+        "refuse_as": labels[5],
+        "slices": {"minors": 1.0},
+        "rules": [{"phrase": "charge back", "label": labels[3]}],
+    }
+    return set_policy(open_artifact(artifact), policy, tmp_path_factory.mktemp("routed") / "artifact")
+
+
+def say(run_edgekd, artifact, *arguments):
+    done = run_edgekd("predict", artifact.path, *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_answers_are_the_policys(run_edgekd, routed):
+    model = load(routed.path)
+    for slices in ((), ("minors",), ("de", "minors")):
+        options = [word for name in slices for word in ("--slice", name)]
+        answers = say(run_edgekd, routed, *TEXTS, *options)
+        assert [tuple(a[key] for key in ("action", "label", "probability", "reason")) for a in answers] == [
+            tuple(model.route(text, slices)) for text in TEXTS
+        ]
+        assert {answer["model"] for answer in answers} == {routed.digest}
+    assert {answer["action"] for answer in say(run_edgekd, routed, *TEXTS, "--slice", "minors")} >= {
+        "teacher"
+    }
+    done = run_edgekd("predict", routed.path, TEXTS[1])
+    assert f"{model.labels[3]}  " in done.stdout and "answer (rule: charge back)" in done.stdout
+
+
+def test_the_student_alone_is_asked_for_by_name(run_edgekd, routed, artifact):
+    model = load(routed.path)
+    for made, options in ((routed, ["--student-only", "--slice", "minors"]), (open_artifact(artifact), [])):
+        answers = say(run_edgekd, made, *TEXTS, *options)
+        assert all("action" not in answer for answer in answers)
+        assert [(a["label"], a["probability"]) for a in answers] == [model(text)[:2] for text in TEXTS]
+
+
+def test_what_is_measured_of_a_routed_artifact_is_its_routed_answer(routed):
+    """In a process of its own, for it runs the artifact's own loader."""
+    code = (
+        "import json, sys; from edgekd.shipped import open_shipped; model = open_shipped(sys.argv[1], '1'); "
+        "print(json.dumps([[model(text) for text in sys.argv[2:]], sorted(model.opened_ns)]))"
+    )
+    command = [sys.executable, "-c", code, str(routed.path), *TEXTS]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    answers, stages = json.loads(done.stdout)
+    assert answers == [list(load(routed.path).route(text)) for text in TEXTS]
+    assert stages == ["imports", "session", "tokenizer", "verify"]
