@@ -22,7 +22,7 @@ from edgekd.pipeline.routing import carve_policy
 def test_what_stays_is_proven_or_at_least_not_worse(make):
     results = [
         make.slice(0, 0, 300, 0.03, name="proven"),
-        make.slice(5, 5, 300, 0.03, name="open"),
+        make.slice(8, 3, 300, 0.03, name="open"),
         make.slice(40, 0, 300, 0.03, name="harmed"),
         make.slice(0, 0, 0, 0.03, name="empty"),
         make.slice(5, 5, 300, 0.03, "watch", "watched"),

@@ -122,7 +122,7 @@ class World:
 
 
 def failing(verdict):
-    return [check.name for check in verdict.variants[0].checks if check.status != "pass"]
+    return [check.name for check in verdict.variants[0].checks if not check.passes]
 
 
 def test_without_a_planted_failure_it_is_promoted(world):
@@ -150,7 +150,7 @@ def test_a_watched_slice_falls_and_can_be_carved_out(world, name, rate):
     assert verdict.promoted is None and f"quality {name}" in failing(verdict)
     routing = Routing(teacher_per_1k=3.0, carve_out=(name,))
     plain = {"max_prob": 0.0}
-    bad = {check.removeprefix("quality ") for check in failing(verdict)}
+    bad = {check.removeprefix("quality ").partition(":")[0] for check in failing(verdict)}
     routing = routing.model_copy(update={"carve_out": tuple(bad)})
     policy = world.carve(right, plain, routing)
     carved = list_carved(policy, routing.carve_out, routing.risky)
