@@ -30,7 +30,6 @@ from edgekd.stats.interval import Interval
 MARGIN = 0.03
 AT_MARGIN = (0.1, 0.07)  # shares of rows lost and gained: their difference is the margin
 NO_DROP = (0.02, 0.02)
-REST = 1000  # rows in no slice, where nothing is lost on average
 LABELS = ("a", "b")
 PLAIN = {"max_prob": 0.0}  # the student answers everything that is not carved out
 DIGEST = "c" * 64
@@ -69,12 +68,16 @@ the test rows do not prove, of what was left with the student, is not promoted.
 
 @dataclass(frozen=True)
 class World:
-    """So many slices of so many validation and test rows; shares of their rows are lost and gained."""
+    """So many slices of so many validation and test rows; shares of their rows are lost and gained.
+
+    Beside them are `rest` rows in no slice, where nothing is lost on average.
+    """
 
     slices: int
     rates: tuple[float, float]
     validation: int
     test: int
+    rest: int = 1000
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -89,7 +92,7 @@ class World:
 
     def draw(self, rows: int, rng: np.random.Generator) -> tuple[Rows, dict[str, np.ndarray]]:
         """Draw answers to `rows` rows of each slice and to the rest; also the masks."""
-        n = self.slices * rows + REST
+        n = self.slices * rows + self.rest
         place = np.arange(n) // rows
         masks = {name: place == number for number, name in enumerate(self.names)}
         masks |= {"overall": np.ones(n, np.bool_)}

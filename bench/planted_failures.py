@@ -29,13 +29,15 @@ from edgekd.config.routing import Routing
 from edgekd.evaluate.calibration import calibration_intervals
 from edgekd.evaluate.judge import evaluate
 from edgekd.evaluate.predictions import Predictions, load_predictions
+from edgekd.evaluate.route_tuning import Rows
 from edgekd.evaluate.routing import judge_routing, route_rows
+from edgekd.gate.carving import list_carved
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import GateVerdict, judge_target
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.session import measure_subjects
 from edgekd.pipeline.replaying import Question
-from edgekd.pipeline.routing import find_carved, find_saving
+from edgekd.pipeline.routing import carve_policy, find_saving
 from edgekd.stats.interval import Interval
 
 STUDY = Path(__file__).parent / "studies" / "mangaassist.yaml"
@@ -74,6 +76,12 @@ class World:
         self.target, self.slices, self.labels = question.target, question.slices, question.labels
         self.temperature = question.temperatures[self.kept.variant]
         self.rng = np.random.default_rng(0)
+
+    def carve(self, logits: npt.NDArray[np.float32]) -> dict[str, object]:
+        """Carve out what the student loses, on validation rows that are taken to be as these."""
+        table = Predictions("", logits).probabilities(self.temperature)
+        rows = Rows(table, self.teacher.labels, self.truth, self.labels)
+        return carve_policy({"max_prob": 0.0}, rows, self.texts, ROUTING, self.slices, self.masks)
 
     def rows_of(self, name: str) -> tuple[Hits, list[int]]:
         """Return a slice's rows, and the labels that are a hit there; none: the truth alone."""
@@ -199,9 +207,8 @@ def plant(world: World) -> list[tuple[str, str, str]]:
         worse = world.at_rate(real, name, world.hits(real, name).mean() - 0.12)
         words = f"{rate(real, name)} to {rate(worse, name)}"
         found.append((f"{name} falls", words, tell(world.judge(worse)[0])))
-        _, evidence = world.judge(worse, policy={"max_prob": 0.0})
-        carved = find_carved(ROUTING, evidence.routing)
-        policy: dict[str, object] = {"max_prob": 0.0, "slices": dict.fromkeys(carved, 1.0)}
+        policy = world.carve(worse)
+        carved = list_carved(policy, ROUTING.carve_out, ROUTING.risky)
         verdict, evidence = world.judge(worse, policy=policy, gates=Gates(cost_reduction=0.5))
         words = f"{', '.join(carved) or 'nothing'} to the teacher; saved {saving(evidence)}"
         found.append((f"{name} falls, with a carve-out", words, tell(verdict)))

@@ -140,6 +140,10 @@ def _promoted() -> list[str]:
         if not evidence["ported"]:
             lines.append(f"| {study}, {target} | {variant} | - | it may only meet what is here: VNNI |")
         for ported in evidence["ported"]:
+            if proof := ported["proof"]:
+                shown = f"proven: {proof['products']} products, no sum above {proof['largest']:,}"
+                lines.append(f"| {study}, {target} | {variant} | {ported['isa']} | {shown} |")
+                continue
             if ported["agreement"] is None:
                 lines.append(f"| {study}, {target} | {variant} | {ported['isa']} | {ported['problem']} |")
                 continue

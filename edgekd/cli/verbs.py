@@ -135,7 +135,8 @@ def compare_traffic(path: Path, settings: tuple[str, ...], target: str, rows: Pa
 
     found = shadow(context, target, rows)
     document = {"target": target, "slices": [entry.to_json() for entry in found]}
-    return Outcome(shadow_lines(found), document, int(any(entry.mismatch for entry in found)))
+    differs = any(entry.mismatch or entry.preference_mismatch for entry in found)
+    return Outcome(shadow_lines(found), document, int(differs))
 
 
 def judge_live(path: Path, settings: tuple[str, ...], target: str, counts: Path) -> Outcome:

@@ -34,7 +34,7 @@ from edgekd.serving.tokenize import open_tokenizer
 
 FitTemperature = Callable[[npt.NDArray[np.float32]], float]
 
-VERSION = 3
+VERSION = 4
 # Enough to see a broken model; the gate judges quality on its own rows.
 _PARITY_TEXTS = 512
 _EXTRAS = {
@@ -103,6 +103,7 @@ def compile_graph(
             used = [tokenize(text) or [0] for text in texts]  # no token: answered as token 0
             source = _share_rows(graph, build, used, Path(temporary))
             recipe.build(source, folder, ids, build.runtime, **({"kept": kept} if kept else {}))
+        repaired = _keep_from_saturating(folder / runtime.MODEL) if not recipe.IS_EXACT else ()
 
     fields = {
         "task": task,
@@ -122,6 +123,7 @@ def compile_graph(
             **provenance,
             "graph": graph.digest,
             **({"restored": sorted(kept)} if build.restore else {}),
+            **({"kept_from_saturating": list(repaired)} if repaired else {}),
             "edgekd": edgekd.__version__,
             "libraries": _versions(deciding_libraries(recipe, runtime)),
         },
@@ -138,6 +140,21 @@ def deciding_libraries(recipe: ModuleType, runtime: ModuleType) -> tuple[str, ..
     """Name the packages whose versions decide an artifact's files or its answers."""
     converting = CONVERTING if runtime.MODEL.endswith(".tflite") else ()
     return (*recipe.LIBRARIES, *converting, *runtime.LIBRARIES, "numpy", "tokenizers")
+
+
+def _keep_from_saturating(path: Path) -> tuple[str, ...]:
+    """Repair the int8 products of an ONNX file that some input can saturate without VNNI; name them."""
+    if path.suffix != ".onnx":
+        return ()
+    import onnx
+
+    from edgekd.compile.saturation import keep_from_saturating
+
+    model = onnx.load(path)
+    repaired = keep_from_saturating(model)
+    if repaired:
+        path.write_bytes(model.SerializeToString(deterministic=True))
+    return repaired
 
 
 def _share_rows(graph: Graph, build: Build, used: Sequence[list[int]], folder: Path) -> Graph:

@@ -5,10 +5,14 @@ VPMADDUBSW adds two products of an unsigned activation (0 to 255) and a signed w
 and the answer is another one than with VNNI or on arm64. Over real activations every sum that an instruction
 would cut is counted, so no emulator is needed to name the operators. Their repair: scales a little larger in
 the columns that can saturate (`int8_products`), nothing else; the same operators, the same time.
+
+The weights alone bound what any input can do (`bound_sums`): where that stays within 16 bits, it is a proof
+for every text. It is of ONNX graphs in ONNX Runtime, and of saturation only.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,7 +25,10 @@ from edgekd.export.graph import INPUT
 if TYPE_CHECKING:
     import onnx
 
-_LEAST, _MOST = -(1 << 15), (1 << 15) - 1
+LIMIT = (1 << 15) - 1
+_LEAST, _MOST = -(1 << 15), LIMIT
+# Operators that multiply whole numbers, or are made into such by the runtime.
+_WHOLE = re.compile(r"^Q[A-Z]|Integer|Quantize|NBits")
 _PRODUCTS = ("MatMulInteger", "MatMulIntegerToFloat")
 _ROWS = 4096  # activations of tokens looked at for one operator
 
@@ -38,6 +45,62 @@ class Saturation:
     cut: int
     sums: int
     worst: int
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What any input can do to the 16-bit sums of a model's products.
+
+    Attributes:
+        products: those of whole numbers whose weights are read.
+        largest: the largest sum in size.
+        unread: operators that multiply whole numbers, or may, in a way that is not followed here.
+    """
+
+    products: int
+    largest: int
+    unread: tuple[str, ...]
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether nothing can saturate, whatever the input."""
+        return not self.unread and self.largest <= LIMIT
+
+
+def bound_sums(model: onnx.ModelProto) -> Bound:
+    """Bound the 16-bit sums from the weights alone; a model without such products has no sum at all."""
+    found = _find_products(model)
+    read = {id(node) for node, _ in found}
+    unsigned = {node.output[0] for node in model.graph.node if node.op_type == "DynamicQuantizeLinear"}
+    sums = [_largest(weights) for _, weights in found]
+    unread = [node.name or node.op_type for node, _ in found if node.input[0] not in unsigned]
+    for node in model.graph.node:
+        if id(node) in read or node.op_type == "DynamicQuantizeLinear":
+            continue
+        settings = {one.name: one for one in node.attribute}
+        if node.op_type == "MatMulNBits" and settings["bits"].i == 4:
+            sums.append(2 * 15 * 128)  # four bits without a sign, times int8: see `int4_products`
+        elif _WHOLE.search(node.op_type) or any(one.HasField("g") or one.graphs for one in node.attribute):
+            unread.append(node.name or node.op_type)
+    unread += [function.name for function in model.functions]
+    return Bound(len(sums), max(sums, default=0), tuple(unread))
+
+
+def keep_from_saturating(model: onnx.ModelProto) -> tuple[str, ...]:
+    """Repair, in place, every product that some input can saturate; returns their names.
+
+    A product whose scale cannot be found stays as it is; `bound_sums` then proves nothing.
+    """
+    repaired = []
+    for node, weights in _find_products(model):
+        if _largest(weights) <= LIMIT:
+            continue
+        try:
+            repair_saturation(model, [node.name])
+        except ValueError:
+            continue
+        repaired.append(node.name)
+    return tuple(repaired)
 
 
 def find_saturation(model: onnx.ModelProto, rows: Sequence[Sequence[int]]) -> list[Saturation]:
@@ -123,6 +186,15 @@ def _look(name: str, values: npt.NDArray[np.uint8], weights: npt.NDArray[np.int8
         cut += int(((sums > _MOST) | (sums < _LEAST)).sum())
         worst = max(worst, int(np.abs(sums).max()))
     return Saturation(name, int(can.any(0).sum()), cut, len(values) * pairs.shape[0] * pairs.shape[2], worst)
+
+
+def _largest(weights: npt.NDArray[np.int8]) -> int:
+    """Return the largest 16-bit sum in size, over all activations of 0 to 255 and all columns."""
+    size = np.zeros((len(weights) + len(weights) % 2, weights.shape[1]), np.int64)
+    size[: len(weights)] = weights
+    pairs = size.reshape(-1, 2, weights.shape[1])
+    above, below = pairs.clip(min=0).sum(1), -pairs.clip(max=0).sum(1)
+    return 255 * int(np.maximum(above, below).max(initial=0))
 
 
 def _factors(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.float64]:

@@ -32,7 +32,7 @@ class Routing(Frozen):
     risky: tuple[str, ...] = ()
     """Slices that always go to the teacher."""
     carve_out: tuple[str, ...] = ()
-    """Slices that go to the teacher rather than fail a variant; callers must be able to tell them."""
+    """Slices that go to the teacher unless validation rows prove them; callers must be able to tell them."""
     rules: tuple[Rule, ...] = ()
     """Above the student."""
     teacher_per_1k: float = Field(gt=0)

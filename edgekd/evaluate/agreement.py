@@ -38,13 +38,51 @@ class Agreement(Record):
 
 
 @dataclass(frozen=True)
+class Proof(Record):
+    """That no sum of two products saturates 16 bits on x86 without VNNI, whatever the text.
+
+    It covers saturation and nothing else: sums of floats may be rounded in another order there, and arm64
+    rounds elsewhere.
+
+    Attributes:
+        products: matrix products of whole numbers whose weights were looked at; 0 where the model has none.
+        largest: the largest sum, in size, that any activations can make with these weights.
+        limit: the largest that 16 bits hold.
+    """
+
+    products: int
+    largest: int
+    limit: int
+
+
+@dataclass(frozen=True)
 class Ported(Record):
-    """An artifact's answers on another instruction set against those here; or the problem."""
+    """An artifact's answers on another instruction set against those here, a proof, or the problem.
+
+    With basis `proven` nothing was run there: the weights alone show that nothing can saturate.
+    """
 
     isa: str
-    basis: Literal["emulated", "not measured"]
+    basis: Literal["emulated", "proven", "not measured"]
     agreement: Agreement | None
     problem: str = ""
+    proof: Proof | None = None
+
+
+def rows_to_agree(flips: int, share: float, confidence: float = 0.95) -> int:
+    """Return how many rows, of which so many flip, show that at least `share` of all rows agree.
+
+    >>> rows_to_agree(0, 0.99)
+    299
+    """
+    short, enough = flips, flips + 1
+    while exact_upper_bound(flips, enough, confidence) > 1 - share:
+        short, enough = enough, 2 * enough
+    while enough - short > 1:
+        middle = (short + enough) // 2
+        proves = exact_upper_bound(flips, middle, confidence) <= 1 - share
+        short, enough = (short, middle) if proves else (middle, enough)
+    return enough
 
 
 def compare_answers(

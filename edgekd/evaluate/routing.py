@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -101,7 +101,10 @@ def judge_routing(
     masks: Mapping[str, Flags],
     traffic: Flags | None = None,
 ) -> RoutingResult:
-    """Judge the routed system slice by slice, against the teacher alone, with the gate's intervals."""
+    """Judge the routed system slice by slice, against the teacher alone, with the gate's intervals.
+
+    A slice that always goes to the teacher loses nothing against it, by what it is: its drop has no interval.
+    """
     found = []
     chosen = select_rows(slices, masks, truth, labels, traffic)
     results = judge_slices(chosen, routed.labels, {"teacher": taught}, truth, traffic)
@@ -110,6 +113,8 @@ def judge_routing(
             wilson_interval(int(flags[rows.rows].sum()), total) if (total := int(rows.rows.sum())) else None
             for flags in (routed.to_teacher, routed.refused)
         )
+        if _is_taught(policy, rows.slice.name):
+            quality = replace(quality, drops=tuple(replace(d, low=0.0, high=0.0) for d in quality.drops))
         found.append(RoutedSlice(quality, *shares))
     return RoutingResult(
         subject,
@@ -118,3 +123,8 @@ def judge_routing(
         judge_classes(routed.labels, taught, truth, labels, traffic),
         find_confusions(routed.labels, truth, labels),
     )
+
+
+def _is_taught(policy: Mapping[str, Any], name: str) -> bool:
+    """Whether every row of a slice goes to the teacher: no rule stands above, no probability is enough."""
+    return not policy.get("rules") and policy.get("slices", {}).get(name, 0.0) >= 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from edgekd.evaluate.agreement import Agreement
+from edgekd.evaluate.agreement import Ported, rows_to_agree
 from edgekd.evaluate.result import Drop, SliceResult
-from edgekd.gate.check import Check, Status
+from edgekd.gate.check import Check
 from edgekd.gate.floors import check_floor
 from edgekd.stats.interval import Interval
 from edgekd.stats.paired import paired_drop_bound, rows_needed
@@ -83,17 +83,34 @@ def check_watched(result: SliceResult, reference: str = "teacher", of: int = 1) 
     return Check(name, "pass", _found(drop), limit, "no harm beyond the margin is proven")
 
 
-def check_ported(isa: str, found: Agreement) -> Check:
-    """Ask for proof that another instruction set gives the same answer at least 99 times of 100."""
-    name, limit = f"answers on {isa}", "99 % of them the same"
+def check_ported(ported: Ported) -> Check:
+    """Ask for proof that another instruction set gives the same answer at least 99 times of 100.
+
+    Where the weights show that nothing can saturate there, that is the proof, and no rows are needed.
+    """
+    name, limit = f"answers on {ported.isa}", "99 % of them the same"
+    if ported.proof is not None:
+        proof = ported.proof
+        shown = f"{proof.products} products of whole numbers, none can saturate"
+        largest = f"no input makes a 16-bit sum above {proof.largest:,} of {proof.limit:,}"
+        reason = f"proven from the weights, for saturation alone: {largest}"
+        return Check(name, "pass", shown, "nothing saturates", reason)
+    found = ported.agreement
+    if found is None:
+        return _unmeasured(name, limit, ported.problem)
     shown = f"{found.agreeing:,} of {found.n:,} the same"
     bound = f"lower 95 % bound {100 * found.low:.2f} %"
     if found.low >= _SAME:
         return Check(name, "pass", shown, limit, f"{bound} is enough")
     flips = "; ".join(f"{one.row}: {one.here}, there {one.there}" for one in found.flips[:3])
-    share = found.agreeing / found.n
-    status: Status = "fail" if share < _SAME else "inconclusive"
-    return Check(name, status, shown, limit, f"{bound} is too low; {flips or 'more rows would decide'}")
+    flips = f"; {flips}" if flips else ""
+    if found.agreeing / found.n < _SAME:
+        return Check(name, "fail", shown, limit, f"{bound} is too low{flips}")
+    flipped = found.n - found.agreeing
+    needed = rows_to_agree(flipped, _SAME)
+    without = f"with no more than these {flipped} flips" if flipped else "without a flip"
+    reason = f"{bound} is too low; {needed:,} rows {without} would decide, {needed - found.n:,} more"
+    return Check(name, "inconclusive", shown, limit, f"{reason}{flips}")
 
 
 def check_p95_ms(found: Interval | None, limit: float, unmeasured: str = "") -> Check:

@@ -98,7 +98,7 @@ def check_variant(target: Target, evidence: VariantEvidence, gates: Gates = _NON
         status: Status = "not measured" if evidence.basis == "not measured" else "fail"
         why = evidence.problem or evidence.basis_reason or "no reason was given"
         return (Check("build", status, "not built", "built", why),)
-    ported = (check_ported(entry.isa, entry.agreement) for entry in evidence.ported if entry.agreement)
+    ported = (check_ported(entry) for entry in evidence.ported if entry.basis != "not measured")
     return (
         *_check_quality(evidence),
         *check_figures(gates, evidence.figures, evidence.problem),
@@ -112,7 +112,9 @@ def unchecked(target: Target, evidence: VariantEvidence) -> tuple[str, ...]:
     """Name what nothing was measured for and that does not block."""
     unmade = target.limits.bundle_unzipped_mib is not None and evidence.bundle_unzipped_bytes is None
     notes = ["bundle_unzipped_mib (no bundle was made)"] if unmade else []
-    notes += [f"answers on {one.isa} ({one.problem})" for one in evidence.ported if one.agreement is None]
+    notes += [
+        f"answers on {one.isa} ({one.problem})" for one in evidence.ported if one.basis == "not measured"
+    ]
     return tuple(notes)
 
 

@@ -130,7 +130,12 @@ def judge(
             _tell_uncarved(context, target, evidence)
             return Judged(target, tuple(everyone), tuple(evidence), verdict, folders, order, held, fp32)
         asked.add(chosen)
-        ported = port_artifact(context, test, artifacts[chosen], foreign, answered[chosen].predictions)
+        artifact, rows = artifacts[chosen], data.split("validation")
+        validated = load_predictions(
+            answer_stage(context, rows, artifact, "validate").path / LOGITS, rows.ids
+        )
+        splits = ((test, answered[chosen].predictions), (rows, validated))
+        ported = port_artifact(context, splits, artifact, foreign)
         evidence = [
             replace(entry, ported=ported) if entry.artifact_digest == chosen else entry for entry in evidence
         ]

@@ -17,6 +17,7 @@ from edgekd.config import Slice, Target
 from edgekd.config.gates import Gates
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import BadInputError, LedgerError
+from edgekd.evaluate.arrays import Flags, Labels
 from edgekd.evaluate.predictions import Predictions, load_predictions, save_predictions
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.teacher_floor import TeacherFloor
@@ -136,6 +137,46 @@ def replay(registry: Path, entry: LedgerEntry) -> tuple[GateVerdict, tuple[str, 
     return verdict, differing
 
 
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What the ledger keeps of a promoted variant's test: the rows, and what it and its teacher answered."""
+
+    slices: tuple[Slice, ...]
+    labels: tuple[str, ...]
+    truth: Labels
+    masks: Mapping[str, Flags]
+    answers: Predictions
+    teacher: Predictions
+
+
+def read_kept(registry: Path, entry: LedgerEntry) -> Kept | None:
+    """Read the answers that a promotion rests on; None where its run kept none.
+
+    Raises:
+        LedgerError: a file that the entry names is missing or changed.
+    """
+    answers = Path("evidence") / entry.target / entry.variant / LOGITS
+    needed = [answers, _ROWS / "rows.json", _ROWS / "teacher.npy", _question(Path(), entry.target)]
+    if any(path.as_posix() not in entry.evidence for path in needed):
+        return None
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for path in needed:
+            for name in (path.as_posix(), f"{path.as_posix()}.json"):  # predictions have a note beside them
+                if name in entry.evidence:
+                    _lay_out(registry, entry, name, entry.evidence[name], folder)
+        question = Question.from_json(json.loads((folder / needed[3]).read_text(encoding="utf-8")))
+        rows = _read_rows(folder)
+        return Kept(
+            question.slices,
+            question.labels,
+            rows.truth,
+            rows.masks,
+            load_predictions(folder / answers, rows.ids),
+            load_predictions(folder / _ROWS / "teacher.npy", rows.ids),
+        )
+
+
 def _lay_out(registry: Path, entry: LedgerEntry, name: str, digest: str, folder: Path) -> None:
     source, place = object_path(registry, digest), folder / name
     if not place.resolve().is_relative_to(folder.resolve()):
@@ -150,17 +191,17 @@ def _lay_out(registry: Path, entry: LedgerEntry, name: str, digest: str, folder:
 
 
 def _judge(folder: Path, question: Question) -> tuple[GateVerdict, tuple[str, ...]]:
-    rows = json.loads((folder / _ROWS / "rows.json").read_text(encoding="utf-8"))
-    ids = rows["ids"]
+    rows = _read_rows(folder)
+    ids = rows.ids
     measured = load_bench(folder / "evidence" / "bench" / f"{question.threads}-threads")
     trial = Trial(
         slices=question.slices,
         gates=question.gates,
         labels=question.labels,
-        texts=rows["texts"],
-        truth=np.array(rows["truth"]),
-        masks={name: np.isin(np.arange(len(ids)), picked) for name, picked in rows["masks"].items()},
-        traffic=np.isin(np.arange(len(ids)), rows["traffic"]) if rows.get("traffic") else None,
+        texts=rows.texts,
+        truth=rows.truth,
+        masks=rows.masks,
+        traffic=rows.traffic,
         references={path.stem: load_predictions(path, ids) for path in (folder / _ROWS).glob("*.npy")},
         bench=Bench(measured, dict(question.names)),
         people=people_figures(
@@ -188,6 +229,24 @@ def _judge(folder: Path, question: Question) -> tuple[GateVerdict, tuple[str, ..
     evidence.sort(key=lambda entry: question.variants.index(entry.variant))
     verdict = decide(trial, question.target, evidence, served, question.incumbent, question.order)
     return replace(verdict, teacher_under=question.teacher_under), tuple(differing)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    ids: list[str]
+    texts: list[str]
+    truth: Labels
+    masks: dict[str, Flags]
+    traffic: Flags | None
+
+
+def _read_rows(folder: Path) -> _Rows:
+    """Read what `write_rows` wrote."""
+    known = json.loads((folder / _ROWS / "rows.json").read_text(encoding="utf-8"))
+    places = np.arange(len(known["ids"]))
+    masks = {name: np.isin(places, picked) for name, picked in known["masks"].items()}
+    traffic = np.isin(places, known["traffic"]) if known.get("traffic") else None
+    return _Rows(known["ids"], known["texts"], np.array(known["truth"]), masks, traffic)
 
 
 def _own_student(question: Question, kept: VariantEvidence, trial: Trial) -> str | None:

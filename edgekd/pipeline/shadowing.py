@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,16 @@ import numpy as np
 import pyarrow as pa
 
 from edgekd.compile import open_artifact
+from edgekd.config import Slice
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ConfigError, DataError, unknown_name
-from edgekd.evaluate.result import SliceResult
-from edgekd.evaluate.shadow import ShadowRows, ShadowSlice, compare_shadow
+from edgekd.evaluate.shadow import Counts, ShadowRows, ShadowSlice, compare_shadow, count_slices
 from edgekd.evaluate.verdicts import WINS
-from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.ledger import read_ledger
 from edgekd.gate.promotion import current
 from edgekd.pipeline.context import Context
+from edgekd.pipeline.replaying import read_kept
 
 _ANSWERS = ("student", "incumbent", "teacher")
 
@@ -29,38 +30,40 @@ def shadow(context: Context, target: str, path: Path) -> tuple[ShadowSlice, ...]
 
     A row may have `label` (what was right, as people said), `verdict` (win, tie or loss of the student
     against the incumbent) and the columns that slices read. `student` is what the student itself says, before
-    routing; what it did offline is taken from the evidence of what is promoted for the target.
+    routing; what it did offline is counted from the answers that the ledger keeps of what is promoted for the
+    target. Rows without `label` say how often the student answers as the teacher does, and nothing of what is
+    right.
 
     Raises:
         ConfigError: nothing is promoted for the target.
         DataError: naming the line that is not as it should be.
+        LedgerError: the kept answers are missing or were changed.
     """
     found = current(context.registry, context.project.name, target)
     if found is None:
         raise ConfigError(f"{target}: nothing is promoted that traffic could be compared with")
     labels = tuple(open_artifact(found[1]).manifest["labels"])
     entries = _read(path, labels)
-    columns = sorted({name for entry in entries for name in entry})
-    listed = [
+    columns = sorted({name for entry in entries for name in entry} - {"id", "label", "split", "text"})
+    columns_of = {name: [entry.get(name) for entry in entries] for name in columns}
+    said = [entry.get("label") or None for entry in entries]
+    table = pa.table(
         {
-            "text": "",
-            **{name: entry.get(name) for name in columns},
-            "id": str(place),
-            "label": entry.get("label") or entry["teacher"],
-            "split": "test",
+            **columns_of,
+            "text": [str(entry.get("text", "")) for entry in entries],
+            "id": [str(place) for place in range(len(entries))],
+            "label": pa.array(said, pa.string()),  # a slice that reads it leaves out rows without one
+            "split": ["test"] * len(entries),
         }
-        for place, entry in enumerate(entries)
-    ]
-    table = pa.Table.from_pylist(listed)
+    )
     rows = TaskData(table, labels)
     index = {label: place for place, label in enumerate(labels)}
     student, incumbent, teacher = (np.array([index[entry[name]] for entry in entries]) for name in _ANSWERS)
     wins = np.array([WINS.get(str(entry.get("verdict")), np.nan) for entry in entries])
-    asked = ShadowRows(student, incumbent, teacher, rows.classes, wins)
+    logged = ShadowRows(student, incumbent, teacher, rows.classes, wins)
     slices = context.project.slices
-    return compare_shadow(
-        asked, labels, slices, slice_masks(rows, slices), _offline(context, target, found[0])
-    )
+    offline = _offline(context, target, found[0], slices)
+    return compare_shadow(logged, labels, slices, slice_masks(rows, slices), offline)
 
 
 def _read(path: Path, labels: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -91,20 +94,21 @@ def _read(path: Path, labels: tuple[str, ...]) -> list[dict[str, Any]]:
     return entries
 
 
-def _offline(context: Context, target: str, digest: str) -> dict[str, SliceResult]:
-    """The promoted student's own answers, slice by slice, before routing; none where there is no evidence."""
-    entries = read_ledger(context.registry / "ledger.jsonl")
+def _offline(context: Context, target: str, digest: str, slices: Sequence[Slice]) -> dict[str, Counts]:
+    """Count what the promoted student itself answered to the test rows, before routing.
+
+    None where the ledger kept no answers; of the slices those that have not been changed since.
+    """
     mine = [
         entry
-        for entry in entries
+        for entry in read_ledger(context.registry / "ledger.jsonl")
         if (entry.project, entry.target, entry.artifact_digest) == (context.project.name, target, digest)
         and entry.event == "promote"
     ]
     if not mine:
         return {}
-    folder = context.registry / context.project.name / target / "evidence"
-    path = folder / f"{mine[-1].verdict_digest[:12]}.json"
-    if not path.is_file():
+    kept = read_kept(context.registry, mine[-1])
+    if kept is None:
         return {}
-    kept = VariantEvidence.from_json(json.loads(path.read_text(encoding="utf-8")))
-    return {entry.name: entry for entry in kept.evaluation.slices} if kept.evaluation else {}
+    same = [entry for entry in slices if entry in kept.slices]
+    return count_slices(kept.answers.labels, kept.teacher.labels, kept.truth, kept.labels, same, kept.masks)

@@ -74,11 +74,16 @@ def shadow_lines(slices: Sequence[ShadowSlice]) -> tuple[str, ...]:
             ("incumbent's recall", entry.baseline_escalation_recall),
         ]
         shown = ", ".join(f"{name} {_share(value)}" for name, value in parts if value is not None)
-        line = f"{one_line(entry.name)}: {entry.n:,} rows" + (f", {shown}" if shown else "")
-        if entry.mismatch is not None:
-            line += (
-                f"; MISMATCH: offline {print_points(entry.mismatch)} points [{range_points(entry.mismatch)}]"
-            )
+        line = f"{one_line(entry.name)}: {entry.n:,} rows, {entry.labelled:,} with a label" + (
+            f", {shown}" if shown else ""
+        )
+        for what, found in (
+            ("right answers", entry.mismatch),
+            ("match with the teacher", entry.preference_mismatch),
+        ):
+            if found is not None:
+                points = f"{print_points(found)} points [{range_points(found)}]"
+                line += f"; MISMATCH of {what}: offline {points}"
         lines.append(line)
     return tuple(lines)
 

@@ -7,7 +7,16 @@ import pytest
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from edgekd.compile.int8_products import quantize_products
-from edgekd.compile.saturation import _find_products, _look, find_saturation, repair_saturation
+from edgekd.compile.saturation import (
+    LIMIT,
+    _find_products,
+    _largest,
+    _look,
+    bound_sums,
+    find_saturation,
+    keep_from_saturating,
+    repair_saturation,
+)
 
 ROWS = [[101, 2073, 2003, 2026, 2344, 102], [101, 2592, 102], list(range(200, 224))]
 
@@ -71,3 +80,59 @@ def answer(model):
 
 def test_a_model_without_int8_products_has_nothing_to_say(graphs):
     assert find_saturation(onnx.load(graphs["tiny"].path), ROWS) == []
+
+
+def test_the_bound_is_reached_by_some_input_and_passed_by_none():
+    rng = np.random.default_rng(1)
+    for rows in (1, 6, 7):
+        weights = rng.integers(-128, 128, (rows, 5)).astype(np.int8)
+        even = np.vstack([weights, np.zeros((rows % 2, 5), np.int8)]).astype(np.int64)
+        pairs = even.reshape(-1, 2, 5)
+        worst = max(
+            abs(first * a + second * b)
+            for a in (0, 255)
+            for b in (0, 255)
+            for first, second in pairs.transpose(0, 2, 1).reshape(-1, 2)
+        )
+        assert _largest(weights) == worst
+
+
+def test_our_products_are_proven_and_the_usual_path_is_not(graphs, tmp_path):
+    ours = bound_sums(quantize_products(onnx.load(graphs["cut"].path)))
+    assert ours.is_proof and ours.products == 14 and ours.largest <= LIMIT
+    usual = bound_sums(quantize_plainly(graphs["cut"], tmp_path))
+    assert usual.products == 14 and usual.largest > LIMIT and not usual.is_proof
+    exact = bound_sums(onnx.load(graphs["tiny"].path))
+    assert exact.is_proof and exact.products == 0  # sums of floats
+
+
+def test_what_is_not_followed_is_no_proof(graphs, tmp_path):
+    model = quantize_plainly(graphs["tiny"], tmp_path)
+    keep_from_saturating(model)
+    assert bound_sums(model).is_proof
+    node = next(one for one in model.graph.node if one.op_type == "MatMulInteger")
+    node.op_type = "DynamicQuantizeMatMul"
+    assert bound_sums(model).unread == (node.name,) and not bound_sums(model).is_proof
+
+
+def test_a_recipe_that_saturates_is_repaired_when_it_is_compiled(graphs, tmp_path, monkeypatch):
+    """As a recipe from elsewhere would be: the usual path of ONNX Runtime."""
+    from edgekd.compile import compile_graph
+    from edgekd.compile.recipes import int8_dynamic
+    from edgekd.config import Build, Hardware
+
+    def build(graph, folder, calibration_ids, runtime, **kept):
+        (folder / "model.onnx").write_bytes(quantize_plainly(graph, tmp_path).SerializeToString())
+
+    monkeypatch.setattr(int8_dynamic, "build", build)
+    built = compile_graph(
+        graphs["cut"],
+        Build(runtime="onnxruntime", recipe="int8-dynamic"),
+        Hardware(arch="x86_64", memory_mib=1024),
+        calibration_texts=["where is my order", "a refund please"],
+        fit_temperature=lambda logits: 1.0,
+        provenance={},
+        folder=tmp_path / "artifact",
+    )
+    assert built.manifest["provenance"]["kept_from_saturating"]
+    assert bound_sums(onnx.load(built.path / "model.onnx")).is_proof

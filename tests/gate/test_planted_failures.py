@@ -13,11 +13,13 @@ from edgekd.data.slices import slice_masks
 from edgekd.evaluate.calibration import calibration_intervals
 from edgekd.evaluate.judge import evaluate
 from edgekd.evaluate.predictions import Predictions
+from edgekd.evaluate.route_tuning import Rows
 from edgekd.evaluate.routing import judge_routing, route_rows
+from edgekd.gate.carving import list_carved
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import judge_target
 from edgekd.impact.fallback import Routed
-from edgekd.pipeline.routing import find_carved, find_saving
+from edgekd.pipeline.routing import carve_policy, find_saving
 from edgekd.stats.interval import Interval
 
 STUDY = Path(__file__).parents[2] / "bench" / "studies" / "mangaassist.yaml"
@@ -92,6 +94,12 @@ class World:
             return self.masks[name]
         return self.masks[name] & np.isin(self.truth, [self.labels.index(x) for x in entry.recall_of])
 
+    def carve(self, right, policy, routing):
+        """Carve out what a student loses on validation rows that are as these."""
+        answers, taught = self.answers(right).probabilities(), self.answers(self.right).labels
+        rows = Rows(answers, taught, self.truth, self.labels)
+        return carve_policy(policy, rows, self.rows.texts, routing, self.project.slices, self.masks)
+
     def judge(self, right, *, p95=240.0, sure=0.9, gates=None, policy=None, routing=None):
         answers, teacher = self.answers(right, sure), self.answers(self.right)
         slices, masks = self.project.slices, self.masks
@@ -114,7 +122,7 @@ class World:
 
 
 def failing(verdict):
-    return [check.name for check in verdict.variants[0].checks if check.status != "pass"]
+    return [check.name for check in verdict.variants[0].checks if not check.passes]
 
 
 def test_without_a_planted_failure_it_is_promoted(world):
@@ -142,16 +150,16 @@ def test_a_watched_slice_falls_and_can_be_carved_out(world, name, rate):
     assert verdict.promoted is None and f"quality {name}" in failing(verdict)
     routing = Routing(teacher_per_1k=3.0, carve_out=(name,))
     plain = {"max_prob": 0.0}
-    _, routed = world.judge(right, policy=plain, routing=routing)
-    bad = {check.removeprefix("quality ") for check in failing(verdict)}
-    carved = find_carved(routing.model_copy(update={"carve_out": tuple(bad)}), routed)
+    bad = {check.removeprefix("quality ").partition(":")[0] for check in failing(verdict)}
+    routing = routing.model_copy(update={"carve_out": tuple(bad)})
+    policy = world.carve(right, plain, routing)
+    carved = list_carved(policy, routing.carve_out, routing.risky)
     assert name in carved
-    policy = {**plain, "slices": dict.fromkeys(carved, 1.0)}
     verdict, routed = world.judge(right, policy=policy, routing=routing, gates=Gates(cost_reduction=0.5))
     assert verdict.promoted == "v", failing(verdict)
     assert routed.slice_named(name).fallback.estimate == 1
     assert 0 < routed.slice_named("overall").fallback.estimate < 0.5
-    assert find_carved(routing.model_copy(update={"carve_out": ()}), routed) == ()
+    assert world.carve(right, plain, routing.model_copy(update={"carve_out": ()})) == plain
 
 
 def test_a_phone_gets_slower_while_the_others_get_faster(world):

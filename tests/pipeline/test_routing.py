@@ -23,10 +23,18 @@ def change(folder, **keys):
 
 
 def test_what_is_promoted_routes_and_its_verdict_can_be_replayed(project, run_edgekd):
+    slices = yaml.safe_load((project / "project.yaml").read_text())["slices"]
     change(
         project,
         targets=["cloud"],
-        routing={"teacher_per_1k": 3.0, "quality": 5, "refuse_as": "advice", "risky": ["ios"]},
+        slices=[*slices, {"name": "today", "where": "text like '%today%'", "tier": "prove", "margin": 3}],
+        routing={
+            "teacher_per_1k": 3.0,
+            "quality": 5,
+            "refuse_as": "advice",
+            "risky": ["ios"],
+            "carve_out": ["today", "ios"],
+        },
         gates={
             "teacher_preference_match": 0.5,
             "ece": 0.5,
@@ -43,7 +51,8 @@ def test_what_is_promoted_routes_and_its_verdict_can_be_replayed(project, run_ed
     (name,) = {target["variant"] for target in document["targets"]}
     run = project / ".edgekd" / "runs" / document["run"].rpartition("/")[2]
     model = load(run / "artifacts" / "cloud" / name)
-    assert model.routes and model.calibration.routing["slices"] == {"ios": 1.0}
+    assert model.routes and model.calibration.routing["slices"] == {"ios": 1.0, "today": 1.0}
+    assert "carved out on validation rows: today" in done.stderr
     assert model.route("where is my parcel", ["ios"]).action == "teacher"
     assert model.route("where is my parcel").action in ("answer", "teacher", "refuse")
     evidence = json.loads((run / "evidence" / "cloud" / f"{name}.json").read_text())
@@ -51,10 +60,20 @@ def test_what_is_promoted_routes_and_its_verdict_can_be_replayed(project, run_ed
     assert routed["ios"]["fallback"]["estimate"] == 1
     assert routed["ios"]["quality"]["drops"][0]["lost"] == 0  # the teacher answers these
     assert 0 < routed["overall"]["fallback"]["estimate"] < 1
+    # Some 10 validation rows prove no margin of 3 points, and 24 test rows would not either: it is the policy
+    # that does, as the teacher answers all of them.
+    assert evidence["carved"] == ["today"] and routed["today"]["quality"]["n"] < 100
+    assert routed["today"]["fallback"]["estimate"] == 1
+    assert routed["today"]["quality"]["drops"][0]["high"] == 0
     assert set(evidence["figures"]) == {"teacher_preference_match", "ece", "fallback_rate", "human_win_rate"}
     verdict = json.loads((run / "verdicts" / "cloud.json").read_text())
     checks = {check["name"]: check["status"] for check in verdict["variants"][0]["checks"]}
     assert checks["fallback_rate"] == checks["ece"] == checks["human_win_rate"] == "pass"
+
+    # The unchanged project runs again: what was carved out is part of what was built, so it is the incumbent.
+    unchanged = run_edgekd("run", "project.yaml", "--json", cwd=project)
+    assert unchanged.returncode == 0, unchanged.stderr
+    assert json.loads(unchanged.stdout)["targets"][0]["variant"] == name
 
     wins.unlink()  # what was judged is kept with the evidence
     number = str(len(read_ledger(project / ".edgekd" / "registry" / "ledger.jsonl")))
@@ -62,7 +81,7 @@ def test_what_is_promoted_routes_and_its_verdict_can_be_replayed(project, run_ed
     assert again.returncode == 0, again.stdout + again.stderr
     assert json.loads(again.stdout)["same"] is True
 
-    said = {"student": "order", "incumbent": "order", "teacher": "order", "device": "web"}
+    said = {"student": "order", "incumbent": "order", "teacher": "order", "label": "order", "device": "web"}
     rows = [said] * 300 + [{**said, "student": "return", "device": "ios", "verdict": "loss"}] * 300
     (project / "logged.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     shadow = ("evaluate", "project.yaml", "--target", "cloud", "--shadow", "logged.jsonl")
@@ -72,6 +91,14 @@ def test_what_is_promoted_routes_and_its_verdict_can_be_replayed(project, run_ed
     assert slices["ios"]["n"] == 300 and slices["ios"]["student_win_rate"]["estimate"] == 0
     assert slices["ios"]["mismatch"]["low"] > 0.5
     assert "MISMATCH" in run_edgekd(*shadow, cwd=project).stdout
+    for row in rows:
+        row.pop("label", None)
+    (project / "logged.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    compared = run_edgekd(*shadow, "--json", cwd=project)
+    assert compared.returncode == 1, compared.stderr
+    slices = {entry["name"]: entry for entry in json.loads(compared.stdout)["slices"]}
+    assert slices["ios"]["labelled"] == 0 and slices["ios"]["mismatch"] is None
+    assert slices["ios"]["preference_mismatch"]["low"] > 0.3
 
     refused = run_edgekd("gate", "project.yaml", "--set", "routing.risky=[gone]", cwd=project)
     assert refused.returncode == 2 and "routing.risky" in refused.stderr

@@ -65,6 +65,8 @@ def _instruction_sets(facts: Facts) -> list[str]:
         if found is not None:
             bound = f"at least {percent(found.low)} by the lower 95 % bound"
             shown = f"{found.agreeing:,} of {found.n:,} the same ({entry.basis}), {bound}"
+        if entry.proof is not None:
+            shown = "proven from the weights that nothing saturates; not run there"
         lines.append(f"Answers on {entry.isa}: {shown}.")
     isas = ", ".join(facts.manifest["isas"])
     lines.append(f"The recipe is made to answer alike on: {isas}. Elsewhere its answers may be others.")
