@@ -54,11 +54,10 @@ class TeacherFloor(Record):
         """One line for people: what the teacher reaches, what the limit is, and what would help."""
         if self.value is None:
             return f"teacher: slice '{self.slice}' has a floor and no validation row to judge the teacher on"
-        floor = (
-            f"at {'most' if self.metric == 'false_alarm' else 'least'} {100 * self.limit:.4g} % are needed"
-        )
-        name = self.metric.replace("_", " ")
-        reached = f"{name} is {100 * self.value:.1f} % on {self.n:,} validation rows, {floor}"
+        is_share = self.metric == "false_alarm"
+        name, kind = ("the share of false alarms", "limit") if is_share else (self.metric, "floor")
+        value, limit = f"{100 * self.value:.1f} %", f"the {kind} is {100 * self.limit:.4g} %"
+        reached = f"{name} is {value} on {self.n:,} validation rows, {limit}"
         return f"teacher: slice '{self.slice}': {reached}" + (f"; {self.advice}" if self.advice else "")
 
 

@@ -40,7 +40,7 @@ def test_each_class_is_judged_on_its_own(answers):
         ("risk:threat", 0.75, 20, 108, False),
     ]
     assert floors[0].words == (
-        "teacher: slice 'risk:fraud': recall is 50.0 % on 20 validation rows, at least 70 % are needed; "
+        "teacher: slice 'risk:fraud': recall is 50.0 % on 20 validation rows, the floor is 70 %; "
         "fraud has 54 training rows, 3 of the 3 classes with at least 108 reach 70 %: "
         "add rows, or set teacher.class_weights: effective"
     )
@@ -78,8 +78,8 @@ def test_false_alarms_and_precision_name_the_rows_they_come_from(answers):
     )
     assert [f.value for f in floors] == [pytest.approx(3 / 200), pytest.approx(10 / 13)]
     assert floors[0].words == (
-        "teacher: slice 'alarms': false alarm is 1.5 % on 200 validation rows, at most 1 % are needed; "
-        "3 of the 3 rows that are wrongly called so are order: add training rows of it"
+        "teacher: slice 'alarms': the share of false alarms is 1.5 % on 200 validation rows, "
+        "the limit is 1 %; 3 of the 3 rows that are wrongly called so are order: add training rows of it"
     )
     assert floors[1].is_under and "3 of the 3 rows" in floors[1].advice
 
