@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgekd.compile import Artifact
 from edgekd.config import Build, Hardware, Target
+from edgekd.data.shared import describe_shared
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ConfigError, MissingRuntimeError, SliceError, unknown_name
@@ -23,7 +24,12 @@ from edgekd.pipeline.diagnosing import write_capacity
 from edgekd.pipeline.figures import find_ages
 from edgekd.pipeline.judging import Judged, find_incumbent, judge
 from edgekd.pipeline.labelling import Labels, label_share, label_stage
-from edgekd.pipeline.learning import check_distillation, distil_stage, load_stage, teacher_stage
+from edgekd.pipeline.learning import (
+    check_distillation,
+    distil_stage,
+    load_and_compare_stage,
+    teacher_stage,
+)
 from edgekd.pipeline.needs import (
     ADAPTING,
     EXPORTING,
@@ -129,7 +135,9 @@ def run_share(context: Context, share: Share) -> int:
 
 def _load(context: Context) -> TaskData:
     _ = context.students, context.teacher  # read the files before anything costs time
-    data = load_stage(context)
+    data, shared = load_and_compare_stage(context)
+    for line in describe_shared(shared):
+        context.note(f"data: {line}")
     if not slice_masks(data.split("test"), context.project.slices)["overall"].any():
         raise SliceError("slice 'overall': matches no row of the test split; widen its where")
     check_distillation(context, data)
