@@ -164,7 +164,7 @@ def _named(
             raise DataError(
                 f"{source}: has no column '{column}' (data.columns.{key}); found: {', '.join(found)}"
             )
-    splits = _split_names(data)
+    splits, file = _split_names(data), Path(source).name
     named = []
     for number, row in enumerate(rows, start=1):
         value = str(row[split_column])
@@ -177,7 +177,7 @@ def _named(
         name = f"{prefix}{number}" if columns.id is None else row[columns.id]
         own = {"id": name, "text": row[columns.text], "label": row[columns.label], "split": splits[value]}
         shown = "" if columns.id is None else f" (id {name})"
-        named.append({**own, **rest, _PLACE: f"{Path(source).name} row {number}{shown}"})
+        named.append({**own, **rest, _PLACE: f"{file} row {number}{shown}"})
     return named
 
 
