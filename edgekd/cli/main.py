@@ -60,6 +60,20 @@ _stage("report", "report", "Write the report; what it needs and is not there is 
 @cli.command()
 @_project
 @_set
+@_json
+def check(project: Path, settings: tuple[str, ...], as_json: bool) -> None:
+    """Say what the rows can prove, slice by slice, and what a run would train; trains nothing.
+
+    Exit code 1: a slice with tier "prove" cannot be proven with these rows.
+    """
+    from edgekd.cli.checking import check_project
+
+    finish(check_project(project, settings), as_json)
+
+
+@cli.command()
+@_project
+@_set
 @_target
 @click.option(
     "--shadow",

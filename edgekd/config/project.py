@@ -55,6 +55,10 @@ class Data(Frozen):
     """Splits to cut from others; the test split can neither give nor take."""
     unlabelled: tuple[str, ...] = ()
     """Files of more text for the teacher to label; of a file with splits, its training rows."""
+    allow_shared_text: bool = False
+    """Go on although test rows have a text that rows of another split have, too; their number is shown."""
+    drop_shared_text: bool = False
+    """Leave out the rows of other splits whose text is also a test row's, instead of refusing them."""
     options: dict[str, int] = Field(default_factory=dict)
     """Row counts and seed of the built-in data."""
     sample: str | None = None
@@ -69,6 +73,8 @@ class Data(Frozen):
                 raise ValueError("the test split can neither give rows nor take them")
             if name == carve.take:
                 raise ValueError(f"{name} cannot be carved from itself")
+        if self.allow_shared_text and self.drop_shared_text:
+            raise ValueError("allow_shared_text keeps the rows that drop_shared_text leaves out; set one")
         return self
 
 

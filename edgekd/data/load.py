@@ -1,24 +1,28 @@
-"""Load a task's rows: read, name the columns, split, carve, check."""
+"""Load a task's rows: read, name the columns, split, check, carve, look for shared texts."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from edgekd.config import Carve, Data
+from edgekd.config import Data
+from edgekd.data.carve import carve_rows
 from edgekd.data.check import check_rows, check_splits
 from edgekd.data.files import read_table, require_file
+from edgekd.data.leaving_out import leave_out_shared, leave_out_unlabelled
+from edgekd.data.normalise import normalise
+from edgekd.data.shared import SharedTexts, find_shared, refuse_shared
 from edgekd.data.taskdata import SPLITS, TaskData
 from edgekd.data.unlabelled import read_unlabelled
 from edgekd.errors import DataError, MissingExtraError
-from edgekd.store import digest_bytes, digest_file
+from edgekd.store import digest_file
 
 _ALIASES = {"val": "validation", "valid": "validation", "dev": "validation", "calib": "calibration"}
 _OWN = ("id", "text", "label", "split")
+_PLACE = "\0place"  # file and row, for people; no column has this name, and no table gets it
 
 
 def describe_source(data: Data, folder: Path) -> dict[str, str]:
@@ -52,6 +56,16 @@ def load_data(data: Data, folder: Path, seed: int = 0) -> TaskData:
     Raises:
         DataError: with the file, row and column that is wrong.
     """
+    return load_and_compare(data, folder, seed)[0]
+
+
+def load_and_compare(data: Data, folder: Path, seed: int = 0) -> tuple[TaskData, SharedTexts]:
+    """Load and check the rows, and say which texts stand in more than one place.
+
+    Raises:
+        DataError: as of `load_data`; also if a test row has the text of a row of another split, unless the
+            project allows it or leaves such rows out.
+    """
     if data.source == "mangaassist":
         rows, source = _built_in(data.options), "mangaassist"
     elif isinstance(data.source, str) and data.source.startswith("hf:"):
@@ -63,10 +77,17 @@ def load_data(data: Data, folder: Path, seed: int = 0) -> TaskData:
     more = [folder / path for path in data.unlabelled]
     rows += read_unlabelled(more, rows, text=data.columns.text, split=data.columns.split or "split")
     check_rows(rows, source)
+    forms = [normalise(row["text"]) for row in rows]
+    rows, forms, dropped = leave_out_shared(rows, forms) if data.drop_shared_text else (rows, forms, 0)
     for name, carve in data.carve.items():
-        rows = _carve(rows, name, carve, seed, source)
+        rows = carve_rows(rows, forms, name, carve, seed, source)
+    rows, forms, unlabelled = leave_out_unlabelled(rows, forms)
     labels = check_splits(rows, source)
-    return TaskData(_as_table(rows), labels)
+    places = [row.get(_PLACE) or f"row {row['id']}" for row in rows]
+    shared = find_shared(rows, forms, places, dropped, unlabelled)
+    if not data.allow_shared_text:
+        refuse_shared(shared, source)
+    return TaskData(_as_table(rows), labels), shared
 
 
 def _built_in(options: dict[str, int]) -> list[dict[str, Any]]:
@@ -143,7 +164,7 @@ def _named(
             raise DataError(
                 f"{source}: has no column '{column}' (data.columns.{key}); found: {', '.join(found)}"
             )
-    splits = _split_names(data)
+    splits, file = _split_names(data), Path(source).name
     named = []
     for number, row in enumerate(rows, start=1):
         value = str(row[split_column])
@@ -155,7 +176,8 @@ def _named(
         rest = {name: v for name, v in row.items() if name not in used and name not in _OWN}
         name = f"{prefix}{number}" if columns.id is None else row[columns.id]
         own = {"id": name, "text": row[columns.text], "label": row[columns.label], "split": splits[value]}
-        named.append({**own, **rest})
+        shown = "" if columns.id is None else f" (id {name})"
+        named.append({**own, **rest, _PLACE: f"{file} row {number}{shown}"})
     return named
 
 
@@ -165,25 +187,8 @@ def _split_names(data: Data) -> dict[str, str]:
     return {value: name for name, values in data.splits.items() for value in values}
 
 
-def _carve(
-    rows: list[dict[str, Any]], name: str, carve: Carve, seed: int, source: str
-) -> list[dict[str, Any]]:
-    """Move the same share of each class, chosen by the digest of its id: stable when rows are added."""
-    by_class: dict[Any, list[int]] = {}
-    for i, row in enumerate(rows):
-        if row["split"] == carve.take:
-            by_class.setdefault(row["label"], []).append(i)
-    if not by_class:
-        raise DataError(f"{source}: data.carve.{name} takes from '{carve.take}', which has no rows")
-    moved: set[int] = set()
-    for members in by_class.values():
-        order = sorted(members, key=lambda i: digest_bytes(f"{seed}:{rows[i]['id']}".encode()))
-        moved.update(order[: min(math.ceil(carve.share * len(members)), len(members) - 1)])
-    return [{**row, "split": name} if i in moved else row for i, row in enumerate(rows)]
-
-
 def _as_table(rows: list[dict[str, Any]]) -> pa.Table:
-    names = list(dict.fromkeys([*_OWN, *(name for row in rows for name in row)]))
+    names = [n for n in dict.fromkeys([*_OWN, *(name for row in rows for name in row)]) if n != _PLACE]
     columns = {name: [row.get(name) for row in rows] for name in names}
     columns["id"] = [str(v) for v in columns["id"]]
     return pa.table({n: pa.array(v, pa.string()) if n in _OWN else pa.array(v) for n, v in columns.items()})

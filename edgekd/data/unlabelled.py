@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekd.data.files import read_table
+from edgekd.data.normalise import normalise
 from edgekd.errors import DataError
 
 _TAKEN = ("train", "unlabelled")
@@ -18,10 +19,13 @@ def read_unlabelled(
     """Read the column `text` of each file as rows of the split `unlabelled`.
 
     Where a file has the column `split`, only its rows of `train` and `unlabelled` are read: it may be a
-    data set of its own, whose other rows are to stay unseen. A text that `rows` hold already, in whichever
-    split, is left out, letter by letter: no student learns from a text that it is judged on.
+    data set of its own, whose other rows are to stay unseen. A text that `rows` hold already to learn from is
+    left out, and one that a file repeats, each by its normalised form; those that students are judged on are
+    left out with all other rows, later (`edgekd.data.leaving_out`).
     """
-    known = {row["text"] for row in rows if isinstance(row["text"], str)}
+    known = {
+        normalise(row["text"]) for row in rows if isinstance(row["text"], str) and row["split"] in _TAKEN
+    }
     found: list[dict[str, Any]] = []
     stems: set[str] = set()
     for place, path in enumerate(paths, start=1):
@@ -34,9 +38,11 @@ def read_unlabelled(
             raise DataError(f"{path}: has no column '{text}' (data.columns.text); found: {names}")
         splits = table[split].to_pylist() if split in table.column_names else [_TAKEN[0]] * table.num_rows
         for number, (value, part) in enumerate(zip(table[text].to_pylist(), splits, strict=True), start=1):
-            is_text = isinstance(value, str)  # what is not is refused with all rows
-            if part in _TAKEN and not (is_text and value in known):
-                known |= {value} if is_text else set()
+            if part not in _TAKEN:
+                continue
+            form = normalise(value) if isinstance(value, str) else None  # what is no text is refused later
+            if form is None or form not in known:
+                known |= set() if form is None else {form}
                 row = {"id": f"{stem}-{number}", "text": value, "label": None, "split": "unlabelled"}
                 found.append(row)
     return found

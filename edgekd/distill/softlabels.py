@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from edgekd.data.noise import augment
+from edgekd.data.normalise import normalise
+from edgekd.data.shared import HELD_OUT
 from edgekd.data.taskdata import TaskData
 from edgekd.distill.labels.fill import Wanted
 from edgekd.distill.labels.store import LabelStore
@@ -34,15 +37,24 @@ class SoftLabels:
     digest: str
 
 
-def list_texts(
-    data: TaskData, augmentations: int, seed: int, lexicon: Lexicon = NOTHING
-) -> tuple[Wanted, Wanted]:
+class Listed(NamedTuple):
+    """Texts to learn from, the validation texts, and how many were left out as `list_texts` says."""
+
+    learn: Wanted
+    validation: Wanted
+    left_out: int
+
+
+def list_texts(data: TaskData, augmentations: int, seed: int, lexicon: Lexicon = NOTHING) -> Listed:
     """List every text a student may learn from, and the validation texts.
 
-    With a lexicon also texts of one word: what a student cannot learn from sentences that lack it.
+    With a lexicon also texts of one word: what a student cannot learn from sentences that lack it. A text
+    that is made or unlabelled is left out if a calibration, validation or test row has it, after `normalise`.
 
     The evidence of a label is the row that the text is from, or was made from; its tag says how.
     """
+    held_out = {normalise(text) for name in HELD_OUT for text in data.split(name).texts}
+    left_out = 0
     train, unlabelled, validation = (data.split(name) for name in ("train", "unlabelled", "validation"))
     made = augment(train.texts, augmentations, seed, lexicon.near)
     parents = [name for name in train.ids for _ in range(augmentations)]
@@ -55,27 +67,35 @@ def list_texts(
     )
     for more, names, tag in sources:
         for text, name in zip(more, names, strict=True):
-            if text not in known:
-                known.add(text)
+            if text in known:
+                continue
+            known.add(text)
+            if normalise(text) in held_out:
+                left_out += 1
+            else:
                 texts.append(text)
                 rows.append((name, tag))
     learn = Wanted(texts, [(name,) for name, _ in rows], [(tag,) for _, tag in rows])
     rows_asked = [(name,) for name in validation.ids]
-    return learn, Wanted(validation.texts, rows_asked, [("validation",)] * len(rows_asked))
+    asked = Wanted(validation.texts, rows_asked, [("validation",)] * len(rows_asked))
+    return Listed(learn, asked, left_out)
 
 
-def save_texts(learn: Wanted, validation: Wanted, folder: Path) -> None:
+def save_texts(listed: Listed, folder: Path) -> None:
     """Write the texts to `folder`, with what is kept beside their labels."""
+    learn, validation, left_out = listed
+    write_atomic(folder / "logs" / "left_out.json", json.dumps(left_out))
     for name, part in (("learn", learn), ("validation", validation)):
         columns = {"texts": part.texts, "evidence": part.evidence, "tags": part.tags}
         write_atomic(folder / f"{name}.json", json.dumps(columns, ensure_ascii=False))
 
 
-def open_texts(folder: Path) -> tuple[Wanted, Wanted]:
+def open_texts(folder: Path) -> Listed:
     """Read what `save_texts` wrote."""
     texts = ((folder / f"{name}.json").read_text(encoding="utf-8") for name in ("learn", "validation"))
     learn, validation = (Wanted(**json.loads(text)) for text in texts)
-    return learn, validation
+    left_out = json.loads((folder / "logs" / "left_out.json").read_text(encoding="utf-8"))
+    return Listed(learn, validation, left_out)
 
 
 def open_soft_labels(
@@ -86,7 +106,7 @@ def open_soft_labels(
     Raises:
         DataError: if a text has no label yet.
     """
-    learn, validation = open_texts(texts)
+    learn, validation, _ = open_texts(texts)
     labelled = data.split("train").classes
     classes = np.full(len(learn.texts), -1, dtype=np.int64)
     classes[: len(labelled)] = labelled

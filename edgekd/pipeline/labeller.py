@@ -33,8 +33,8 @@ from edgekd.store import Stage, digest_json, write_atomic
 if TYPE_CHECKING:
     from torch import nn
 
-    from edgekd.distill.labels.fill import Wanted
     from edgekd.distill.labels.labeller import Labeller
+    from edgekd.distill.softlabels import Listed
     from edgekd.distill.teacher import Teacher
 
 # Below these PyTorch is done sooner than another form is made and tried: about 50 s on two cores.
@@ -45,7 +45,7 @@ COPY_KINDS = 3
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", *COMPILING)
 
 
-def texts_to_label(data: TaskData, teacher: Stage, copies: int, seed: int) -> tuple[Wanted, Wanted]:
+def texts_to_label(data: TaskData, teacher: Stage, copies: int, seed: int) -> Listed:
     """List the texts to learn from, and the validation texts; the teacher is asked for words of some."""
     from edgekd.distill.lexicon import make_lexicon
     from edgekd.distill.softlabels import list_texts
@@ -111,7 +111,7 @@ def _try_all(
 
     project = context.project
     copies = min(COPY_KINDS, project.distillation.augmentations)
-    learn, _ = texts_to_label(data, stage, copies, project.seed)
+    learn = texts_to_label(data, stage, copies, project.seed).learn
     order = np.random.default_rng(project.seed).permutation(len(learn.texts))
     first = min(CALIBRATION, len(order) // 4)
     calibration, sample = (

@@ -62,15 +62,18 @@ def _texts(context: Context, data: TaskData, teacher: Stage) -> tuple[Stage, Wan
 
     copies, seed = context.project.distillation.augmentations, context.project.seed
     digests = [data.split(name).digest for name in ("train", "unlabelled", "validation")]
-    reads = {"rows": digests, "augmentations": copies, "seed": seed}
+    judged = [data.split(name).texts for name in ("calibration", "test")]  # what is made never equals these
+    reads = {"rows": digests, "not": digest_json(judged), "augmentations": copies, "seed": seed}
     if copies >= COPY_KINDS:
         reads["teacher"] = teacher.digest
 
     def build(folder: Path, progress: Progress) -> None:
-        save_texts(*texts_to_label(data, teacher, copies, seed), folder)
+        save_texts(texts_to_label(data, teacher, copies, seed), folder)
 
-    stage = run_stage(context, "texts", 3, reads, build)
-    learn, validation = open_texts(stage.path)
+    stage = run_stage(context, "texts", 4, reads, build)
+    learn, validation, left_out = open_texts(stage.path)
+    if left_out:
+        context.note(f"texts: {left_out:,} left out, because a row that students are judged on has the same")
     return stage, learn + validation
 
 

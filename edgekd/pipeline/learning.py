@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from edgekd.config import StudentModel
-from edgekd.data.load import describe_source, load_data
+from edgekd.data.load import describe_source, load_and_compare
+from edgekd.data.shared import SharedTexts
 from edgekd.data.taskdata import TaskData, open_data, save_data
 from edgekd.errors import ConfigError
 from edgekd.pipeline.context import Context, library_versions
 from edgekd.pipeline.labelling import Labels
 from edgekd.pipeline.staging import is_first_process, run_stage, run_stage_together
 from edgekd.progress import Progress
-from edgekd.store import Stage, digest_json
+from edgekd.store import Stage, digest_json, write_atomic
 
 _DISTIL_VERSION = {"transformer": 4, "narrow": 1, "static": 7}
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
@@ -21,14 +23,23 @@ _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
 
 def load_stage(context: Context) -> TaskData:
     """Read, check and split the rows."""
+    return load_and_compare_stage(context)[0]
+
+
+def load_and_compare_stage(context: Context) -> tuple[TaskData, SharedTexts]:
+    """Read, check and split the rows, and say which texts stand in more than one place."""
     project = context.project
     source = describe_source(project.data, context.folder)
     reads = {"data": project.data.model_dump(mode="json"), "source": source, "seed": project.seed}
 
     def build(folder: Path, progress: Progress) -> None:
-        save_data(load_data(project.data, context.folder, project.seed), folder)
+        data, shared = load_and_compare(project.data, context.folder, project.seed)
+        save_data(data, folder)
+        write_atomic(folder / "shared.json", json.dumps(shared.to_json(), ensure_ascii=False, indent=1))
 
-    return open_data(run_stage(context, "data", 1, reads, build).path)
+    path = run_stage(context, "data", 2, reads, build).path
+    shared = SharedTexts.from_json(json.loads((path / "shared.json").read_text(encoding="utf-8")))
+    return open_data(path), shared
 
 
 def teacher_stage(context: Context, data: TaskData) -> Stage:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgekd.compile import Artifact
 from edgekd.config import Build, Hardware, Target
-from edgekd.data.slices import slice_masks
+from edgekd.data.shared import describe_shared
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ConfigError, MissingRuntimeError, SliceError, unknown_name
 from edgekd.evaluate.predictions import Predictions
@@ -25,7 +25,12 @@ from edgekd.pipeline.diagnosing import write_capacity
 from edgekd.pipeline.figures import find_ages
 from edgekd.pipeline.judging import Judged, find_incumbent, judge
 from edgekd.pipeline.labelling import Labels, label_share, label_stage
-from edgekd.pipeline.learning import check_distillation, distil_stage, load_stage, teacher_stage
+from edgekd.pipeline.learning import (
+    check_distillation,
+    distil_stage,
+    load_and_compare_stage,
+    teacher_stage,
+)
 from edgekd.pipeline.needs import (
     ADAPTING,
     EXPORTING,
@@ -35,6 +40,7 @@ from edgekd.pipeline.needs import (
     RUNNING,
     require_libraries,
 )
+from edgekd.pipeline.preflight import examine
 from edgekd.pipeline.promoting import promote_target, write_evidence
 from edgekd.pipeline.restoring import restore_stage
 from edgekd.pipeline.routing import check_routing, decide_stage
@@ -139,9 +145,14 @@ def run_share(context: Context, share: Share) -> int:
 
 def _load(context: Context) -> TaskData:
     _ = context.students, context.teacher  # read the files before anything costs time
-    data = load_stage(context)
-    if not slice_masks(data.split("test"), context.project.slices)["overall"].any():
+    data, shared = load_and_compare_stage(context)
+    found = examine(context, data, shared)
+    for line in describe_shared(shared):
+        context.note(f"data: {line}")
+    if not found.rows["overall"]:
         raise SliceError("slice 'overall': matches no row of the test split; widen its where")
+    for line in found.warnings:
+        context.note(f"warning: {line}")
     check_distillation(context, data)
     check_routing(context, data)
     find_ages(context, data.split("train"))  # a wrong date is said now

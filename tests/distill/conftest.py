@@ -28,10 +28,11 @@ def task_data(tmp_path_factory):
     }
     tails = ["", " please", " today", " thanks a lot for your help", " asap", " again", " 漫画"]
     rows = []
-    for split, count in {"train": 120, "calibration": 9, "validation": 45, "test": 9}.items():
+    counts = {"train": 120, "calibration": 9, "validation": 45, "test": 9}
+    for place, (split, count) in enumerate(counts.items()):
         for i in range(count):
             intent = list(asks)[i % 3]
-            text = f"{asks[intent][i // 3 % 3]}{tails[i % 7]} {i}"
+            text = f"{asks[intent][i // 3 % 3]}{tails[i % 7]} {200 * place + i}"  # no text is in two splits
             rows.append({"text": text, "label": intent, "split": split})
     path = folder / "rows.jsonl"
     path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")

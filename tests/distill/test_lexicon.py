@@ -55,7 +55,7 @@ def test_vocabularies_that_mark_the_start_of_a_word(tmp_path, model, words):
 def test_third_copies_have_words_that_no_row_has(task_data, pretrained):
     train = task_data.split("train")
     lexicon = make_lexicon(pretrained, train.texts)
-    learn, _ = list_texts(task_data, 3, 0, lexicon)
+    learn = list_texts(task_data, 3, 0, lexicon).learn
     tags = np.array([tag for (tag,) in learn.tags])
     assert set(tags) == {"train", "augmented", "word"}
     singles = [text for text, tag in zip(learn.texts, tags, strict=True) if tag == "word"]

@@ -129,8 +129,9 @@ def test_pairs_tell_the_order_of_words_and_not_what_follows():
 @pytest.fixture(scope="module")
 def soft_labels(task_data, teacher, tmp_path_factory):
     folder = tmp_path_factory.mktemp("labels")
-    learn, validation = list_texts(task_data, 1, 0)
-    save_texts(learn, validation, folder)
+    listed = list_texts(task_data, 1, 0)
+    learn, validation, _ = listed
+    save_texts(listed, folder)
     store = LabelStore(folder / "labels", teacher.digest, 3)
     labeller = torch_labeller(load_teacher(teacher), threads=1)
     fill_store(store, learn + validation, lambda texts: teacher_tokens(teacher, list(texts)), labeller)
@@ -154,7 +155,7 @@ def test_soft_labels_are_the_train_rows_then_their_noisy_copies(task_data, teach
 
 
 def test_evidence_of_a_text_is_the_row_that_it_is_from(task_data):
-    learn, validation = list_texts(task_data, 2, 0)
+    learn, validation, _ = list_texts(task_data, 2, 0)
     train = task_data.split("train")
     assert learn.evidence[:120] == [(name,) for name in train.ids] and set(learn.tags[:120]) == {("train",)}
     assert set(learn.tags[120:]) == {("augmented",)} and validation.tags[0] == ("validation",)

@@ -42,7 +42,7 @@ def noted(finished, tmp_path, monkeypatch):
 
 def check_labels(labels, teacher) -> None:
     opened = open_teacher(teacher.path, teacher.digest)
-    learn, _ = open_texts(labels.texts.path)
+    learn = open_texts(labels.texts.path).learn
     expected = reference_logits(load_teacher(opened), teacher_tokens(opened, list(learn.texts)), threads=1)
     stored = labels.store.read(learn.texts, 2.0)[:].astype(np.float32)
     assert compare_labels(expected, stored).is_equal
