@@ -47,7 +47,8 @@ def select_rows(data: TaskData, where: str, what: str) -> npt.NDArray[np.bool_]:
 def _rows(data: TaskData) -> Iterator[duckdb.DuckDBPyConnection]:
     import duckdb
 
-    connection = duckdb.connect(":memory:", config={"threads": 1})
+    alone = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    connection = duckdb.connect(":memory:", config={"threads": 1, **alone})
     try:
         connection.register("source", data.table)
         connection.execute("CREATE TABLE rows AS SELECT * FROM source")
