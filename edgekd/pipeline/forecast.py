@@ -50,7 +50,9 @@ class Forecast:
             found.append(f"distil {', '.join(to_distil)}{_rest(len(self.students) - len(to_distil))}")
         if to_compile:
             targets = ", ".join(self.targets)
-            found.append(f"compile {to_compile} variants for {targets}{_rest(self.cached_variants)}")
+            found.append(
+                f"compile {_count(to_compile, 'variant')} for {targets}{_rest(self.cached_variants)}"
+            )
         if not found:
             compiled = f" and {self.variants} variants" if self.variants else ""
             names = ", ".join(self.students)
@@ -137,5 +139,9 @@ def _look(ask: Callable[[], _T]) -> _T | None:
         return None
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def _rest(cached: int) -> str:
-    return f"; {cached} more are cached" if cached else ""
+    return f" ({cached} more {'is' if cached == 1 else 'are'} cached)" if cached else ""
