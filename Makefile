@@ -38,14 +38,15 @@ servers: $(VENV)/.dev
 	.venv-servers/bin/pip install -q -r tests/bundle/servers.txt
 	EDGEKD_TRITON=.venv-servers $(BIN)/python -m pytest tests/bundle
 
-# What some tests need beside Python: a browser (the report), valgrind (counting), an SSH server (remote devices).
+# What some tests need beside Python: a browser (the report), valgrind (counting), an SSH server (remote devices),
+# strace (what processes write, and whom they call).
 # Where they cannot be had, those tests are skipped and say so.
 tools:
-	@{ command -v chromedriver && command -v valgrind && ls /usr/sbin/sshd; } >/dev/null 2>&1 || { \
+	@{ command -v chromedriver && command -v valgrind && command -v strace && ls /usr/sbin/sshd; } >/dev/null 2>&1 || { \
 	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
 	  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	    chromium chromium-driver valgrind openssh-server openssh-client >/dev/null; } \
-	  || echo "no browser, valgrind or sshd here: the tests that need them will be skipped"
+	    chromium chromium-driver valgrind strace openssh-server openssh-client >/dev/null; } \
+	  || echo "no browser, valgrind, strace or sshd here: the tests that need them will be skipped"
 
 # The demo needs no tools of developers: they take a third of the time.
 $(VENV)/.all: EXTRAS := all

@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,11 +69,18 @@ def write_atomic(path: Path, text: str) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file; the kernel releases it if the process dies."""
+def locked(path: Path, waiting: Callable[[], AbstractContextManager[object]] = nullcontext) -> Iterator[None]:
+    """Hold an exclusive lock on a file; the kernel releases it if the process dies.
+
+    While another process holds it, the block that `waiting` makes is open.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with waiting():
+                fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
@@ -89,19 +96,21 @@ class Store:
         version: int,
         reads: Mapping[str, Any],
         build: Callable[[Path], None],
+        waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> Stage:
         """Return the stage's result, building it if no finished one is there.
 
         `reads` holds everything that decides the result (JSON values: settings and digests).
         `build` writes files into the folder it is given; what it keeps in `_resume/` survives a
-        kill and is dropped when it finishes.
+        kill and is dropped when it finishes. While another process builds it, the block that `waiting`
+        makes is open.
         """
-        key = digest_json({"stage": name, "version": version, "reads": dict(reads)})[:32]
+        key = _key(name, version, reads)
         final = self.root / name / key
         done = self._read(name, key, final)
         if done is not None:
             return done
-        with locked(self.root / "locks" / f"{name.replace('/', '-')}-{key}"):
+        with locked(self.root / "locks" / f"{name.replace('/', '-')}-{key}", waiting):
             done = self._read(name, key, final)
             if done is not None:
                 return done
@@ -117,6 +126,16 @@ class Store:
             partial.replace(final)
             return Stage(name, key, final, _content_digest(files), cached=False)
 
+    def find(self, name: str, version: int, reads: Mapping[str, Any]) -> Stage | None:
+        """Return the stage's result if it was built; its files are not held against their digests."""
+        key = _key(name, version, reads)
+        path = self.root / name / key
+        try:
+            files = json.loads((path / _RECORD).read_text(encoding="utf-8"))["files"]
+        except (OSError, ValueError, KeyError):
+            return None
+        return Stage(name, key, path, _content_digest(files), cached=True)
+
     def _read(self, name: str, key: str, path: Path) -> Stage | None:
         try:
             files = json.loads((path / _RECORD).read_text(encoding="utf-8"))["files"]
@@ -131,6 +150,10 @@ def resume_folder(path: Path) -> Path:
     folder = path / _RESUME
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _key(name: str, version: int, reads: Mapping[str, Any]) -> str:
+    return digest_json({"stage": name, "version": version, "reads": dict(reads)})[:32]
 
 
 def _clear(partial: Path) -> None:

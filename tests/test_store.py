@@ -1,6 +1,7 @@
 import json
 import multiprocessing
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -114,3 +115,37 @@ def test_write_atomic_replaces_and_leaves_no_temporary(tmp_path):
 def test_digest_refuses_nan():
     with pytest.raises(ValueError, match="Out of range"):
         digest_json(float("nan"))
+
+
+def wait_for_another(root, pipe):
+    @contextmanager
+    def waiting():
+        pipe.send("waits")
+        yield
+        pipe.send("waited")
+
+    stage = Store(root).run("s", 1, {}, write("theirs"), waiting)
+    pipe.send((stage.cached, (stage.path / "sub" / "out.txt").read_text()))
+
+
+def test_it_is_said_that_another_process_builds_a_stage(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+
+    def build(folder):
+        other.start()
+        assert ours.poll(60) and ours.recv() == "waits"
+        write("ours")(folder)
+
+    other = context.Process(target=wait_for_another, args=(tmp_path, theirs))
+    Store(tmp_path).run("s", 1, {}, build)
+    assert [ours.recv() for _ in range(2)] == ["waited", (True, "ours")]
+    other.join(60)
+
+
+def test_a_stage_can_be_looked_for_without_building_it(tmp_path):
+    store = Store(tmp_path)
+    assert store.find("s", 1, {}) is None
+    made = store.run("s", 1, {}, write("x"))
+    found = store.find("s", 1, {})
+    assert (found.digest, found.path, found.cached) == (made.digest, made.path, True)

@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent / "edgekd"
-GROUND = ["shipped", "errors", "units", "progress", "store", "resources", "plugins", "config", "wheels"]
+GROUND = [
+    "shipped",
+    "errors",
+    "units",
+    "quiet",
+    "progress",
+    "store",
+    "resources",
+    "plugins",
+    "config",
+    "wheels",
+]
 TIERS = [
     *GROUND, "stats", "serving", "data", "curate", "measure", "evaluate", "distill", "export",
     "compile", "emulate", "bundle", "sizing", "gate", "publish", "impact", "report", "ci",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -54,6 +55,23 @@ def run(installed: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProc
     clean = {key: value for key, value in os.environ.items() if key not in unwanted}
     command = [str(installed / "edgekd"), *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=clean, check=False)
+
+
+@pytest.mark.slow
+def test_the_readme_installs_from_what_there_is(wheel, installed, tmp_path):
+    """No index has the package: each command names the checkout or a wheel, and extras that there are."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r'pip install "([^"]+)"', text)
+    assert [name.partition("[")[0] for name in named] == [".", f"./{wheel.name}"]
+    pip = [sys.executable, "-m", "pip", "--python", str(installed / "python"), "install", "--dry-run"]
+    for name in named:
+        here = ROOT if name.startswith(".[") else wheel.parent
+        # Without what it depends on, which is a gigabyte; so no index is asked for anything but to build it.
+        done = subprocess.run(
+            [*pip, "--no-deps", "--ignore-installed", name], capture_output=True, text=True, cwd=here
+        )
+        assert done.returncode == 0 and "Would install edgekd-" in done.stdout, done.stderr
+        assert "does not provide the extra" not in done.stderr
 
 
 @pytest.mark.slow

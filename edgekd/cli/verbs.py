@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from edgekd.pipeline.context import Context
 from edgekd.pipeline.needs import require_libraries
 from edgekd.pipeline.staging import is_first_process
 from edgekd.plugins import list_plugins
-from edgekd.progress import Progress, show_progress, silent
+from edgekd.progress import Progress, is_terminal, show_progress, silent, spoken
 
 
 def open_context(path: Path, settings: tuple[str, ...]) -> Context:
@@ -27,6 +28,16 @@ def open_context(path: Path, settings: tuple[str, ...]) -> Context:
     if not is_first_process():
         return Context(project, path.parent, _show_nothing, lambda words: None)
     return Context(project, path.parent, show_progress, lambda words: click.echo(words, err=True))
+
+
+@contextmanager
+def _spoken(context: Context) -> Iterator[Context]:
+    """Where no bar can be drawn, have the whole run say a line now and then, between its stages too."""
+    if is_terminal() or not is_first_process():
+        yield context
+        return
+    with spoken(context.note) as speaker:
+        yield replace(context, show_progress=speaker.show, note=speaker.note)
 
 
 @contextmanager
@@ -40,7 +51,8 @@ def run_until(path: Path, settings: tuple[str, ...], targets: tuple[str, ...], u
     from edgekd.pipeline.run import STEPS, run
 
     command = shlex.join(["edgekd", *sys.argv[1:]])
-    results = run(context, until, targets, command)
+    with _spoken(context) as spoken_context:
+        results = run(spoken_context, until, targets, command)
     folder = str(context.run_folder)
     document: dict[str, Any] = {"run": folder, "teacher": results.teacher.digest}
     document["students"] = {name: stage.digest for name, stage in results.students.items()}
@@ -78,7 +90,8 @@ def label_share(path: Path, settings: tuple[str, ...], share: str) -> Outcome:
     from edgekd.pipeline.run import run_share
 
     parsed = parse_share(share)
-    added = run_share(context, parsed)
+    with _spoken(context) as spoken_context:
+        added = run_share(spoken_context, parsed)
     words = (
         f"share {share}: {added} texts labelled; when every share is: edgekd label {shlex.quote(str(path))}"
     )

@@ -63,7 +63,8 @@ def select_traffic(data: TaskData, sample: str | None) -> npt.NDArray[np.bool_] 
 def _rows(data: TaskData) -> Iterator[duckdb.DuckDBPyConnection]:
     import duckdb
 
-    connection = duckdb.connect(":memory:", config={"threads": 1})
+    alone = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    connection = duckdb.connect(":memory:", config={"threads": 1, **alone})
     try:
         connection.register("source", data.table)
         connection.execute(f"CREATE TABLE {ROWS} AS SELECT * FROM source")

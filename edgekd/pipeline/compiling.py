@@ -185,6 +185,11 @@ def compile_stage(
     return Variant(name, graph.student, build, open_artifact(stage.path / "artifact"))
 
 
+def name_origin(data: TaskData, teacher: Stage, student: Stage) -> dict[str, str]:
+    """Name by their digests what an artifact was made from."""
+    return {"data": data.digest, "teacher": teacher.digest, "student": student.digest}
+
+
 def _serving_code() -> str:
     """Digest of the loader's source, which travels in every artifact."""
     import edgekd.serving

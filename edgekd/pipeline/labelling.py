@@ -57,6 +57,14 @@ def label_share(context: Context, data: TaskData, teacher: Stage, share: Share) 
     return _label(context, data, teacher, _open_store(context, data, teacher), wanted, share)
 
 
+def count_missing(context: Context, data: TaskData, teacher: Stage) -> int:
+    """Count the texts that have no label of this teacher yet."""
+    from edgekd.distill.labels.fill import find_missing
+
+    _, wanted = _texts(context, data, teacher)
+    return len(find_missing(_open_store(context, data, teacher), wanted.texts))
+
+
 def _texts(context: Context, data: TaskData, teacher: Stage) -> tuple[Stage, Wanted]:
     from edgekd.distill.softlabels import open_texts, save_texts
 

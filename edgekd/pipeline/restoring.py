@@ -17,14 +17,33 @@ from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.slices import select_rows
 from edgekd.export import Graph
+from edgekd.pipeline.answering import reference_stage
+from edgekd.pipeline.biasing import teacher_answers
 from edgekd.pipeline.context import Context, library_versions
 from edgekd.pipeline.staging import run_stage
 from edgekd.plugins import load_plugin
 from edgekd.progress import Progress
 from edgekd.serving import load
-from edgekd.store import write_atomic
+from edgekd.store import Stage, write_atomic
 
 VERSION = 2
+
+
+def find_restored(
+    context: Context,
+    data: TaskData,
+    teacher: Stage,
+    student: Stage,
+    graph: Graph,
+    build: Build,
+    hardware: Hardware,
+) -> tuple[str, ...]:
+    """Return the names of the nodes that this build leaves in fp32; none where it asks for no search."""
+    if not build.restore:
+        return ()
+    taught = teacher_answers(context, data, teacher, "validation").labels
+    exact = reference_stage(context, data.split("validation"), student, graph.student).labels
+    return restore_stage(context, data, graph, build, hardware, taught, exact)
 
 
 def restore_stage(

@@ -19,10 +19,11 @@ from edgekd.pipeline.answering import baseline_stage, reference_stage
 from edgekd.pipeline.bench import Bench, bench_stage
 from edgekd.pipeline.beside import helped
 from edgekd.pipeline.biasing import teacher_answers
-from edgekd.pipeline.compiling import Variant, compile_stage, compile_target, export_stage
+from edgekd.pipeline.compiling import Variant, compile_stage, compile_target, export_stage, name_origin
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.diagnosing import write_capacity
 from edgekd.pipeline.figures import find_ages
+from edgekd.pipeline.forecast import forecast
 from edgekd.pipeline.judging import Judged, find_incumbent, judge
 from edgekd.pipeline.labelling import Labels, label_share, label_stage
 from edgekd.pipeline.learning import (
@@ -42,10 +43,10 @@ from edgekd.pipeline.needs import (
 )
 from edgekd.pipeline.preflight import examine
 from edgekd.pipeline.promoting import promote_target, write_evidence
-from edgekd.pipeline.restoring import restore_stage
+from edgekd.pipeline.restoring import find_restored
 from edgekd.pipeline.routing import check_routing, decide_stage
 from edgekd.pipeline.rundir import place_files, sweep, write_config
-from edgekd.pipeline.staging import is_first_process
+from edgekd.pipeline.staging import is_first_process, process_count
 from edgekd.pipeline.teacher_floor import find_teacher_floors
 from edgekd.pipeline.view import build_report
 from edgekd.plugins import list_plugins, load_plugin
@@ -89,8 +90,12 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
     _refuse_unmeasurable(targets, measurable, only)
     step = STEPS.index(until)
     _require(context, measurable, step)
-    results = _learn(context, step)
-    data, test = results.data, results.data.split("test")
+    data = _load(context)
+    if step >= STEPS.index("distill") and process_count() == 1:
+        for line in forecast(context, data, measurable if step >= STEPS.index("compile") else ()).lines:
+            context.note(line)
+    results = _learn(context, data, step)
+    test = data.split("test")
     if not is_first_process():  # only training is for several
         return results
     if step >= STEPS.index("compile"):
@@ -126,7 +131,7 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
 def compile_backwards(context: Context, until: str, only: tuple[str, ...]) -> None:
     """Compile what a run compiles, beginning where it ends; see `edgekd.pipeline.beside`."""
     measurable = _measurable(_choose_targets(context, only))
-    results = _learn(context, STEPS.index("distill"))
+    results = _learn(context, _load(context), STEPS.index("distill"))
     results.students = dict(reversed(results.students.items()))
     if STEPS.index(until) >= STEPS.index("bench"):
         _compile_teacher(context, results, measurable)
@@ -159,8 +164,7 @@ def _load(context: Context) -> TaskData:
     return data
 
 
-def _learn(context: Context, step: int) -> Results:
-    data = _load(context)
+def _learn(context: Context, data: TaskData, step: int) -> Results:
     teacher = teacher_stage(context, data)
     floors = find_teacher_floors(context, data, teacher)
     results = Results(data, teacher, label_stage(context, data, teacher), floors)
@@ -173,13 +177,11 @@ def _learn(context: Context, step: int) -> Results:
 def _compile(context: Context, results: Results, targets: list[Target]) -> None:
     data, teacher = results.data, results.teacher
     graphs = {name: export_stage(context, data, s, name) for name, s in results.students.items()}
-    origins = {name: _origin(data, teacher, s) for name, s in results.students.items()}
+    origins = {name: name_origin(data, teacher, s) for name, s in results.students.items()}
 
     def restored(graph: Graph, build: Build, hardware: Hardware) -> tuple[str, ...]:
-        rows = data.split("validation")
-        taught = teacher_answers(context, data, teacher, "validation").labels
-        exact = reference_stage(context, rows, results.students[graph.student], graph.student).labels
-        return restore_stage(context, data, graph, build, hardware, taught, exact)
+        student = results.students[graph.student]
+        return find_restored(context, data, teacher, student, graph, build, hardware)
 
     for target in targets:
         compiled = compile_target(context, data, graphs, target, origins, restored)
@@ -195,7 +197,7 @@ def _compile_teacher(context: Context, results: Results, targets: list[Target]) 
     build = Build(runtime="onnxruntime", recipe="fp32")
     for group in _by_threads(targets).values():
         hardware = group[0].hardware.model_copy(update={"isa": ()})
-        origin = _origin(results.data, results.teacher, results.teacher)
+        origin = name_origin(results.data, results.teacher, results.teacher)
         reference = compile_stage(context, results.data, graph, build, hardware, origin).artifact
         assert reference is not None, "the exported teacher's parity was proven"
         results.compiled_teachers[group[0].threads] = reference
@@ -281,7 +283,3 @@ def _refuse_unmeasurable(
         if target.name in only and target not in measurable:
             reason = find_basis(target.hardware, here)[1]
             raise MissingRuntimeError(f"target {target.name}: cannot be measured here: {reason}")
-
-
-def _origin(data: TaskData, teacher: Stage, student: Stage) -> dict[str, str]:
-    return {"data": data.digest, "teacher": teacher.digest, "student": student.digest}

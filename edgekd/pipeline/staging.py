@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,20 @@ def run_stage(
         with context.show_progress(name) as progress:
             build(folder, progress)
 
-    stage = context.store.run(name, version, reads, work)
+    waited = False
+
+    @contextmanager
+    def waiting() -> Iterator[None]:
+        nonlocal waited
+        waited = True
+        with context.show_progress(name) as progress:
+            progress(0.0, "another process is building it")
+            yield
+
+    stage = context.store.run(name, version, reads, work, waiting)
     took = time.monotonic() - began
-    context.note(f"{name}: {'cached' if stage.cached else f'done in {took:.1f} s'}")
+    by_another = f"built by another process in {took:.1f} s" if waited else "cached"
+    context.note(f"{name}: {by_another if stage.cached else f'done in {took:.1f} s'}")
     return stage
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 import sample_students as samples
+import traced
 
 from edgekd.compile import open_artifact
 from edgekd.config import Hardware
@@ -47,6 +48,9 @@ MOST_ERROR = {"cut": 0.12, "static": 0.10, "tiny": 0.15}
 MOST_ERROR_INT4 = 0.27
 # LiteRT's file holds the layer and the scales of each bucket of lengths anew.
 MOST_BYTES = {"onnxruntime": 0.3, "openvino": 0.3, "litert": 0.4, "numpy": 0.35}
+# One build of each runtime, whose answering process is watched, and how many threads that starts.
+TRACED = {param.values[1]: param.values for param in BUILDS}.values()
+THREADS = {"numpy": 0, "onnxruntime": 0, "litert": 0, "openvino": 0, "aotinductor": 0}
 # Where there is none, its builds are made for this CPU: the same road but for the device.
 GPU = Hardware(arch="x86_64", vendor="nvidia", gpu=True, memory_mib=8192)
 
@@ -88,6 +92,19 @@ def test_builds(graphs, tmp_path, capfd, student, runtime, recipe):
     if runtime == "litert":
         check_every_length(model, graph, 1e-5 if module.IS_EXACT else 2 * most)
     assert json.loads((made.path / "calibration.json").read_text())["temperature"] in (1, 2)
+    if (student, runtime, recipe) in TRACED:
+        check_process(made.path, runtime, tmp_path / "traced")
+
+
+def check_process(artifact, runtime, folder):
+    """A process that answers writes nothing, calls nobody, and starts what its engine computes with."""
+    folder.mkdir()
+    command = [sys.executable, "-B", "-m", "serving", "where is my order"]
+    seen = traced.trace(command, artifact, folder)
+    assert json.loads(seen.said)["label"] in samples.LABELS
+    assert (seen.written, seen.hosts, seen.forked) == (set(), set(), 0)
+    assert seen.threads <= THREADS[runtime]
+    assert not list((folder / "tmp").iterdir())
 
 
 def check_every_length(model, graph, most):

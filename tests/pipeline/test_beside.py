@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -85,5 +86,5 @@ def test_it_ends_with_the_process_that_started_it(context):
     helper = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, stderr=subprocess.PIPE)
     shutil.rmtree(context.store.root / "compile")
     helper.communicate(context.project.model_dump_json() + "\n", timeout=60)  # and the pipe is closed
-    assert helper.returncode == 1
+    assert helper.returncode in (1, -signal.SIGKILL)  # gone before it asked the kernel, or after
     assert records(context.store.root) == {}

@@ -92,13 +92,15 @@ def _describe(served: Served, *, gpu: bool) -> str:
     if served.artifact.runtime == "onnxruntime":
         return f"""{head}\
 ```sh
-tritonserver --model-repository="$PWD/models"
+ORT_DISABLE_TELEMETRY=1 tritonserver --model-repository="$PWD/models"
 ```
 
-In NVIDIA's container image (IMAGE is the name of one that has the ONNX Runtime backend):
+The variable keeps ONNX Runtime from sending events to its maker. In NVIDIA's container image (IMAGE is the
+name of one that has the ONNX Runtime backend):
 
 ```sh
-docker run --rm -p 8000:8000 -v "$PWD/models:/models:ro" IMAGE tritonserver --model-repository=/models
+docker run --rm -p 8000:8000 -e ORT_DISABLE_TELEMETRY=1 -v "$PWD/models:/models:ro" IMAGE \\
+  tritonserver --model-repository=/models
 ```
 
 The model was made for ONNX Runtime {version}; an older one may not know its operators. Where Triton has the
@@ -106,7 +108,7 @@ Python backend alone, or that engine should run which was measured, install `{ne
 for the server's Python and take the other configuration:
 
 ```sh
-tritonserver --model-repository="$PWD/models" --model-config-name=python
+ORT_DISABLE_TELEMETRY=1 tritonserver --model-repository="$PWD/models" --model-config-name=python
 ```
 
 """

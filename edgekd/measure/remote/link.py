@@ -38,6 +38,7 @@ SHIPPED = (
     "measure/round.py",
     "measure/subject.py",
     "measure/worker.py",
+    "quiet.py",
     "serving",
     "shipped.py",
 )

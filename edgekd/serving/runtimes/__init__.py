@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..errors import ServingError
+from ..quiet import silence
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+silence()  # Python imports this package before any engine's module
 
 
 class Session(Protocol):

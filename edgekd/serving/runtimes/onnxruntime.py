@@ -24,6 +24,10 @@ LIBRARIES = ("onnxruntime",)
 
 _ERRORS_ONLY = 3
 
+# `quiet.py` has stopped everything before the import. This stops the events where a program had imported the
+# library before the loader, and on Windows, where no variable does.
+ort.disable_telemetry_events()
+
 
 class _Session:
     def __init__(self, session: ort.InferenceSession, name: str, output: str) -> None:

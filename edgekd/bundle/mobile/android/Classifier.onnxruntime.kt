@@ -3,6 +3,7 @@ package edgekd
 import ai.onnxruntime.OnnxTensor
 import ai.onnxruntime.OrtEnvironment
 import ai.onnxruntime.OrtSession
+import android.system.Os
 import java.nio.LongBuffer
 
 /** The bundle's model on ONNX Runtime: `Classifier(context.assets::open).answer(text)`. One thread at a time. */
@@ -10,7 +11,10 @@ class Classifier(open: Open) : AutoCloseable {
     private val settings = Settings(readLines(open, "model.txt"))
     private val labels = readLines(open, "labels.txt")
     private val tokenizer = Tokenizer(open, settings)
-    private val environment = OrtEnvironment.getEnvironment()
+    private val environment = run {
+        Os.setenv("ORT_DISABLE_TELEMETRY", "1", true)  // read when the library loads: no events to its maker
+        OrtEnvironment.getEnvironment().also { it.setTelemetry(false) }
+    }
     private val session = OrtSession.SessionOptions().use { options ->
         options.setIntraOpNumThreads(1)
         // Arm's kernels for processors with SME round int8 inputs otherwise: other answers, labels too.

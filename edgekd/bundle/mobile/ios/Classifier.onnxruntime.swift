@@ -13,6 +13,7 @@ public final class Classifier {
         settings = Settings(lines: try readLines(folder, "model.txt"))
         labels = try readLines(folder, "labels.txt")
         tokenizer = try Tokenizer(folder: folder, settings: settings)
+        setenv("ORT_DISABLE_TELEMETRY", "1", 1)  // read when the environment is made: no events to its maker
         environment = try ORTEnv(loggingLevel: .error)
         let options = try ORTSessionOptions()
         try options.setIntraOpNumThreads(1)

@@ -71,6 +71,7 @@ static bool ok(const Runtime *r, OrtStatus *status, const char *what) {
 Runtime *open_runtime(const char *library, const char *folder, const Settings *settings) {
     Runtime *r = calloc(1, sizeof *r);
     char *path = join_path(folder, settings->model);
+    setenv("ORT_DISABLE_TELEMETRY", "1", 1); /* read when the library loads: no events to its maker */
     void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     const OrtApiBase *(*get_base)(void) = NULL;
     if (handle != NULL) *(void **)&get_base = dlsym(handle, "OrtGetApiBase");
