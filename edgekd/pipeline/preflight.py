@@ -157,7 +157,8 @@ def describe(found: Preflight) -> tuple[str, ...]:
         *(describe_shared(found.shared) or ("texts: no text stands in two splits or has two labels",)),
         "slices: " + ", ".join(f"{name} {count:,}" for name, count in found.rows.items()),
         f"supposed of a typical student: {100 * rates.lost:.1f} % of rows lost and "
-        f"{100 * rates.gained:.1f} % gained against the teacher, {100 * rates.value:.1f} % right, {100 * rates.false_alarm:.1f} % false "
+        f"{100 * rates.gained:.1f} % gained against the teacher, "
+        f"{100 * rates.value:.1f} % right, {100 * rates.false_alarm:.1f} % false "
         "alarms (medians of earlier studies; the last is a guess)",
         *(describe_proof(proof) for proof in found.proofs),
     ]
