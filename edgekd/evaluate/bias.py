@@ -50,8 +50,9 @@ def fit_bias(
 
     The choice becomes argmax(score + bias), with `scores` the logits over the temperature. Classes with a
     floor on their recall may get a bias of at most 6. Limits on false alarms and floors on accuracy count as
-    floors do. A search by coordinates, the larger steps first: a step is taken if it leaves less missing to
-    the limits (summed over slices, by one-sided 95 % bounds), or as much and more traffic rows right.
+    floors do. A search by coordinates: a step is taken if it leaves less missing to the limits (by one-sided
+    95 % bounds, each as a share of the errors that its limit allows, summed over slices), or as much and more
+    traffic rows right.
     Nothing is random. Fit it on validation rows.
 
     Source: cost-sensitive choice, Elkan, C. (2001), The foundations of cost-sensitive learning, IJCAI.
@@ -74,7 +75,7 @@ def fit_bias(
 
 
 class _Search:
-    """Steps one class at a time, and two at once where no single step helps."""
+    """Steps of one class at a time."""
 
     def __init__(
         self, scores: Scores, truth: Labels, slices: Sequence[SliceRows], places: Labels, drawn: Flags
@@ -119,8 +120,11 @@ def _floor(rows: SliceRows) -> float | None:
 
 
 def _missing(rows: SliceRows, predicted: Labels, truth: Labels) -> float:
-    """Return how far the lower bound is under the floor; 0 where it keeps it, or where there is no row."""
+    """Return how far the lower bound is under the floor, as a share of the errors that the floor allows.
+
+    0 where it keeps the floor, or where there is no row.
+    """
     hits, floor = rows.hits(predicted, truth), _floor(rows)
     if not len(hits) or floor is None:
         return 0.0
-    return max(0.0, floor - Tally.of(hits).at(_LEVEL).low)
+    return max(0.0, floor - Tally.of(hits).at(_LEVEL).low) / (1 - floor)
