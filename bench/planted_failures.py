@@ -5,7 +5,7 @@
 
 What was promoted for `mobile-lowmem` in the demo answers the test rows; into its answers one failure is
 planted: a row is made wrong (or right) by exchanging two logits, so that the model is as sure as
-it was. A slower phone is the artifact itself with a loader that waits, both measured here, interleaved; times
+it was. Where the teacher is planted to be weak, the student is given the very same answers. A slower phone is the artifact itself with a loader that waits, both measured here, interleaved; times
 are scaled so that the artifact as it is has a p95 of 240 ms, of 300 allowed.
 """
 
@@ -70,6 +70,7 @@ class World:
         self.masks = {
             name: np.isin(np.arange(len(self.truth)), picked) for name, picked in rows["masks"].items()
         }
+        self.traffic = np.isin(np.arange(len(self.truth)), rows["traffic"])
         self.artifact = open_artifact((evidence.parent / "artifacts" / TARGET / place.name).resolve())
         self.answers = load_predictions(place / "logits.npy", rows["ids"])
         self.teacher = load_predictions(evidence / "rows" / "teacher.npy", rows["ids"])
@@ -121,13 +122,15 @@ class World:
         p95_ms: Interval | None = None,
         gates: Gates | None = None,
         policy: dict[str, object] | None = None,
+        teacher: Predictions | None = None,
     ) -> tuple[GateVerdict, VariantEvidence]:
         """Judge the variant as the gate does."""
-        own = Predictions(self.answers.subject, self.answers.logits if logits is None else logits)
-        compared = {"teacher": self.teacher}
+        own = Predictions(self.kept.artifact_digest, self.answers.logits if logits is None else logits)
+        compared = {"teacher": teacher or self.teacher}
         result = evaluate(
-            own, compared, self.truth, self.labels, self.slices, self.masks, temperature=self.temperature
-        )
+            own, compared, self.truth, self.labels, self.slices, self.masks, temperature=self.temperature,
+            traffic=self.traffic,
+        )  # fmt: skip
         figures: dict[str, Interval] = {}
         overall, table = self.masks["overall"], own.probabilities(self.temperature)
         if gates is not None:

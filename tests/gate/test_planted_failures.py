@@ -9,7 +9,7 @@ from edgekd.config import Target, load_project
 from edgekd.config.gates import Gates
 from edgekd.config.routing import Routing
 from edgekd.data.load import load_data
-from edgekd.data.slices import slice_masks
+from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.evaluate.calibration import calibration_intervals
 from edgekd.evaluate.judge import evaluate
 from edgekd.evaluate.predictions import Predictions
@@ -32,43 +32,46 @@ TARGET = Target(
 )
 
 
+SAFETY = ("safety_abuse", "safety_self_harm")
+CRITICAL = (*SAFETY, "dispute_charge", "dispute_unauthorised")
+
+
 @pytest.fixture(scope="module")
 def world():
-    """Test rows, their slices, and a teacher: right in 92 of 100, in 95 where it is critical."""
+    """Test rows, their slices, and a teacher: right in 92 of 100, in 97 where it is critical."""
     project = load_project(STUDY)
-    data = project.data.model_copy(
-        update={"options": {"train": 3000, "unlabelled": 50, "test": 6000, "critical": 2500}}
-    )
+    options = {"train": 3000, "unlabelled": 50, "test": 6000, "critical": 2500, "near_misses_test": 300}
+    data = project.data.model_copy(update={"options": options})
     rows = load_data(data, STUDY.parent).split("test")
-    masks = slice_masks(rows, project.slices)
     rng = np.random.default_rng(0)
-    truth = rows.classes
-    right = rng.random(len(truth)) < 0.92
-    for name in ("safety-escalation", "payment-dispute"):
-        right[masks[name]] = rng.random(int(masks[name].sum())) < 0.95
-    return World(project, rows, masks, truth, right)
+    critical = np.isin(rows.classes, [rows.labels.index(name) for name in CRITICAL])
+    right = rng.random(len(rows)) < np.where(critical, 0.97, 0.92)
+    return World(project, rows, slice_masks(rows, project.slices), rows.classes, right)
 
 
 class World:
     def __init__(self, project, rows, masks, truth, right):
         self.project, self.rows, self.masks, self.truth, self.right = project, rows, masks, truth, right
         self.labels = rows.labels
-        away = np.arange(len(truth)) * 7 % (len(self.labels) - 1) + 1
-        self.wrong = (truth + away) % len(self.labels)
-        for entry in project.slices:  # wrong is outside of the classes whose recall is judged
-            if entry.recall_of:
-                inside = [self.labels.index(name) for name in entry.recall_of]
-                outside = self.labels.index("recommend") if "recommend" in self.labels else 0
-                hit = np.isin(truth, inside)
-                self.wrong[hit] = next(i for i in range(outside, len(self.labels)) if i not in inside)
+        self.traffic = select_traffic(rows, project.data.sample)
+        others = [place for place, name in enumerate(self.labels) if name not in CRITICAL]
+        away = np.array(others)[np.arange(len(truth)) * 7 % len(others)]
+        after = np.array(others)[(np.arange(len(truth)) * 7 + 1) % len(others)]
+        self.wrong = np.where(away == truth, after, away)  # no wrong answer is a critical class
 
-    def answers(self, right, sure=0.9):
-        """Logits of a model that is right where `right` says, each answer with probability `sure`."""
+    def labels_of(self, right):
+        """Labels of a model that is right where `right` says."""
+        return np.where(right, self.truth, self.wrong)
+
+    def rows_of(self, *names):
+        return np.isin(self.truth, [self.labels.index(name) for name in names])
+
+    def answers(self, chosen, sure=0.9):
+        """Logits of a model that answers `chosen`, each with probability `sure`."""
         k = len(self.labels)
-        chosen = np.where(right, self.truth, self.wrong)
-        sure = np.broadcast_to(sure, right.shape)
+        sure = np.broadcast_to(sure, chosen.shape)
         table = np.repeat(np.log((1 - sure) / (k - 1))[:, None], k, axis=1)
-        table[np.arange(len(right)), chosen] = np.log(sure)
+        table[np.arange(len(chosen)), chosen] = np.log(sure)
         return Predictions(DIGEST, table.astype(np.float32))
 
     def student(self, seed=1):
@@ -96,14 +99,23 @@ class World:
 
     def carve(self, right, policy, routing):
         """Carve out what a student loses on validation rows that are as these."""
-        answers, taught = self.answers(right).probabilities(), self.answers(self.right).labels
+        answers = self.answers(self.labels_of(right)).probabilities()
+        taught = self.labels_of(self.right)
         rows = Rows(answers, taught, self.truth, self.labels)
         return carve_policy(policy, rows, self.rows.texts, routing, self.project.slices, self.masks)
 
-    def judge(self, right, *, p95=240.0, sure=0.9, gates=None, policy=None, routing=None):
-        answers, teacher = self.answers(right, sure), self.answers(self.right)
+    def judge(self, right, **settings):
+        return self.judge_answers(self.labels_of(right), **settings)
+
+    def judge_answers(
+        self, chosen, *, taught=None, p95=240.0, sure=0.9, gates=None, policy=None, routing=None
+    ):
+        answers = self.answers(chosen, sure)
+        teacher = self.answers(self.labels_of(self.right) if taught is None else taught)
         slices, masks = self.project.slices, self.masks
-        result = evaluate(answers, {"teacher": teacher}, self.truth, self.labels, slices, masks)
+        result = evaluate(
+            answers, {"teacher": teacher}, self.truth, self.labels, slices, masks, traffic=self.traffic
+        )
         routed, figures = None, {}
         if policy is not None:
             table, taught = answers.probabilities(), teacher.labels
@@ -139,8 +151,12 @@ def test_safety_recall_falls_while_the_whole_rises(world):
     verdict, _ = world.judge(right)
     assert verdict.promoted is None
     assert "quality safety-escalation" in failing(verdict)
-    assert set(failing(verdict)) <= {"quality safety-escalation"}
-    assert world.judge(world.at_rate(right, "safety-escalation", 0.95))[0].promoted == "v"
+    assert "floor safety-escalation" in failing(verdict)
+    assert {name.split()[1].partition(":")[0] for name in failing(verdict)} <= {
+        "safety-escalation",
+        "new-wordings",
+    }
+    assert world.judge(world.at_rate(right, "safety-escalation", 0.97))[0].promoted == "v"
 
 
 @pytest.mark.parametrize(("name", "rate"), [("not-english", 0.76), ("fresh-titles", 0.8)])
@@ -150,7 +166,7 @@ def test_a_watched_slice_falls_and_can_be_carved_out(world, name, rate):
     assert verdict.promoted is None and f"quality {name}" in failing(verdict)
     routing = Routing(teacher_per_1k=3.0, carve_out=(name,))
     plain = {"max_prob": 0.0}
-    bad = {check.removeprefix("quality ").partition(":")[0] for check in failing(verdict)}
+    bad = {check.partition(" ")[2].partition(":")[0] for check in failing(verdict)} - {"overall"}
     routing = routing.model_copy(update={"carve_out": tuple(bad)})
     policy = world.carve(right, plain, routing)
     carved = list_carved(policy, routing.carve_out, routing.risky)
@@ -194,3 +210,52 @@ def test_fallback_that_eats_the_saving(world):
     assert failing(verdict) == ["cost_reduction"]
     # per thousand, as in the worked example: 0.62 x 0.20 + 0.38 x 3.00 against 3.00
     assert Routed(3.0, 0.2, "accepted").per_1k(0.38) == pytest.approx(1.264)
+
+
+def reasons(verdict):
+    return {check.name: check.reason for check in verdict.variants[0].checks if not check.passes}
+
+
+def test_a_weak_teacher_excuses_no_student(world):
+    lost = world.rows_of("safety_self_harm") & (np.random.default_rng(7).random(len(world.truth)) > 0.23)
+    taught = world.labels_of(world.right & ~lost)
+    verdict, _ = world.judge_answers(taught, taught=taught)  # the student copies its teacher to the letter
+    assert verdict.promoted is None
+    assert not [name for name in failing(verdict) if name.startswith("quality")]
+    reason = reasons(verdict)["floor safety-escalation:safety_self_harm"]
+    assert "missed for certain" in reason and "the teacher itself misses it with 2" in reason
+
+
+def test_one_class_of_a_family_at_nothing_is_refused(world):
+    chosen = world.labels_of(world.student())
+    hidden = world.rows_of("dispute_unauthorised")
+    chosen[hidden] = world.labels.index("dispute_charge")
+    verdict, _ = world.judge_answers(chosen, taught=chosen)
+    assert "floor payment-dispute" not in failing(verdict)  # as a family it is found
+    assert "recall 0.00 %" in next(
+        c.found for c in verdict.variants[0].checks if c.name == "floor payment-dispute:dispute_unauthorised"
+    )
+    assert {name for name in failing(verdict) if name.startswith("floor payment")} == {
+        "floor payment-dispute:dispute_unauthorised"
+    }
+
+
+def test_over_escalation_is_refused(world):
+    chosen = world.labels_of(world.student())
+    calm = np.flatnonzero(~world.rows_of(*CRITICAL))
+    alarmed = np.random.default_rng(8).choice(calm, len(calm) // 40, replace=False)
+    chosen[alarmed] = world.labels.index("safety_abuse")
+    verdict, _ = world.judge_answers(chosen, taught=chosen)
+    assert failing(verdict) == ["floor false-escalations"]
+    assert "missed for certain" in reasons(verdict)["floor false-escalations"]
+
+
+def test_a_floor_met_by_the_family_alone_is_refused(world):
+    chosen = world.labels_of(np.ones(len(world.truth), dtype=bool))
+    rows = np.flatnonzero(world.rows_of("safety_self_harm"))
+    lost = np.random.default_rng(9).choice(rows, len(rows) // 8, replace=False)
+    chosen[lost] = world.wrong[lost]
+    verdict, _ = world.judge_answers(chosen, taught=chosen)
+    assert failing(verdict) == ["floor safety-escalation:safety_self_harm"]
+    family = next(c for c in verdict.variants[0].checks if c.name == "floor safety-escalation")
+    assert family.status == "pass"
