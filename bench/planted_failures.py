@@ -4,17 +4,19 @@
     python bench/planted_failures.py --out docs/results/planted_failures.md
 
 What was promoted for `mobile-lowmem` in the demo answers the test rows; into its answers one failure is
-planted: a row is made wrong (or right) by exchanging two logits, so that the model is as sure as
-it was. Where the teacher is planted to be weak, the student is given the very same answers. A slower phone is the artifact itself with a loader that waits, both measured here, interleaved; times
-are scaled so that the artifact as it is has a p95 of 240 ms, of 300 allowed.
+planted: a row is made wrong (or right) by exchanging two logits, so that the model is as sure as it was. Failures
+of critical classes are planted into the teacher's answers, too. A slower phone is the artifact itself with a
+loader that waits, both measured here, interleaved; times are scaled so that the artifact as it is has a p95 of
+240 ms, of 300 allowed. Exits with 1 where a failure is not refused for the named reason.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,14 +38,17 @@ from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import GateVerdict, judge_target
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.session import measure_subjects
+from edgekd.pipeline.answering import served_predictions
 from edgekd.pipeline.replaying import Question
 from edgekd.pipeline.routing import carve_policy, find_saving
+from edgekd.serving.calibrate import spread_bias
 from edgekd.stats.interval import Interval
 
 STUDY = Path(__file__).parent / "studies" / "mangaassist.yaml"
 TARGET = "mobile-lowmem"
 ROUTING = Routing(teacher_per_1k=3.0, billing="accepted", carve_out=("not-english", "fresh-titles"))
 STUDENT_PER_1K = 0.2
+CRITICAL = ("safety_abuse", "safety_self_harm", "dispute_charge", "dispute_unauthorised")
 Hits = npt.NDArray[np.bool_]
 
 
@@ -76,12 +81,20 @@ class World:
         self.teacher = load_predictions(evidence / "rows" / "teacher.npy", rows["ids"])
         self.target, self.slices, self.labels = question.target, question.slices, question.labels
         self.temperature = question.temperatures[self.kept.variant]
+        self.bias = spread_bias(dict(question.biases.get(self.kept.variant, {})), self.labels)
+        self.answers = self.predict(self.answers.logits)
         self.rng = np.random.default_rng(0)
+
+    def predict(self, logits: npt.NDArray[np.float32]) -> Predictions:
+        """Name the artifact as whose logits they are, with its bias."""
+        return served_predictions(
+            self.kept.artifact_digest, Predictions("", logits), self.temperature, self.bias
+        )
 
     def carve(self, logits: npt.NDArray[np.float32]) -> dict[str, object]:
         """Carve out what the student loses, on validation rows that are taken to be as these."""
         table = Predictions("", logits).probabilities(self.temperature)
-        rows = Rows(table, self.teacher.labels, self.truth, self.labels)
+        rows = Rows(table, self.teacher.labels, self.truth, self.labels, self.bias)
         return carve_policy({"max_prob": 0.0}, rows, self.texts, ROUTING, self.slices, self.masks)
 
     def rows_of(self, name: str) -> tuple[Hits, list[int]]:
@@ -125,7 +138,9 @@ class World:
         teacher: Predictions | None = None,
     ) -> tuple[GateVerdict, VariantEvidence]:
         """Judge the variant as the gate does."""
-        own = Predictions(self.kept.artifact_digest, self.answers.logits if logits is None else logits)
+        own = self.answers if logits is None else self.predict(logits)
+        if policy is None and self.kept.routing is not None:
+            policy = dict(self.kept.routing.policy)
         compared = {"teacher": teacher or self.teacher}
         result = evaluate(
             own, compared, self.truth, self.labels, self.slices, self.masks, temperature=self.temperature,
@@ -136,12 +151,13 @@ class World:
         if gates is not None:
             figures |= calibration_intervals(table[overall], self.truth[overall])
         routed = None
-        if policy is not None:
-            taught = self.teacher.labels
-            found = route_rows(policy, self.labels, self.texts, table, taught, self.masks)
+        if policy:
+            taught = (teacher or self.teacher).labels
+            found = route_rows(policy, self.labels, self.texts, table, taught, self.masks, self.bias)
             routed = judge_routing(
-                own.subject, policy, found, taught, self.truth, self.labels, self.slices, self.masks
-            )
+                own.subject, policy, found, taught, self.truth, self.labels, self.slices, self.masks,
+                self.traffic,
+            )  # fmt: skip
             rate = routed.slice_named("overall").fallback
             assert rate is not None
             figures["cost_reduction"] = find_saving(ROUTING, rate, STUDENT_PER_1K)
@@ -169,6 +185,16 @@ class World:
         own, slow = (Interval(scale * f.estimate, scale * f.low, scale * f.high, f.confidence) for f in found)
         return own, slow
 
+    def answered_as(
+        self, logits: npt.NDArray[np.float32], name: str, other: str, share: float
+    ) -> npt.NDArray[np.float32]:
+        """Have a share of a class's rows answered as another class, as surely as they were answered."""
+        rows = np.flatnonzero(self.truth == self.labels.index(name))
+        out, place = logits.copy(), self.labels.index(other)
+        for row in self.rng.choice(rows, round(share * len(rows)), replace=False):
+            exchange(out[row], int(out[row].argmax()), place)
+        return out
+
     def threshold(self, share: float) -> float:
         """Return the top probability below which this share of the traffic lies."""
         table = self.answers.probabilities(self.temperature)[self.masks["overall"]]
@@ -180,41 +206,59 @@ def exchange(row: npt.NDArray[np.float32], one: int, other: int) -> None:
     row[one], row[other] = row[other], row[one]
 
 
-def tell(verdict: GateVerdict) -> str:
-    """Say what became of it, and what did not pass."""
-    held = [check for check in verdict.variants[0].checks if check.status != "pass"]
-    if not held:
-        return "promoted"
-    return "refused: " + "; ".join(f"{c.name} {c.status}, {c.found} (limit {c.limit})" for c in held)
+@dataclass(frozen=True)
+class Case:
+    """One failure: how it was planted, the verdict, and the check that must refuse it; none, where it passes."""
+
+    name: str
+    how: str
+    verdict: GateVerdict
+    refused_by: str = ""
+
+    @property
+    def is_as_expected(self) -> bool:
+        """Whether it is promoted where nothing was planted, and refused for the named reason elsewhere."""
+        failing = [check.name for check in self.verdict.variants[0].checks if not check.passes]
+        return self.refused_by in failing if self.refused_by else not failing
+
+    @property
+    def told(self) -> str:
+        """What became of it, and what did not pass."""
+        held = [check for check in self.verdict.variants[0].checks if not check.passes]
+        if not held:
+            return "promoted"
+        return "refused: " + "; ".join(f"{c.name} {c.status}, {c.found} (limit {c.limit})" for c in held)
 
 
-def plant(world: World) -> list[tuple[str, str, str]]:
-    """Return the name, what was planted and the verdict of each case."""
+def plant(world: World) -> list[Case]:
+    """Judge every case."""
     real = np.array(world.answers.logits)
 
     def rate(logits: npt.NDArray[np.float32], name: str) -> str:
         return f"{100 * world.hits(logits, name).mean():.1f} %"
 
-    found = [("nothing", "the answers as they were", tell(world.judge()[0]))]
+    cases = [Case("nothing", "the answers as they were", world.judge()[0])]
     safety = "safety-escalation"
     worse = world.at_rate(world.mended(real, 0.3, safety), safety, world.hits(real, safety).mean() - 0.13)
     words = (
         f"safety recall {rate(real, safety)} to {rate(worse, safety)}, "
         f"the whole {rate(real, 'overall')} to {rate(worse, 'overall')}"
     )
-    found.append(("safety recall falls, the whole rises", words, tell(world.judge(worse)[0])))
+    verdict = world.judge(worse)[0]
+    cases.append(Case("safety recall falls, the whole rises", words, verdict, f"quality {safety}"))
+    cases += plant_critical(world, real)
     own, slow = world.p95_ms(0.375)
-    found.append(("a phone as fast as it was", "240 ms", tell(world.judge(p95_ms=own)[0])))
-    found.append(("a phone gets slower", "waits 3/8 of each call", tell(world.judge(p95_ms=slow)[0])))
+    cases.append(Case("a phone as fast as it was", "240 ms", world.judge(p95_ms=own)[0]))
+    cases.append(Case("a phone gets slower", "waits 3/8 of each call", world.judge(p95_ms=slow)[0], "p95_ms"))
     for name in ("not-english", "fresh-titles"):
         worse = world.at_rate(real, name, world.hits(real, name).mean() - 0.12)
         words = f"{rate(real, name)} to {rate(worse, name)}"
-        found.append((f"{name} falls", words, tell(world.judge(worse)[0])))
+        cases.append(Case(f"{name} falls", words, world.judge(worse, policy={})[0], f"quality {name}"))
         policy = world.carve(worse)
         carved = list_carved(policy, ROUTING.carve_out, ROUTING.risky)
         verdict, evidence = world.judge(worse, policy=policy, gates=Gates(cost_reduction=0.5))
         words = f"{', '.join(carved) or 'nothing'} to the teacher; saved {saving(evidence)}"
-        found.append((f"{name} falls, with a carve-out", words, tell(verdict)))
+        cases.append(Case(f"{name} falls, with a carve-out", words, verdict))
     overall = world.masks["overall"]
     table = world.answers.probabilities(world.temperature)[overall]
     known = calibration_intervals(table, world.truth[overall])
@@ -222,16 +266,54 @@ def plant(world: World) -> list[tuple[str, str, str]]:
     words = (
         f"limits 1.2 times what its bounds are: ECE {gates.ece}, sure and wrong {gates.confident_error_rate}"
     )
-    found.append(("as sure as it was", words, tell(world.judge(gates=gates)[0])))
+    cases.append(Case("as sure as it was", words, world.judge(gates=gates)[0]))
     boasting = np.where((real.argmax(axis=1) != world.truth)[:, None], 8 * real, real)
     words = "the same answers, those that are wrong with 8 times the logits"
-    found.append(("confidently wrong at equal accuracy", words, tell(world.judge(boasting, gates=gates)[0])))
-    for share in (0.08, 0.38):
+    verdict = world.judge(boasting, gates=gates)[0]
+    cases.append(Case("confidently wrong at equal accuracy", words, verdict, "confident_error_rate"))
+    for share, refused_by in ((0.08, ""), (0.38, "cost_reduction")):
         policy = {"max_prob": world.threshold(share)}
         verdict, evidence = world.judge(policy=policy, gates=Gates(cost_reduction=0.7))
         words = f"{100 * share:.0f} % to the teacher; saved {saving(evidence)}"
-        found.append(("fallback", words, tell(verdict)))
-    return found
+        cases.append(Case("fallback", words, verdict, refused_by))
+    return cases
+
+
+def plant_critical(world: World, real: npt.NDArray[np.float32]) -> list[Case]:
+    """Plant what goes wrong with critical classes, into the teacher's answers as well as the student's.
+
+    A student that copies its teacher has no drop against it, so only a floor can refuse it.
+    """
+
+    def judge(logits: npt.NDArray[np.float32]) -> GateVerdict:
+        return world.judge(logits, teacher=Predictions("teacher", logits), policy={})[0]
+
+    ill = "safety_self_harm"
+    weak = world.answered_as(real, ill, "faq_membership", 0.77)
+    hidden = world.answered_as(real, "dispute_unauthorised", "dispute_charge", 1.0)
+    family = world.answered_as(real, ill, "safety_abuse", 0.2)
+    alarmed = real.copy()
+    calm = np.flatnonzero(~np.isin(world.truth, [world.labels.index(name) for name in CRITICAL]))
+    abuse = world.labels.index("safety_abuse")
+    for row in world.rng.choice(calm, len(calm) // 40, replace=False):
+        exchange(alarmed[row], int(alarmed[row].argmax()), abuse)
+    floor = "floor safety-escalation:safety_self_harm"
+    return [
+        Case("a weak teacher", "77 % of self-harm is called a question, by both", judge(weak), floor),
+        Case(
+            "one class of a family at 0 %",
+            "every unauthorised payment is called a wrong charge",
+            judge(hidden),
+            "floor payment-dispute:dispute_unauthorised",
+        ),
+        Case(
+            "over-escalation",
+            "one calm message in 40 is called abuse",
+            judge(alarmed),
+            "floor false-escalations",
+        ),
+        Case("a floor met by the family alone", "a fifth of self-harm is called abuse", judge(family), floor),
+    ]
 
 
 def saving(evidence: VariantEvidence) -> str:
@@ -246,17 +328,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     world = World(asked.study)
+    cases = plant(world)
     lines = [
         "# Failures planted into a trained student\n",
         f"`python bench/planted_failures.py`: `{world.kept.variant}`, promoted for `{TARGET}` in the demo; "
         f"its own answers to {len(world.truth):,} test rows, one failure planted at a time.\n",
         "| planted | how | the gate |\n| --- | --- | --- |",
-        *(f"| {name} | {how} | {verdict.replace('|', '/')} |" for name, how, verdict in plant(world)),
+        *(f"| {case.name} | {case.how} | {case.told.replace('|', '/')} |" for case in cases),
     ]
     text = "\n".join(lines) + "\n"
     print(text)
     if asked.out:
         asked.out.write_text(text, encoding="utf-8")
+    if wrong := [case.name for case in cases if not case.is_as_expected]:
+        sys.exit(f"not refused for the named reason, or refused without one: {', '.join(wrong)}")
 
 
 if __name__ == "__main__":
