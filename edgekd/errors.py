@@ -13,6 +13,8 @@ EdgekdError (exit 1)
 ├── TrackerError (exit 1)             TensorBoard, MLflow or W&B cannot be opened
 ├── MeasurementError (exit 1)         a measured process crashed, hung or answered nothing
 │   └── OutOfTimeError                a round was ended by its own limit
+├── HarmedError (exit 1)              an artifact that did harm would be promoted again or go out
+├── StaleError (exit 1)               another artifact is promoted than the one that was to be replaced
 └── LedgerError (exit 1)              the ledger's chain does not hold
 """
 
@@ -81,6 +83,14 @@ class MeasurementError(EdgekdError):
 
 class OutOfTimeError(MeasurementError):
     """A round did not end within its limit, and was ended."""
+
+
+class HarmedError(EdgekdError):
+    """An artifact was taken back or fails its newest verdict, and no person says otherwise."""
+
+
+class StaleError(EdgekdError):
+    """What is promoted is not what the caller expected to replace."""
 
 
 class LedgerError(EdgekdError):

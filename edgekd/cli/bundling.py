@@ -16,12 +16,12 @@ from edgekd.units import format_bytes
 
 
 def bundle_project(
-    project: Path, settings: tuple[str, ...], targets: tuple[str, ...], out: Path | None
+    project: Path, settings: tuple[str, ...], targets: tuple[str, ...], out: Path | None, anyway: bool
 ) -> Outcome:
     """Bundle what is promoted for each target of a project."""
     from edgekd.pipeline.bundling import bundle_promoted
 
-    return _tell(list(bundle_promoted(open_context(project, settings), targets, out)))
+    return _tell(list(bundle_promoted(open_context(project, settings), targets, out, anyway)))
 
 
 def bundle_one(artifact: Path, targets: tuple[str, ...], texts: Path | None, out: Path | None) -> Outcome:

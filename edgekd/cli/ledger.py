@@ -21,8 +21,8 @@ def ledger() -> None:
 @click.option("--public-key", type=click.Path(path_type=Path), help="Also: every line is signed by this key.")
 @as_json_option
 def verify(project: Path, settings: tuple[str, ...], public_key: Path | None, as_json: bool) -> None:
-    """Check the chain of every entry, and every file that it rests on."""
-    from edgekd.cli.verbs import verify_chain
+    """Check the chain of every entry, every file that it rests on, and every promoted folder."""
+    from edgekd.cli.promotions import verify_chain
 
     finish(verify_chain(project, settings, public_key), as_json)
 

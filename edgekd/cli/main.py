@@ -17,20 +17,19 @@ import click
 
 from edgekd import __version__
 from edgekd.cli.ledger import ledger
+from edgekd.cli.options import anyway_option
 from edgekd.cli.options import as_json_option as _json
 from edgekd.cli.options import project_argument as _project
 from edgekd.cli.options import set_option as _set
+from edgekd.cli.options import target_option as _target
 from edgekd.cli.outcome import finish
 from edgekd.cli.plan import plan
+from edgekd.cli.promote import promote, rollback
 from edgekd.errors import EdgekdError
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _AGAIN = "; finished steps are kept, run again when it is mended"
-
-_target = click.option(
-    "--target", "targets", multiple=True, metavar="NAME", help="Only this target; repeatable."
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -53,7 +52,6 @@ def _stage(name: str, until: str, words: str) -> None:
 
 _stage("run", "report", "Do everything, from the teacher to promoted variants and the report.")
 _stage("distill", "distill", "Go on until every student is distilled.")
-_stage("promote", "promote", "Go on until each target's best passing variant is promoted.")
 _stage("report", "report", "Write the report; what it needs and is not there is made first.")
 
 
@@ -108,7 +106,8 @@ def gate(
     project: Path, settings: tuple[str, ...], targets: tuple[str, ...], live: Path | None, as_json: bool
 ) -> None:
     """Go on until every target has a verdict; promote nothing."""
-    from edgekd.cli.verbs import judge_live, run_until
+    from edgekd.cli.promotions import judge_live
+    from edgekd.cli.verbs import run_until
 
     if live is None:
         finish(run_until(project, settings, targets, "gate"), as_json)
@@ -240,6 +239,7 @@ def compile_what(
 @_target
 @click.option("--texts", type=click.Path(path_type=Path), help="Texts of golden answers, for an ARTIFACT.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; a project's are bundles/ of its run.")
+@anyway_option
 @_json
 def bundle(
     what: Path,
@@ -247,6 +247,7 @@ def bundle(
     targets: tuple[str, ...],
     texts: Path | None,
     out: Path | None,
+    anyway: bool,
     as_json: bool,
 ) -> None:
     """Make what each platform deploys from what is promoted, or from one ARTIFACT."""
@@ -255,22 +256,12 @@ def bundle(
     if what.is_dir():
         if settings:
             raise click.UsageError("an artifact takes no --set")
+        if anyway:
+            raise click.UsageError(f"--anyway is for a project, whose verdicts are known; {what} is none")
         finish(bundle_one(what, targets, texts, out), as_json)
     if texts is not None:
         raise click.UsageError(f"--texts is for an artifact's folder; {what} is a project, which has texts")
-    finish(bundle_project(what, settings, targets, out), as_json)
-
-
-@cli.command()
-@_project
-@click.argument("target")
-@_set
-@_json
-def rollback(project: Path, target: str, settings: tuple[str, ...], as_json: bool) -> None:
-    """Put the variant that was promoted before back in its place."""
-    from edgekd.cli.verbs import roll_back
-
-    finish(roll_back(project, settings, target), as_json)
+    finish(bundle_project(what, settings, targets, out, anyway), as_json)
 
 
 @cli.command()
@@ -280,14 +271,20 @@ def rollback(project: Path, target: str, settings: tuple[str, ...], as_json: boo
 @click.option(
     "--uri", metavar="URI", help="MLflow's server or database; unless given, its own settings hold."
 )
+@anyway_option
 @_json
 def publish(
-    project: Path, settings: tuple[str, ...], targets: tuple[str, ...], uri: str | None, as_json: bool
+    project: Path,
+    settings: tuple[str, ...],
+    targets: tuple[str, ...],
+    uri: str | None,
+    anyway: bool,
+    as_json: bool,
 ) -> None:
     """Point MLflow's aliases, one a target, at what is promoted now."""
     from edgekd.cli.publishing import publish_project
 
-    finish(publish_project(project, settings, targets, uri), as_json)
+    finish(publish_project(project, settings, targets, uri, anyway), as_json)
 
 
 @cli.command()
@@ -343,6 +340,8 @@ def doctor(as_json: bool) -> None:
 
 cli.add_command(plan)
 cli.add_command(ledger)
+cli.add_command(promote)
+cli.add_command(rollback)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import click
 
 from edgekd.cli.outcome import Outcome
 from edgekd.config import load_project
-from edgekd.errors import ArtifactError, BadInputError, ConfigError, MissingRuntimeError, unknown_name
+from edgekd.errors import ArtifactError, ConfigError, MissingRuntimeError, unknown_name
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.needs import require_libraries
 from edgekd.pipeline.staging import is_first_process
@@ -45,14 +45,22 @@ def _show_nothing(title: str) -> Iterator[Progress]:
     yield silent
 
 
-def run_until(path: Path, settings: tuple[str, ...], targets: tuple[str, ...], until: str) -> Outcome:
-    """Run a project up to a step."""
+def run_until(
+    path: Path,
+    settings: tuple[str, ...],
+    targets: tuple[str, ...],
+    until: str,
+    again: bool = False,
+    expects: str | None = None,
+) -> Outcome:
+    """Run a project up to a step; the last two are a person's word on promotions."""
     context = open_context(path, settings)
+    from edgekd.pipeline.promoting import Word
     from edgekd.pipeline.run import STEPS, run
 
     command = shlex.join(["edgekd", *sys.argv[1:]])
     with _spoken(context) as spoken_context:
-        results = run(spoken_context, until, targets, command)
+        results = run(spoken_context, until, targets, command, Word(again, expects))
     folder = str(context.run_folder)
     document: dict[str, Any] = {"run": folder, "teacher": results.teacher.digest}
     document["students"] = {name: stage.digest for name, stage in results.students.items()}
@@ -98,38 +106,6 @@ def label_share(path: Path, settings: tuple[str, ...], share: str) -> Outcome:
     return Outcome((words,), {"share": parsed.number, "of": parsed.of, "labelled": added})
 
 
-def roll_back(path: Path, settings: tuple[str, ...], target: str) -> Outcome:
-    """Promote again what was promoted before."""
-    context = open_context(path, settings)
-    from edgekd.gate.promotion import rollback
-
-    if target not in context.project.targets:
-        raise ConfigError(unknown_name("target", target, context.project.targets))
-    done = rollback(context.registry, context.project.name, target)
-    document = {"target": target, "variant": done.variant, "artifact": done.artifact_digest}
-    return Outcome((f"{target}: {done.variant} ({done.artifact_digest[:12]}) is promoted again",), document)
-
-
-def verify_chain(path: Path, settings: tuple[str, ...], public_key: Path | None) -> Outcome:
-    """Check the ledger, every file that an entry rests on, and who signed it."""
-    context = open_context(path, settings)
-    from edgekd.gate.ledger import read_ledger, verify_ledger
-    from edgekd.gate.objects import verify_objects
-
-    ledger = context.registry / "ledger.jsonl"
-    count = verify_ledger(ledger)
-    files = verify_objects(context.registry, read_ledger(ledger))
-    lines = [f"{count} entries, the chain holds; {files} files that they rest on are whole"]
-    document: dict[str, Any] = {"entries": count, "holds": True, "files": files}
-    if public_key is not None:
-        require_libraries(("cryptography",))
-        from edgekd.gate.signature import verify_signatures
-
-        document["signatures"] = verify_signatures(ledger, public_key)
-        lines.append(f"every entry is signed by {public_key}")
-    return Outcome(tuple(lines), document)
-
-
 def sign_chain(path: Path, settings: tuple[str, ...], key: Path) -> Outcome:
     """Sign the ledger's newest entry."""
     context = open_context(path, settings)
@@ -150,41 +126,6 @@ def compare_traffic(path: Path, settings: tuple[str, ...], target: str, rows: Pa
     document = {"target": target, "slices": [entry.to_json() for entry in found]}
     differs = any(entry.mismatch or entry.preference_mismatch for entry in found)
     return Outcome(shadow_lines(found), document, int(differs))
-
-
-def judge_live(path: Path, settings: tuple[str, ...], target: str, counts: Path) -> Outcome:
-    """Judge counts of live traffic; on proven harm the target goes back, and the exit code is 1."""
-    context = open_context(path, settings)
-    from edgekd.gate.live import judge_counts, read_counts
-    from edgekd.gate.promotion import current, rollback
-
-    if target not in {known.name for known in context.targets}:
-        raise ConfigError(unknown_name("target", target, [known.name for known in context.targets]))
-    slices = {entry.name: entry for entry in context.project.slices}
-    promoted = current(context.registry, context.project.name, target)
-    if promoted is None:
-        raise ConfigError(f"{target}: nothing is promoted that live traffic could speak of")
-    found = judge_counts(read_counts(counts, slices, promoted[0]), slices)
-    lines = [f"{name}: {watched.decision} ({watched.reason})" for name, watched in found.items()]
-    document: dict[str, Any] = {
-        "target": target,
-        "slices": {
-            name: {"decision": w.decision, "low": w.drop.low, "high": w.drop.high}
-            for name, w in found.items()
-        },
-    }
-    harmed = [name for name, watched in found.items() if watched.decision == "stop: harm"]
-    if not harmed:
-        return Outcome(tuple(lines), {**document, "rolled_back": False})
-    try:
-        back = rollback(context.registry, context.project.name, target)
-    except BadInputError as error:  # the harm is said all the same
-        lines.append(f"{target}: harm in {', '.join(harmed)}, and it cannot go back: {error}")
-        return Outcome(tuple(lines), {**document, "rolled_back": False}, 1)
-    lines.append(
-        f"{target}: rolled back to {back.variant} ({back.artifact_digest[:12]}): harm in {', '.join(harmed)}"
-    )
-    return Outcome(tuple(lines), {**document, "rolled_back": True, "variant": back.variant}, 1)
 
 
 def replay_entry(path: Path, settings: tuple[str, ...], number: int) -> Outcome:

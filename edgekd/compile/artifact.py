@@ -40,6 +40,15 @@ class Artifact:
         files = {name: entry for name, entry in self.manifest["files"].items() if name != CALIBRATION}
         return digest_json({**self.manifest, "files": files, "sha256": ""})
 
+    @property
+    def answers_digest(self) -> str:
+        """Digest of the files that decide its answers: equal where only the rows or the loader differ.
+
+        `digest` changes with every row of the data, which the manifest names, and with the loader's source.
+        """
+        files = self.manifest["files"].items()
+        return digest_json({name: of["sha256"] for name, of in files if not name.startswith("serving/")})
+
 
 def build_artifact(folder: Path, fields: Mapping[str, Any], parity: Parity | None = None) -> Artifact:
     """Write the manifest, sealed, over the files that lie in `folder`, and return the artifact, verified.

@@ -16,49 +16,27 @@ import fcntl
 import io
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 from edgekd.errors import BadInputError, LedgerError
-from edgekd.evaluate.record import Record
+from edgekd.gate.entry import NO_DETAILS, Details, Event, LedgerEntry, Provenance
 from edgekd.gate.versions import flush
 from edgekd.store import digest_json, locked
 
-Event = Literal["promote", "rollback", "no promotion"]
+__all__ = [
+    "Details",
+    "Event",
+    "LedgerEntry",
+    "Provenance",
+    "append_entry",
+    "read_ledger",
+    "repair_ledger",
+    "verify_ledger",
+]
+
 _START = "0" * 64
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """What a verdict rests on: sha256 of every evidence file, of the data, the seed, the machine."""
-
-    evidence: Mapping[str, str]
-    data_digest: str
-    seed: int
-    environment: str
-
-
-@dataclass(frozen=True)
-class LedgerEntry(Record):
-    """One line; `variant` and `artifact_digest` are empty where nothing was promoted."""
-
-    sequence: int
-    time_utc: str
-    previous: str
-    event: Event
-    project: str
-    target: str
-    variant: str
-    artifact_digest: str
-    verdict_digest: str
-    evidence: Mapping[str, str]
-    data_digest: str
-    seed: int
-    environment: str
-    digest: str
 
 
 def append_entry(
@@ -71,6 +49,7 @@ def append_entry(
     artifact_digest: str,
     verdict_digest: str,
     provenance: Provenance,
+    details: Details = NO_DETAILS,
 ) -> LedgerEntry:
     """Append one entry; when this returns it is on the disk.
 
@@ -79,7 +58,7 @@ def append_entry(
     """
     with locked(path):
         entries = _repair(path)
-        fields: dict[str, Any] = {
+        values: dict[str, Any] = {
             "sequence": len(entries) + 1,
             "time_utc": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "previous": entries[-1].digest if entries else _START,
@@ -93,8 +72,9 @@ def append_entry(
             "data_digest": provenance.data_digest,
             "seed": provenance.seed,
             "environment": provenance.environment,
+            **details.to_json(),
         }
-        entry = LedgerEntry.from_json({**fields, "digest": digest_json(fields)})
+        entry = LedgerEntry.from_json({**values, "digest": digest_json(values)})
         with path.open("ab") as file:
             file.write(_line(entry))
             _flush(file)
@@ -187,11 +167,11 @@ def _is_torn(line: bytes) -> bool:
 def _read_line(path: Path, line: bytes, before: list[LedgerEntry]) -> LedgerEntry:
     number = len(before) + 1
     try:
-        fields = json.loads(line)
-        entry = LedgerEntry.from_json(fields)
+        document = json.loads(line)
+        entry = LedgerEntry.from_json(document)
     except (ValueError, BadInputError) as error:
         raise LedgerError(f"{path}: line {number}: is not an entry ({error}); restore it") from None
-    rest = {key: value for key, value in fields.items() if key != "digest"}
+    rest = {key: value for key, value in document.items() if key != "digest"}
     if digest_json(rest) != entry.digest or _line(entry).rstrip(b"\n") != line.rstrip(b"\n"):
         raise LedgerError(f"{path}: line {number}: was changed after it was written; restore it")
     if entry.previous != (before[-1].digest if before else _START) or entry.sequence != number:

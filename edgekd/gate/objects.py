@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from edgekd.errors import LedgerError
-from edgekd.gate.ledger import LedgerEntry
+from edgekd.gate.entry import LedgerEntry
 from edgekd.gate.versions import flush
-from edgekd.store import digest_file
+from edgekd.store import digest_bytes, digest_file, write_atomic
 
 
 def keep_objects(registry: Path, run: Path, evidence: Mapping[str, str]) -> None:
@@ -40,6 +40,16 @@ def keep_objects(registry: Path, run: Path, evidence: Mapping[str, str]) -> None
         flush(folder)
 
 
+def keep_text(registry: Path, text: str) -> str:
+    """Keep a text under its sha256, which is returned."""
+    digest = digest_bytes(text.encode())
+    place = object_path(registry, digest)
+    if not place.exists():
+        write_atomic(place, text)
+        flush(place.parent)
+    return digest
+
+
 def object_path(registry: Path, digest: str) -> Path:
     """Return where a file of this sha256 is kept."""
     return registry / "objects" / digest[:2] / digest
@@ -53,7 +63,9 @@ def verify_objects(registry: Path, entries: Iterable[LedgerEntry]) -> int:
     """
     known: dict[str, bool] = {}
     for entry in entries:
-        for name, digest in entry.evidence.items():
+        rows = {} if entry.harm is None else entry.harm.slices
+        named = {f"test rows of {name}": digest for name, digest in rows.items() if digest}
+        for name, digest in {**entry.evidence, **named}.items():
             if digest in known:
                 continue
             place = object_path(registry, digest)

@@ -13,22 +13,31 @@ Order of writing, under a lock of that project and target:
 A kill before 2 leaves what was promoted before (and perhaps a copy that nobody points at). A kill
 between 2 and 3 leaves `current` at the version before, which is whole; the next call under the lock
 sees that the ledger is ahead and moves the pointer first (`settle`). Nothing is decided twice.
+
+Whoever replaces something names what it expects to replace, and is refused where something else is
+promoted by then. What was taken back is promoted again only for newer test rows in every harmed slice,
+or on a person's word; the entry says which. What a verdict withdrew, a newer verdict can bring back.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekd.errors import BadInputError, LedgerError
-from edgekd.gate.ledger import LedgerEntry, Provenance, append_entry, read_ledger, repair_ledger
+from edgekd.errors import BadInputError
+from edgekd.gate.entry import Details, LedgerEntry, Provenance
+from edgekd.gate.harm import WHOLE, Harm
+from edgekd.gate.history import History, find_place, read_history
+from edgekd.gate.ledger import append_entry
+from edgekd.gate.rows import freeze_rows
+from edgekd.gate.settling import current, settle, settle_locked
+from edgekd.gate.terms import NO_TERMS, Terms, why_again
 from edgekd.gate.verdict import GateVerdict
 from edgekd.gate.versions import (
     SHORT,
     add_version,
-    clear_leftovers,
     point_at,
     pointed_version,
     require_version,
@@ -36,7 +45,8 @@ from edgekd.gate.versions import (
 )
 from edgekd.store import locked
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+__all__ = ["Promotion", "current", "promote", "record_no_promotion", "rollback", "settle"]
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -62,14 +72,20 @@ def promote(
     verdict: GateVerdict,
     provenance: Provenance,
     digest_of: Callable[[Path], str] | None = None,
+    *,
+    expects: str | None,
+    terms: Terms = NO_TERMS,
 ) -> Promotion:
     """Make an artifact the promoted one; if it is already, nothing is written.
 
+    `expects` is the digest of what was promoted when the artifact was judged, None if nothing was.
     `digest_of` gives an artifact folder's digest after checking its files: the copy is checked by
     it before anything points there.
 
     Raises:
         BadInputError: if the verdict does not promote this artifact for this target.
+        StaleError: if something else is promoted by now than what is expected.
+        HarmedError: if the artifact was taken back, and neither newer test rows nor a person brings it back.
         ArtifactError: if the folder is missing, holds a link, or its copy has another digest.
         LedgerError: if the ledger's chain does not hold.
     """
@@ -81,12 +97,17 @@ def promote(
         )
     if not _DIGEST.fullmatch(artifact_digest):
         raise BadInputError(f"an artifact's digest has 64 hex digits, got '{artifact_digest}'")
-    place = _place(registry, project, target)
+    place = find_place(registry, project, target)
     with locked(place / ".lock"):
-        head = _settle(registry, project, target)
+        history = settle_locked(registry, project, target)
+        if history.head is not None and history.current == artifact_digest:
+            add_version(place, artifact_folder, artifact_digest, digest_of)
+            entry = _keep(registry, history, verdict, provenance, terms) or history.head
+            return _promotion(place, history.stack[-1], entry, changed=False)
+        history.require_current(expects)
+        again = why_again(registry, history, artifact_digest, terms)
+        harm = None if terms.harm is None else freeze_rows(registry, place, terms.harm)
         add_version(place, artifact_folder, artifact_digest, digest_of)
-        if head is not None and head.artifact_digest == artifact_digest:
-            return _promotion(place, head, changed=False)
         entry = append_entry(
             registry / "ledger.jsonl",
             event="promote",
@@ -96,34 +117,44 @@ def promote(
             artifact_digest=artifact_digest,
             verdict_digest=verdict.digest,
             provenance=provenance,
+            details=Details(terms.model, history.current or "", terms.conditions, harm, again),
         )
         point_at(place, artifact_digest)
-        return _promotion(place, entry, changed=True)
+        return _promotion(place, entry, entry, changed=True)
 
 
-def rollback(registry: Path, project: str, target: str) -> Promotion:
-    """Go back to the version that was promoted before the current one.
+def rollback(
+    registry: Path, project: str, target: str, *, expects: str, harm: Harm | None = None
+) -> Promotion:
+    """Take back what is promoted, and put the last version before it that was not taken back in its place.
 
-    Promotions and rollbacks are a stack: two rollbacks go back two versions. If a rollback was
-    killed after it was decided, this call completes that one and goes no further.
+    Promotions and rollbacks are a stack: two rollbacks go back two versions. `expects` is the digest of
+    what is taken back, or its beginning. If a rollback of it was killed after it was decided, this call
+    completes that one. Without `harm` the harm is a person's word on all rows.
 
     Raises:
+        StaleError: if something else is promoted by now.
         BadInputError: if there is no earlier version.
         ArtifactError: if the earlier version's folder is gone.
     """
-    place = _place(registry, project, target)
+    place = find_place(registry, project, target)
+    harm = harm or Harm("a person", "rolled back without a reason", {WHOLE: ""})
     with locked(place / ".lock"):
         pointed = pointed_version(place)
-        head = _settle(registry, project, target)
-        if head is not None and head.event == "rollback" and pointed != head.artifact_digest[:SHORT]:
-            return _promotion(place, head, changed=True)
-        stack = _stack(_entries(registry, project, target))
-        if len(stack) < 2:
+        history = settle_locked(registry, project, target)
+        head, top = history.head, history.stack[-1] if history.stack else None
+        if head is not None and top is not None and head.event == "rollback":
+            was_killed = pointed is not None and pointed != head.artifact_digest[:SHORT]
+            if was_killed and expects.startswith(str(pointed)[: len(expects)]):
+                return _promotion(place, top, head, changed=True)
+        earlier = history.earlier
+        if top is not None:
+            history.require_current(expects)
+        if earlier is None:
             raise BadInputError(
                 f"{project}/{target}: there is no earlier version to go back to "
-                f"({len(stack)} promoted); see: edgekd ledger verify"
+                f"({len(history.stack)} promoted); see: edgekd ledger verify"
             )
-        earlier = stack[-2]
         require_version(place, earlier.artifact_digest)
         entry = append_entry(
             registry / "ledger.jsonl",
@@ -134,9 +165,10 @@ def rollback(registry: Path, project: str, target: str) -> Promotion:
             artifact_digest=earlier.artifact_digest,
             verdict_digest=earlier.verdict_digest,
             provenance=Provenance(earlier.evidence, earlier.data_digest, earlier.seed, earlier.environment),
+            details=Details(replaces=history.current, harm=freeze_rows(registry, place, harm)),
         )
         point_at(place, earlier.artifact_digest)
-        return _promotion(place, entry, changed=True)
+        return _promotion(place, earlier, entry, changed=True)
 
 
 def record_no_promotion(
@@ -145,9 +177,8 @@ def record_no_promotion(
     """Write down that nothing was promoted; the same verdict again writes nothing."""
     if verdict.promoted is not None:
         raise BadInputError(f"target {verdict.target}: the verdict promotes {verdict.promoted}; promote it")
-    with locked(_place(registry, project, verdict.target) / ".lock"):
-        entries = _entries(registry, project, verdict.target)
-        last = entries[-1] if entries else None
+    with locked(find_place(registry, project, verdict.target) / ".lock"):
+        last = _last_verdict(read_history(registry, project, verdict.target))
         if last is not None and (last.event, last.verdict_digest) == ("no promotion", verdict.digest):
             return last
         return append_entry(
@@ -162,79 +193,33 @@ def record_no_promotion(
         )
 
 
-def current(registry: Path, project: str, target: str) -> tuple[str, Path] | None:
-    """Return the digest and folder that the target's pointer names; None if nothing is promoted.
-
-    Reads only. After a kill between the ledger and the pointer this is still the version before,
-    until the next promote, rollback or settle.
-
-    Raises:
-        LedgerError: if the pointer names what the ledger never promoted.
-    """
-    place = _place(registry, project, target)
-    short = pointed_version(place)
-    if short is None:
+def _keep(
+    registry: Path, history: History, verdict: GateVerdict, provenance: Provenance, terms: Terms
+) -> LedgerEntry | None:
+    """Write down that what is promoted passes again after it had not, or which conditions it lacked."""
+    last = _last_verdict(history)
+    is_new = history.conditions is None and terms.conditions is not None
+    if not is_new and (last is None or last.event != "no promotion"):
         return None
-    digests = {entry.artifact_digest for entry in _entries(registry, project, target)}
-    found = next((digest for digest in digests if digest[:SHORT] == short), None)
-    if found is None:
-        raise LedgerError(f"{place / 'current'}: names {short}, which the ledger never promoted; restore it")
-    return found, place / "versions" / short
+    top = history.stack[-1]
+    return append_entry(
+        registry / "ledger.jsonl",
+        event="keep",
+        project=top.project,
+        target=top.target,
+        variant=verdict.promoted or "",
+        artifact_digest=top.artifact_digest,
+        verdict_digest=verdict.digest,
+        provenance=provenance,
+        details=Details(conditions=terms.conditions if is_new else None),
+    )
 
 
-def settle(registry: Path, project: str, target: str) -> bool:
-    """Complete what a killed call had decided; says whether the pointer had to be moved."""
-    place = _place(registry, project, target)
-    with locked(place / ".lock"):
-        before = pointed_version(place)
-        _settle(registry, project, target)
-        return pointed_version(place) != before
+def _last_verdict(history: History) -> LedgerEntry | None:
+    return next((entry for entry in reversed(history.entries) if entry.event != "shipped anyway"), None)
 
 
-def _settle(registry: Path, project: str, target: str) -> LedgerEntry | None:
-    """Clear what a kill left behind, let the pointer follow the ledger, return the entry it follows."""
-    place = _place(registry, project, target)
-    clear_leftovers(place)
-    repair_ledger(registry / "ledger.jsonl")
-    entries = _entries(registry, project, target)
-    stack = _stack(entries)
-    if not stack:
-        return None
-    head = stack[-1]
-    if pointed_version(place) != head.artifact_digest[:SHORT]:
-        require_version(place, head.artifact_digest)
-        point_at(place, head.artifact_digest)
-    return next(entry for entry in reversed(entries) if entry.event != "no promotion")
-
-
-def _stack(entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
-    """Replay a target's entries: the last one is promoted, the one before is what to go back to."""
-    stack: list[LedgerEntry] = []
-    for entry in entries:
-        if entry.event == "promote":
-            stack.append(entry)
-        elif entry.event == "rollback":
-            if len(stack) < 2 or stack[-2].artifact_digest != entry.artifact_digest:
-                raise LedgerError(
-                    f"ledger: line {entry.sequence}: rolls {entry.target} back to "
-                    f"{entry.artifact_digest[:SHORT]}, which was not the version before; restore the file"
-                )
-            stack.pop()
-    return stack
-
-
-def _entries(registry: Path, project: str, target: str) -> list[LedgerEntry]:
-    entries = read_ledger(registry / "ledger.jsonl")
-    return [entry for entry in entries if (entry.project, entry.target) == (project, target)]
-
-
-def _place(registry: Path, project: str, target: str) -> Path:
-    for kind, name in (("project", project), ("target", target)):
-        if not _NAME.fullmatch(name):
-            raise BadInputError(f"{kind} '{name}': a name in the registry has letters, digits and . _ - only")
-    return registry / project / target
-
-
-def _promotion(place: Path, entry: LedgerEntry, changed: bool) -> Promotion:
-    path = version_folder(place, entry.artifact_digest)
-    return Promotion(entry.project, entry.target, entry.variant, entry.artifact_digest, path, entry, changed)
+def _promotion(place: Path, promoted: LedgerEntry, entry: LedgerEntry, changed: bool) -> Promotion:
+    digest = promoted.artifact_digest
+    path = version_folder(place, digest)
+    return Promotion(promoted.project, promoted.target, promoted.variant, digest, path, entry, changed)

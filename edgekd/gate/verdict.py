@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgekd.config import Target
@@ -73,6 +73,7 @@ def judge_target(
     quality_drop: Callable[[str, str], Drop] | None = None,
     order: Sequence[str] | None = None,
     gates: Gates | None = None,
+    barred: Mapping[str, str] | None = None,
 ) -> GateVerdict:
     """Promote, of the variants that pass every check, the one that the objective chooses.
 
@@ -86,13 +87,16 @@ def judge_target(
     `incumbent` is the digest of the artifact promoted now; give its evidence among the others, as
     it stays unless it fails or is beaten by more than noise. `ratio(a, b)` is the interval of
     p95(a) / p95(b) and `quality_drop(a, b)` the paired drop of b against a, for two artifact
-    digests; without them the variants' own intervals must lie apart, which is harder to reach.
+    digests; without them the variants' own intervals must lie apart, which is harder to reach. `barred`
+    says why an artifact was taken back and may not be promoted again: it fails, whatever was measured.
 
     Raises:
         BadInputError: if a variant or artifact is listed twice, or an evaluation is of another one.
     """
     _check_names(evidence)
-    verdicts = _end_at_first_unproven([_judge(target, entry, gates or Gates()) for entry in evidence], order)
+    verdicts = _end_at_first_unproven(
+        [_judge(target, entry, gates or Gates(), barred or {}) for entry in evidence], order
+    )
     passing = [e for e, v in zip(evidence, verdicts, strict=True) if v.status == "pass"]
     if not passing:
         reason = _why_none(verdicts)
@@ -116,8 +120,13 @@ def judge_target(
     )
 
 
-def _judge(target: Target, evidence: VariantEvidence, gates: Gates) -> VariantVerdict:
+def _judge(
+    target: Target, evidence: VariantEvidence, gates: Gates, barred: Mapping[str, str]
+) -> VariantVerdict:
     checks = check_variant(target, evidence, gates)
+    if evidence.artifact_digest in barred:
+        why, needed = barred[evidence.artifact_digest], "newer test rows or a person's word"
+        checks = (*checks, Check("taken back", "fail", "did harm", needed, why))
     return VariantVerdict(evidence.variant, evidence.artifact_digest, combine(checks), checks)
 
 

@@ -79,6 +79,15 @@ def point_at(place: Path, digest: str) -> None:
     flush(place)
 
 
+def point_nowhere(place: Path) -> None:
+    """Take `current` away, in one step; nothing happens where there is none."""
+    try:
+        (place / "current").unlink()
+    except FileNotFoundError:
+        return
+    flush(place)
+
+
 def clear_leftovers(place: Path) -> None:
     """Remove what killed calls left: parts of copies, and links not yet renamed."""
     for link in place.glob(".current.*"):

@@ -16,18 +16,23 @@ from edgekd.errors import BadInputError, ConfigError, EdgekdError, unknown_name
 from edgekd.gate.promotion import current
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.learning import load_stage
+from edgekd.pipeline.shipping import check_standing
 
 # The built-in rows are made by edgekd from phrases of its own.
 _OURS = "Apache-2.0, made by edgekd"
 
 
-def bundle_promoted(context: Context, only: Sequence[str], out: Path | None) -> Iterator[Bundle]:
+def bundle_promoted(
+    context: Context, only: Sequence[str], out: Path | None, anyway: bool = False
+) -> Iterator[Bundle]:
     """Bundle each target's promoted artifact into the run's `bundles/<target>`, or `out`/<target>.
 
     Golden answers are of validation texts. Targets where nothing is promoted are noted and left out.
+    `anyway` lets out what the newest verdict fails; the card and the ledger say so.
 
     Raises:
         BadInputError: nothing is promoted on any of the targets, or on one that was asked for by name.
+        HarmedError: the newest verdict fails what is promoted.
     """
     names = [target.name for target in context.targets]
     for name in only:
@@ -47,10 +52,12 @@ def bundle_promoted(context: Context, only: Sequence[str], out: Path | None) -> 
         if target.bundle is None:
             context.note(f"{target.name}: names no bundle")
             continue
+        objection = check_standing(context, target.name, found[0], "bundle", anyway)
         texts = load_stage(context).split("validation").texts if texts is None else texts
         folder = (out or context.run_folder / "bundles") / target.name
         documents = find_documents(found[1].parent.parent, found[0])
-        yield bundle_artifact(found[1], target, folder, texts, *documents, origin=describe_origin(context))
+        origin = describe_origin(context)
+        yield bundle_artifact(found[1], target, folder, texts, *documents, origin=origin, objection=objection)
         made += 1
     if not made:
         raise BadInputError(f"{context.project.name}: nothing is promoted; run: edgekd run PROJECT first")
@@ -64,11 +71,12 @@ def bundle_artifact(
     verdict: dict[str, Any] | None = None,
     evidence: dict[str, Any] | None = None,
     origin: Origin | None = None,
+    objection: str = "",
 ) -> Bundle:
     """Bundle one artifact; with its verdict and evidence the model card says what was measured."""
     artifact = open_artifact(path)
     return make_bundle(
-        artifact, target, folder, texts, write_card(artifact, target, verdict, evidence, origin)
+        artifact, target, folder, texts, write_card(artifact, target, verdict, evidence, origin, objection)
     )
 
 

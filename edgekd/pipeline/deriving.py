@@ -11,8 +11,8 @@ from edgekd.config.gates import Gates
 from edgekd.evaluate.arrays import Flags, Labels
 from edgekd.evaluate.judge import evaluate, paired_drop
 from edgekd.evaluate.predictions import Predictions
-from edgekd.evaluate.result import Drop
-from edgekd.evaluate.routing import judge_routing, route_rows
+from edgekd.evaluate.result import Drop, EvalResult
+from edgekd.evaluate.routing import RoutingResult, judge_routing, route_rows
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import GateVerdict, judge_target
 from edgekd.pipeline.bench import Bench, in_ms
@@ -59,13 +59,12 @@ class Answered:
     fp32: str | None
 
 
-def derive_evidence(
-    trial: Trial, known: VariantEvidence, answered: Answered
-) -> tuple[VariantEvidence, Labels]:
-    """Fill in all that follows from answers and samples; `known` keeps the rest.
+def judge_answers(
+    trial: Trial, artifact_digest: str, answered: Answered
+) -> tuple[EvalResult, RoutingResult | None, Labels]:
+    """Judge an artifact's answers, alone and routed; with what is served for each row.
 
-    Returns the evidence, and what is served for each row: with a policy that is the routed answer, the
-    teacher's included.
+    With a policy that is the routed answer, the teacher's included.
     """
     predictions, teacher = answered.predictions, trial.references["teacher"]
     compared = {"teacher": teacher}
@@ -91,7 +90,7 @@ def derive_evidence(
         )
         served = routed.labels
         routing = judge_routing(
-            known.artifact_digest,
+            artifact_digest,
             answered.policy,
             routed,
             teacher.labels,
@@ -101,6 +100,18 @@ def derive_evidence(
             trial.masks,
             trial.traffic,
         )
+    return evaluation, routing, served
+
+
+def derive_evidence(
+    trial: Trial, known: VariantEvidence, answered: Answered
+) -> tuple[VariantEvidence, Labels]:
+    """Fill in all that follows from answers and samples; `known` keeps the rest.
+
+    Returns the evidence, and what is served for each row.
+    """
+    predictions = answered.predictions
+    evaluation, routing, served = judge_answers(trial, known.artifact_digest, answered)
     figures = derive_figures(
         trial.gates,
         trial.slices,
@@ -108,7 +119,7 @@ def derive_evidence(
         trial.truth,
         trial.masks,
         predictions,
-        teacher,
+        trial.references["teacher"],
         answered.temperature,
         routing,
         trial.traffic,
@@ -134,8 +145,12 @@ def decide(
     served: Mapping[str, Labels],
     incumbent: str | None,
     order: Sequence[str],
+    barred: Mapping[str, str],
 ) -> GateVerdict:
-    """Judge a target's variants; `served` are the answers that a user gets, by the artifact's digest."""
+    """Judge a target's variants; `served` are the answers that a user gets, by the artifact's digest.
+
+    `barred` says of artifacts that were taken back why they may not be promoted again.
+    """
 
     def quality_drop(reference: str, candidate: str) -> Drop:
         rows = trial.masks["overall"]
@@ -143,4 +158,4 @@ def decide(
         return paired_drop("other", hits[0], hits[1])
 
     ratio = trial.bench.cold_start_ratio if target.objective == "cold_start_ms" else trial.bench.ratio
-    return judge_target(target, evidence, incumbent, ratio, quality_drop, order, trial.gates)
+    return judge_target(target, evidence, incumbent, ratio, quality_drop, order, trial.gates, barred)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgekd.compile import Artifact, open_artifact
@@ -17,6 +17,8 @@ from edgekd.gate.carving import list_carved
 from edgekd.gate.checks import check_slices
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.promotion import current
+from edgekd.gate.rows import Rows, slice_rows
+from edgekd.gate.terms import Terms, find_barred
 from edgekd.gate.verdict import GateVerdict
 from edgekd.measure.basis import find_basis
 from edgekd.pipeline.answering import LOGITS, answer_stage, served_predictions
@@ -48,6 +50,10 @@ class Judged:
     """Digest of what was promoted before."""
     fp32: dict[str, str]
     """Name of the reference that is each variant's own student in fp32; without those that have none."""
+    rows: Rows = field(default_factory=dict)
+    """Digests of the test rows in each slice."""
+    barred: Mapping[str, str] = field(default_factory=dict)
+    """Artifacts that were taken back and may not be promoted again, with the reason."""
 
 
 def find_incumbent(context: Context, data: TaskData, target: Target) -> Artifact | None:
@@ -76,11 +82,13 @@ def judge(
     references: dict[str, Predictions],
     bench: Bench,
     teacher_under: tuple[TeacherFloor, ...] = (),
+    again: bool = False,
 ) -> Judged:
     """Judge a target's variants, and its incumbent among them, on the test split.
 
     Validation rows say in which order they are tested, and have chosen every policy before. What would be
-    promoted must answer alike on other instruction sets: it is asked there, then judged again.
+    promoted must answer alike on other instruction sets: it is asked there, then judged again. `again` is a
+    person's word that what was taken back may be promoted again.
     """
     test = data.split("test")
     everyone = list(variants)
@@ -89,20 +97,9 @@ def judge(
         everyone.append(Variant(f"incumbent.{incumbent.digest[:8]}", incumbent.student, build, incumbent))
     order = order_of_testing(context, data, everyone, teacher)
     folders = {v.name: answer_stage(context, test, v.artifact).path for v in everyone if v.artifact}
-    trial = Trial(
-        slices=context.project.slices,
-        gates=context.project.gates,
-        labels=test.labels,
-        texts=test.texts,
-        truth=test.classes,
-        masks=slice_masks(test, context.project.slices),
-        traffic=select_traffic(test, context.project.data.sample),
-        references=references,
-        bench=bench,
-        people=find_people(context),
-    )
+    trial = open_trial(context, test, references, bench)
     answered = {
-        v.artifact.digest: _answered(v.artifact, folders[v.name], test, references)
+        v.artifact.digest: read_answered(v.artifact, folders[v.name], test, references)
         for v in everyone
         if v.artifact
     }
@@ -122,23 +119,50 @@ def judge(
     fp32 = {v.name: own for v in everyone if v.artifact and (own := answered[v.artifact.digest].fp32)}
     foreign = find_foreign(target.hardware, bench.result.environment)
     held = None if incumbent is None else incumbent.digest
+    rows = slice_rows(trial.texts, trial.truth, trial.labels, trial.slices, trial.masks)
+    terms = Terms(rows=rows, again=again)
+    barred = find_barred(
+        context.registry,
+        context.project.name,
+        target.name,
+        {digest: artifact.answers_digest for digest, artifact in artifacts.items()},
+        terms,
+    )
     asked: set[str] = set()
     while True:
-        verdict = replace(decide(trial, target, evidence, served, held, order), teacher_under=teacher_under)
+        verdict = decide(trial, target, evidence, served, held, order, barred)
+        verdict = replace(verdict, teacher_under=teacher_under)
         chosen = verdict.promoted_digest
         if chosen is None or chosen in asked or not foreign:
             _tell_uncarved(context, target, evidence)
-            return Judged(target, tuple(everyone), tuple(evidence), verdict, folders, order, held, fp32)
+            seen = tuple(everyone), tuple(evidence)
+            return Judged(target, *seen, verdict, folders, order, held, fp32, rows, barred)
         asked.add(chosen)
-        artifact, rows = artifacts[chosen], data.split("validation")
+        artifact, others = artifacts[chosen], data.split("validation")
         validated = load_predictions(
-            answer_stage(context, rows, artifact, "validate").path / LOGITS, rows.ids
+            answer_stage(context, others, artifact, "validate").path / LOGITS, others.ids
         )
-        splits = ((test, answered[chosen].predictions), (rows, validated))
+        splits = ((test, answered[chosen].predictions), (others, validated))
         ported = port_artifact(context, splits, artifact, foreign)
         evidence = [
             replace(entry, ported=ported) if entry.artifact_digest == chosen else entry for entry in evidence
         ]
+
+
+def open_trial(context: Context, test: TaskData, references: dict[str, Predictions], bench: Bench) -> Trial:
+    """Gather what every artifact is judged on and by."""
+    return Trial(
+        slices=context.project.slices,
+        gates=context.project.gates,
+        labels=test.labels,
+        texts=test.texts,
+        truth=test.classes,
+        masks=slice_masks(test, context.project.slices),
+        traffic=select_traffic(test, context.project.data.sample),
+        references=references,
+        bench=bench,
+        people=find_people(context),
+    )
 
 
 def _tell_uncarved(context: Context, target: Target, evidence: Sequence[VariantEvidence]) -> None:
@@ -157,7 +181,7 @@ def _tell_uncarved(context: Context, target: Target, evidence: Sequence[VariantE
                 )
 
 
-def _answered(
+def read_answered(
     artifact: Artifact, folder: Path, test: TaskData, references: dict[str, Predictions]
 ) -> Answered:
     """Read an artifact's answers, and name its own student among the references.

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgekd.compile import open_artifact
 from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.predictions import Predictions
-from edgekd.gate.ledger import Provenance
+from edgekd.gate.conditions import make_conditions
+from edgekd.gate.entry import Provenance
+from edgekd.gate.history import find_place
 from edgekd.gate.objects import keep_objects
 from edgekd.gate.promotion import promote, record_no_promotion, settle
+from edgekd.gate.rows import add_rows
+from edgekd.gate.terms import Terms
 from edgekd.gate.verdict import RULES
+from edgekd.gate.withdrawal import find_harm, withdraw
 from edgekd.pipeline.bench import Bench
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.judging import Judged
 from edgekd.pipeline.replaying import Question, write_people, write_question, write_rows
 from edgekd.pipeline.rundir import digest_evidence, place_files, write_record
+from edgekd.pipeline.withdrawing import find_passing_version
 from edgekd.serving.calibrate import read_calibration
+from edgekd.store import locked
 
 
 def write_evidence(
@@ -75,13 +83,43 @@ def _question(context: Context, test: TaskData, judged: Judged, bench: Bench) ->
         rules=RULES,
         fp32=judged.fp32,
         teacher_under=judged.verdict.teacher_under,
+        barred=judged.barred,
     )
 
 
+@dataclass(frozen=True)
+class Word:
+    """What a person says of a promotion.
+
+    Attributes:
+        again: what was taken back may be promoted again.
+        expects: what must be promoted now: a digest, its beginning, or `none`; None leaves it open.
+    """
+
+    again: bool = False
+    expects: str | None = None
+
+
+SILENT = Word()
+
+
 def promote_target(
-    context: Context, data: TaskData, judged: Judged, bench: Bench, evidence: dict[str, str]
+    context: Context,
+    data: TaskData,
+    judged: Judged,
+    bench: Bench,
+    evidence: dict[str, str],
+    references: dict[str, Predictions],
+    expects: str | None,
+    again: bool = False,
 ) -> None:
-    """Promote the chosen variant, or write down that there is none."""
+    """Promote the chosen variant, or write down that there is none and withdraw a harmful incumbent.
+
+    `expects` is the digest of what was promoted before anything was measured.
+
+    Raises:
+        StaleError: something else is promoted by now.
+    """
     project, target = context.project.name, judged.target.name
     keep_objects(context.registry, context.run_folder, evidence)
     provenance = Provenance(evidence, data.digest, context.project.seed, bench.result.environment.fingerprint)
@@ -89,19 +127,44 @@ def promote_target(
     verdicts = context.registry / project / target / "verdicts"
     name = f"{judged.verdict.digest[:12]}.json"
     write_record(verdicts / name, judged.verdict)
+    place = find_place(context.registry, project, target)
+    with locked(place / ".lock"):  # before the decision: what is taken back later was judged on these rows
+        add_rows(place, judged.rows)
+    harm = find_harm(judged.verdict, judged.incumbent, judged.rows)
     digest = judged.verdict.promoted_digest
     for found in judged.evidence:
         if digest is not None and found.artifact_digest == digest:
             write_record(verdicts.with_name("evidence") / name, found)  # for the model card
     if digest is None:
         settle(context.registry, project, target)
-        record_no_promotion(context.registry, project, judged.verdict, provenance)
+        if harm is None or expects is None:
+            record_no_promotion(context.registry, project, judged.verdict, provenance)
+            return
+        back = find_passing_version(context, data.split("test"), judged.target, bench, references)
+        back_to = None if back is None else back.digest
+        withdraw(
+            context.registry, project, judged.verdict, provenance, expects=expects, harm=harm, back_to=back_to
+        )
+        instead = f"{back_to[:12]} is promoted again" if back_to else "nothing is promoted now"
+        context.note(f"{target}: {expects[:12]} is withdrawn, as it {harm.reason}; {instead}")
         return
     chosen = next(v.artifact for v in judged.variants if v.artifact and v.artifact.digest == digest)
+    winner = next(e for e in judged.evidence if e.artifact_digest == digest)
+    conditions = make_conditions(context.project.slices, judged.target, context.project.gates, winner.judged)
     promote(
-        context.registry, project, target, chosen.path, digest, judged.verdict, provenance, _digest_artifact
+        context.registry,
+        project,
+        target,
+        chosen.path,
+        digest,
+        judged.verdict,
+        provenance,
+        digest_artifact,
+        expects=expects,
+        terms=Terms(conditions, judged.rows, again, harm, chosen.answers_digest),
     )
 
 
-def _digest_artifact(folder: Path) -> str:
+def digest_artifact(folder: Path) -> str:
+    """Return an artifact folder's digest, after checking every file in it."""
     return open_artifact(folder).digest

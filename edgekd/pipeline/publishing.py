@@ -10,24 +10,31 @@ from edgekd.bundle.card import write_card
 from edgekd.compile import open_artifact
 from edgekd.errors import BadInputError, ConfigError, unknown_name
 from edgekd.gate.evidence import VariantEvidence
+from edgekd.gate.history import read_history
 from edgekd.gate.ledger import read_ledger
 from edgekd.gate.promotion import current
 from edgekd.pipeline.bundling import describe_origin, find_documents
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.needs import require_libraries
-from edgekd.publish import Published, publish
+from edgekd.pipeline.shipping import check_standing
+from edgekd.publish import Published, publish, retract
 from edgekd.store import locked
 
 _UNFIT = re.compile(r"[^\w\-. ]")  # MLflow takes no others in a metric's name
 
 
-def publish_promoted(context: Context, only: Sequence[str], uri: str | None) -> Iterator[Published]:
+def publish_promoted(
+    context: Context, only: Sequence[str], uri: str | None, anyway: bool = False
+) -> Iterator[Published]:
     """Point the alias of each target at what is promoted now, in the registry that MLflow keeps at `uri`.
 
-    Run it after a promotion or a rollback; what is there already is not sent again.
+    Run it after a promotion or a rollback; what is there already is not sent again. `anyway` lets out what
+    the newest verdict fails; the card and the ledger say so. An alias of a target whose promoted artifact was
+    withdrawn is taken away.
 
     Raises:
         BadInputError: nothing is promoted on any of the targets, or on one that was asked for by name.
+        HarmedError: the newest verdict fails what is promoted.
         TrackerError: MLflow cannot be reached or refuses.
     """
     require_libraries(("mlflow", "sqlalchemy"))
@@ -38,14 +45,23 @@ def publish_promoted(context: Context, only: Sequence[str], uri: str | None) -> 
     project, made = context.project.name, 0
     for target in context.targets:
         found = current(context.registry, project, target.name)
-        if (only and target.name not in only) or (found is None and not only):
+        if only and target.name not in only:
+            continue
+        head = read_history(context.registry, project, target.name).head
+        if found is None and head is not None and head.event == "withdraw":
+            if retract(project, target.name, uri):
+                yield Published(project, target.name, "", added=False)
+            made += 1
+            continue
+        if found is None and not only:
             continue
         if found is None:
             raise BadInputError(f"{target.name}: nothing is promoted; run: edgekd run PROJECT first")
         digest, path = found
+        objection = check_standing(context, target.name, digest, "publish", anyway)
         artifact = open_artifact(path)
         verdict, evidence = find_documents(path.parent.parent, digest)
-        card = write_card(artifact, target, verdict, evidence, describe_origin(context))
+        card = write_card(artifact, target, verdict, evidence, describe_origin(context), objection)
         tags = _describe(context, target.name, digest)
         with locked(context.registry / ".publish.lock"):
             yield publish(

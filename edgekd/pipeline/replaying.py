@@ -52,6 +52,7 @@ class Question(Record):
         fp32: the reference that is each variant's own student in fp32, by variant; one without is left out.
         teacher_under: floors that the teacher missed on validation rows, whose answers are not kept.
         rules: of judging; see `edgekd.gate.verdict.RULES`.
+        barred: artifacts that were taken back and could not be promoted again, with the reason.
     """
 
     target: Target
@@ -68,6 +69,7 @@ class Question(Record):
     biases: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     fp32: Mapping[str, str] | None = None
     teacher_under: tuple[TeacherFloor, ...] = ()
+    barred: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_question(folder: Path, question: Question) -> Path:
@@ -227,7 +229,9 @@ def _judge(folder: Path, question: Question) -> tuple[GateVerdict, tuple[str, ..
         differing += [f"{kept.variant}: {name}" for name in old if old[name] != new[name]]
         evidence.append(entry)
     evidence.sort(key=lambda entry: question.variants.index(entry.variant))
-    verdict = decide(trial, question.target, evidence, served, question.incumbent, question.order)
+    verdict = decide(
+        trial, question.target, evidence, served, question.incumbent, question.order, question.barred
+    )
     return replace(verdict, teacher_under=question.teacher_under), tuple(differing)
 
 

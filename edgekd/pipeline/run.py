@@ -9,7 +9,15 @@ from edgekd.compile import Artifact
 from edgekd.config import Build, Hardware, Target
 from edgekd.data.shared import describe_shared
 from edgekd.data.taskdata import TaskData
-from edgekd.errors import ConfigError, MissingRuntimeError, SliceError, unknown_name
+from edgekd.errors import (
+    ConfigError,
+    EdgekdError,
+    HarmedError,
+    MissingRuntimeError,
+    SliceError,
+    StaleError,
+    unknown_name,
+)
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.teacher_floor import TeacherFloor
 from edgekd.export import Graph
@@ -42,13 +50,14 @@ from edgekd.pipeline.needs import (
     require_libraries,
 )
 from edgekd.pipeline.preflight import examine
-from edgekd.pipeline.promoting import promote_target, write_evidence
+from edgekd.pipeline.promoting import SILENT, Word, promote_target, write_evidence
 from edgekd.pipeline.restoring import find_restored
 from edgekd.pipeline.routing import check_routing, decide_stage
 from edgekd.pipeline.rundir import place_files, sweep, write_config
 from edgekd.pipeline.staging import is_first_process, process_count
 from edgekd.pipeline.teacher_floor import find_teacher_floors
 from edgekd.pipeline.view import build_report
+from edgekd.pipeline.withdrawing import find_promoted
 from edgekd.plugins import list_plugins, load_plugin
 from edgekd.report.view import RunReport
 from edgekd.store import Stage, locked
@@ -72,6 +81,8 @@ class Results:
     variants: dict[str, tuple[Variant, ...]] = field(default_factory=dict)
     compiled_teachers: dict[int, Artifact] = field(default_factory=dict)
     """By threads: in ONNX Runtime, fp32."""
+    promoted: dict[str, str | None] = field(default_factory=dict)
+    """Digest of what was promoted for each target before anything was measured."""
     incumbents: dict[str, Artifact | None] = field(default_factory=dict)
     benches: dict[int, Bench] = field(default_factory=dict)
     references: dict[str, Predictions] = field(default_factory=dict)
@@ -79,7 +90,7 @@ class Results:
     report: RunReport | None = None
 
 
-def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Results:
+def run(context: Context, until: str, only: tuple[str, ...], command: str, word: Word = SILENT) -> Results:
     """Run the stages up to `until`, one of STEPS; `only` names targets that must be measurable.
 
     Raises:
@@ -90,6 +101,8 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
     _refuse_unmeasurable(targets, measurable, only)
     step = STEPS.index(until)
     _require(context, measurable, step)
+    for target in measurable if word.expects is not None else ():
+        find_promoted(context, target, word.expects)  # refused before anything costs time
     data = _load(context)
     if step >= STEPS.index("distill") and process_count() == 1:
         for line in forecast(context, data, measurable if step >= STEPS.index("compile") else ()).lines:
@@ -105,7 +118,7 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
             if step >= STEPS.index("bench"):
                 _compile_teacher(compiling, results, measurable)
     if step >= STEPS.index("bench"):
-        _bench(context, results, measurable)
+        _bench(context, results, measurable, word)
     if step >= STEPS.index("evaluate"):
         references = results.references
         references["teacher"] = teacher_answers(context, data, results.teacher, "test")
@@ -116,7 +129,16 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
             incumbent = results.incumbents[target.name]
             under = tuple(floor for floor in results.teacher_floors if floor.is_under)
             results.judged[target.name] = judge(
-                context, data, target, variants, incumbent, results.teacher, references, bench, under
+                context,
+                data,
+                target,
+                variants,
+                incumbent,
+                results.teacher,
+                references,
+                bench,
+                under,
+                word.again,
             )
         baseline = baseline_stage(context, data)
         results.report = build_report(
@@ -124,7 +146,7 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str) -> Re
             references["teacher"], baseline, command,
         )  # fmt: skip
     with locked(context.workspace / "locks" / context.run_folder.name):
-        _write(context, results, step)
+        _write(context, results, step, word)
     return results
 
 
@@ -208,7 +230,7 @@ def _by_threads(targets: list[Target]) -> dict[int, list[Target]]:
     return {count: [target for target in targets if target.threads == count] for count in threads}
 
 
-def _write(context: Context, results: Results, step: int) -> None:
+def _write(context: Context, results: Results, step: int, word: Word) -> None:
     folder = context.run_folder
     sweep(folder)
     write_config(context)
@@ -217,23 +239,33 @@ def _write(context: Context, results: Results, step: int) -> None:
         if name != "teacher":
             place_files(stage.path, folder / "students" / name)
     place_files(results.labels.values.path / "logs", folder / "logs" / "label")
+    refused: list[EdgekdError] = []
     for judged in results.judged.values():
         bench = results.benches[judged.target.threads]
         evidence = write_evidence(context, results.data.split("test"), judged, bench, results.references)
         if step >= STEPS.index("promote"):
-            promote_target(context, results.data, judged, bench, evidence)
+            expects = results.promoted[judged.target.name]
+            try:
+                promote_target(
+                    context, results.data, judged, bench, evidence, results.references, expects, word.again
+                )
+            except (StaleError, HarmedError) as error:  # of one target: the others are promoted all the same
+                refused.append(error)
     if results.students:
         write_capacity(folder)
     if results.report is not None and step >= STEPS.index("report"):
         from edgekd.report.write import write_report
 
         write_report(results.report, folder)
+    if refused:
+        raise refused[0]
 
 
-def _bench(context: Context, results: Results, measurable: list[Target]) -> None:
+def _bench(context: Context, results: Results, measurable: list[Target], word: Word) -> None:
     for threads, group in _by_threads(measurable).items():
         artifacts = [v.artifact for t in group for v in results.variants[t.name] if v.artifact]
         for target in group:  # looked up once: another run may promote while this one measures
+            results.promoted[target.name] = find_promoted(context, target, word.expects)
             held = results.incumbents[target.name] = find_incumbent(context, results.data, target)
             artifacts += [] if held is None else [held]
         reference = results.compiled_teachers[threads]

@@ -1,5 +1,5 @@
 """Tell a registry outside what is promoted."""
 
-from edgekd.publish.mlflow_registry import Published, publish
+from edgekd.publish.mlflow_registry import Published, publish, retract
 
-__all__ = ["Published", "publish"]
+__all__ = ["Published", "publish", "retract"]

@@ -31,7 +31,10 @@ _LOADER = Path(__file__).parent / "mlflow_loader.py"
 
 @dataclass(frozen=True)
 class Published:
-    """Where a target's alias points now; `added` says whether its artifact was not there before."""
+    """Where a target's alias points now; `added` says whether its artifact was not there before.
+
+    `version` is empty where the alias was taken away, as nothing is promoted any more.
+    """
 
     model: str
     alias: str
@@ -65,8 +68,27 @@ def publish(
             client.create_registered_model(project)
         known = client.search_model_versions(f"name = '{project}' and tags.`{_TAG}` = '{artifact.digest}'")
         version = known[0].version if known else _log(client, artifact, project, card, tags, metrics)
+        if known and known[0].description != card:  # the newest verdict may say something else of it
+            client.update_model_version(project, version, description=card)
         client.set_registered_model_alias(project, target, version)
         return Published(project, target, str(version), added=not known)
+
+
+def retract(project: str, target: str, uri: str | None) -> bool:
+    """Take a target's alias away, where what it pointed at was withdrawn; says whether there was one.
+
+    Raises:
+        TrackerError: MLflow cannot be reached or refuses.
+    """
+    with _reporting(uri):
+        from mlflow import MlflowClient
+
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        models = client.search_registered_models(f"name = '{project}'")
+        if not models or target not in models[0].aliases:
+            return False
+        client.delete_registered_model_alias(project, target)
+        return True
 
 
 def _log(

@@ -7,6 +7,7 @@ of cases. These are wrong at any look in at most 5 %.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgekd.errors import BadInputError
@@ -54,17 +55,36 @@ def drop_sequence(control: Arm, tested: Arm, confidence: float = 0.95) -> Interv
         return -_best_log_likelihood(control, tested, drop) < most
 
     estimate = here - there
-    ends = []
-    for outer in (-1.0, 1.0):
-        inside, outside = estimate, outer
-        if is_held(outer):
-            ends.append(outer)
-            continue
-        for _ in range(_OF_DROPS):
-            middle = (inside + outside) / 2
-            inside, outside = (middle, outside) if is_held(middle) else (inside, middle)
-        ends.append(outside)
-    return Interval(estimate, ends[0], ends[1], confidence)
+    return Interval(estimate, _end(estimate, -1.0, is_held), _end(estimate, 1.0, is_held), confidence)
+
+
+def rate_sequence(arm: Arm, confidence: float = 0.95) -> Interval:
+    """Bound one arm's rate of hits, at this and every other look, as `drop_sequence` bounds a drop.
+
+    >>> seen = rate_sequence(Arm(930, 1_000))
+    >>> seen.low > 0.89, seen.high < 0.96
+    (True, True)
+    """
+    if not 0 < confidence < 1:
+        raise BadInputError(f"confidence must be between 0 and 1, got {confidence}")
+    estimate = _rate(arm)
+    most = math.log(1 / (1 - confidence)) - _log_mixture(arm)
+
+    def is_held(rate: float) -> bool:
+        return -_log_likelihood(arm, rate) < most
+
+    return Interval(estimate, _end(estimate, 0.0, is_held), _end(estimate, 1.0, is_held), confidence)
+
+
+def _end(inside: float, outer: float, is_held: Callable[[float], bool]) -> float:
+    """Halve towards the last value that is held between `inside` and `outer`; errs to the outside."""
+    if is_held(outer):
+        return outer
+    outside = outer
+    for _ in range(_OF_DROPS):
+        middle = (inside + outside) / 2
+        inside, outside = (middle, outside) if is_held(middle) else (inside, middle)
+    return outside
 
 
 def _rate(arm: Arm) -> float:

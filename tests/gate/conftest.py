@@ -5,13 +5,22 @@ import hashlib
 import pytest
 
 from edgekd.config import Target
+from edgekd.errors import ArtifactError
 from edgekd.evaluate.result import Calibration, Drop, EvalResult, SliceResult
 from edgekd.gate.check import Check
 from edgekd.gate.evidence import VariantEvidence
+from edgekd.gate.history import find_place, read_history
+from edgekd.gate.ledger import Provenance, read_ledger
+from edgekd.gate.objects import keep_text
+from edgekd.gate.promotion import current, promote, rollback
+from edgekd.gate.rows import add_rows, digest_rows
+from edgekd.gate.terms import Terms
 from edgekd.gate.verdict import GateVerdict, VariantVerdict
+from edgekd.gate.verify import verify_registry
 from edgekd.stats.interval import Interval
 from edgekd.stats.paired import paired_drop_bound
 from edgekd.stats.proportion import wilson_interval
+from edgekd.store import digest_bytes, digest_file, locked
 
 
 def digest_of(name: str) -> str:
@@ -72,6 +81,73 @@ def make_verdict(artifact_digest, variant="v", target="t"):
     return GateVerdict(target, (entry,), variant, artifact_digest, (), "native", "")
 
 
+PROVENANCE = Provenance({"bench.json": digest_bytes(b"{}")}, "d" * 64, 0, "machine")
+
+
+def manifest_digest(folder):
+    if (folder / "model.onnx").read_bytes() != b"weights" * 100:
+        raise ArtifactError(f"{folder}: model.onnx is not what the manifest says")
+    return digest_file(folder / "manifest.json")
+
+
+class Shop:
+    """A registry and artifacts to promote in it."""
+
+    def __init__(self, root):
+        self.registry, self._root = root / "registry", root
+        self.ledger = self.registry / "ledger.jsonl"
+        self.refusals = root / "refusals"
+        keep_text(self.registry, "{}")
+
+    def artifact(self, name):
+        folder = self._root / "artifacts" / name
+        if not folder.exists():
+            (folder / "serving").mkdir(parents=True)
+            (folder / "manifest.json").write_text(name)
+            (folder / "model.onnx").write_bytes(b"weights" * 100)
+            (folder / "serving" / "run.py").write_text("pass")
+        return folder, digest_file(folder / "manifest.json")
+
+    def look(self):
+        """Digest of what is promoted, by the ledger's word."""
+        return read_history(self.registry, "shop", "t").current
+
+    def promote(self, name, **changes):
+        folder, digest = self.artifact(name)
+        verdict = changes.pop("verdict", make_verdict(digest, variant=name))
+        arguments = (self.registry, "shop", "t", folder, digest, verdict, PROVENANCE)
+        expects = changes.pop("expects") if "expects" in changes else self.look()
+        return promote(*arguments, digest_of=manifest_digest, expects=expects, terms=Terms(**changes))
+
+    def rollback(self, expects=None, **changes):
+        return rollback(self.registry, "shop", "t", expects=expects or self.look() or "", **changes)
+
+    def judge_on(self, **texts):
+        """Note test rows slice by slice, as a run does before it promotes; returns their digests."""
+        rows = {name: digest_rows(listed) for name, listed in texts.items()}
+        place = find_place(self.registry, "shop", "t")
+        with locked(place / ".lock"):
+            add_rows(place, rows)
+        return rows
+
+    def verify(self):
+        return verify_registry(self.registry, manifest_digest)
+
+    def current(self):
+        """Name of what is promoted, after checking that it is whole."""
+        found = current(self.registry, "shop", "t")
+        if found is None:
+            return None
+        digest, path = found
+        assert manifest_digest(path) == digest
+        assert (path / "serving" / "run.py").read_text() == "pass"
+        assert (self.registry / "shop" / "t" / "current").resolve() == path.resolve()
+        return (path / "manifest.json").read_text()
+
+    def events(self):
+        return [(entry.event, entry.variant) for entry in read_ledger(self.ledger)]
+
+
 class Make:
     """Builders of what gates read, for tests."""
 
@@ -82,8 +158,15 @@ class Make:
     evidence = staticmethod(make_evidence)
     target = staticmethod(make_target)
     verdict = staticmethod(make_verdict)
+    shop = Shop
+    PROVENANCE = PROVENANCE
 
 
 @pytest.fixture(scope="session")
 def make():
     return Make
+
+
+@pytest.fixture
+def shop(tmp_path):
+    return Shop(tmp_path)

@@ -102,7 +102,7 @@ def test_verdict_is_what_is_promoted_and_the_ledger_holds(finished_run, run_edge
     assert done.returncode == 0, done.stderr
     entries = read_ledger(finished_run.registry / "ledger.jsonl")
     kept = {digest for entry in entries for digest in entry.evidence.values()}
-    assert json.loads(done.stdout) == {"entries": 3, "holds": True, "files": len(kept)}
+    assert json.loads(done.stdout) == {"entries": 3, "holds": True, "files": len(kept), "versions": 3}
     assert [(e.event, e.target) for e in entries] == [
         ("promote", target) for target in ("cloud", "desk", "twin")
     ]
@@ -262,9 +262,12 @@ def test_incumbent_stays_on_a_tie_and_a_better_one_is_rolled_back(project, run_e
     assert targets["desk"]["variant"] == INT8
     assert current(registry, "small", "desk")[0] != before["desk"]
 
-    lines = [{"slice": "overall", "arm": "incumbent", "n": 5000, "hits": 4600}]
-    lines += [
-        {**lines[0], "arm": "candidate", "hits": 3600, "artifact": current(registry, "small", "desk")[0][:12]}
+    lines = [
+        {"slice": "overall", "arm": arm, "n": 5000, "hits": hits, "artifact": digest[:12]}
+        for arm, hits, digest in (
+            ("incumbent", 4600, before["desk"]),
+            ("candidate", 3600, current(registry, "small", "desk")[0]),
+        )
     ]
     (project / "counts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     live = ("gate", "project.yaml", "--target", "desk", "--live", "counts.jsonl")
@@ -275,7 +278,7 @@ def test_incumbent_stays_on_a_tie_and_a_better_one_is_rolled_back(project, run_e
     assert document["slices"]["overall"]["decision"] == "stop: harm"
     twice = run_edgekd(*live, cwd=project)
     assert twice.returncode == 2 and "no rows of the candidate" in twice.stderr
-    lines[1]["artifact"] = before["desk"]
+    lines[1]["artifact"], lines[0]["artifact"] = before["desk"], "the teacher"
     (project / "counts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     stuck = run_edgekd(*live, cwd=project)  # harm is said where nothing is left to go back to
     assert stuck.returncode == 1 and "stop: harm" in stuck.stdout and "cannot go back" in stuck.stdout

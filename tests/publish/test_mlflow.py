@@ -11,7 +11,7 @@ import pytest
 from edgekd.compile import open_artifact
 from edgekd.compile.policy import set_policy
 from edgekd.errors import TrackerError
-from edgekd.publish import publish
+from edgekd.publish import publish, retract
 from edgekd.serving import load
 
 mlflow = pytest.importorskip("mlflow", reason="needs the extra mlflow")
@@ -77,6 +77,23 @@ def test_an_alias_a_target_follows_promotion_and_rollback(artifact, routed, data
     run = client.get_run(known.run_id)
     assert run.data.metrics == {"p95_ms": 1.5, "quality/overall": 0.9}
     assert run.info.status == "FINISHED"
+
+
+def test_the_alias_of_what_was_withdrawn_is_taken_away(artifact, database):
+    send(open_artifact(artifact), database)
+    assert retract("shop", "lambda-x86", database) is True
+    assert retract("shop", "lambda-x86", database) is False
+    assert retract("other", "lambda-x86", database) is False
+    client = mlflow.MlflowClient(tracking_uri=database, registry_uri=database)
+    assert client.search_registered_models("name = 'shop'")[0].aliases == {}
+
+
+def test_a_card_that_says_something_new_replaces_the_old_one(artifact, database):
+    made = open_artifact(artifact)
+    send(made, database)
+    publish(made, "shop", "lambda-x86", card="# It fails", tags={}, metrics={}, uri=database)
+    client = mlflow.MlflowClient(tracking_uri=database, registry_uri=database)
+    assert client.get_model_version_by_alias("shop", "lambda-x86").description == "# It fails"
 
 
 def test_what_is_loaded_back_answers_as_the_artifact_does(artifact, routed, database):

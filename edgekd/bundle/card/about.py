@@ -82,8 +82,8 @@ def describe_rollback(facts: Facts) -> str:
     name = facts.target.name
     return f"""\
 ```sh
-# one atomic step to what was promoted before
-edgekd rollback PROJECT {name}
+# one atomic step to what was promoted before, if this is what is promoted now
+edgekd rollback PROJECT {name} --expects {facts.artifact.digest[:12]}
 # this folder anew, from that artifact
 edgekd bundle PROJECT --target {name}
 # whether the chain of promotions holds

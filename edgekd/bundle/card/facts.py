@@ -30,13 +30,17 @@ class Figure:
 
 @dataclass(frozen=True)
 class Facts:
-    """`verdict` is a GateVerdict's JSON, `evidence` a VariantEvidence's; either may be missing."""
+    """`verdict` is a GateVerdict's JSON, `evidence` a VariantEvidence's; either may be missing.
+
+    `objection` is what a newer verdict says against the artifact that a person let go out all the same.
+    """
 
     artifact: Artifact
     target: Target
     origin: Origin
     verdict: Mapping[str, Any] | None
     evidence: Mapping[str, Any] | None
+    objection: str = ""
 
     @property
     def manifest(self) -> Mapping[str, Any]:
@@ -118,13 +122,14 @@ def gather(
     verdict: Mapping[str, Any] | None,
     evidence: Mapping[str, Any] | None,
     origin: Origin,
+    objection: str = "",
 ) -> Facts:
     """Put the documents together.
 
     Raises:
         BadInputError: a document is of another artifact or target.
     """
-    facts = Facts(artifact, target, origin, verdict, evidence)
+    facts = Facts(artifact, target, origin, verdict, evidence, objection)
     if verdict is not None and verdict["target"] != target.name:
         raise BadInputError(f"the verdict is of target {verdict['target']}, not of {target.name}")
     if verdict is not None:

@@ -31,7 +31,11 @@ edgekd run PROJECT --target {facts.target.name}
 edgekd bench ARTIFACT
 ```"""
     basis, why = facts.basis
-    words = [f"Gate: **{facts.outcome}**" + (f" ({facts.reason})." if facts.reason else ".")]
+    words = [f"**Fails the gate.** {facts.objection}"] if facts.objection else []
+    words += [
+        f"Gate{', before that' if facts.objection else ''}: **{facts.outcome}**"
+        + (f" ({facts.reason})." if facts.reason else ".")
+    ]
     if basis in _BASES:
         words.append(f"Measured {_BASES[basis]} ({basis}){f': {why}' if why else ''}.")
     else:

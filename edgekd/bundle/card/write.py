@@ -39,17 +39,19 @@ def write_card(
     verdict: Mapping[str, Any] | None,
     evidence: Mapping[str, Any] | None = None,
     origin: Origin | None = None,
+    objection: str = "",
 ) -> str:
     """Write the card in Markdown, with the head that the Hugging Face hub reads.
 
     `verdict` is the JSON of the verdict that judged the artifact, `evidence` that of the promoted variant's
     evidence. Without a verdict the card says that nothing was measured, and what would; without evidence it
     has what the verdict's checks say. Figures come from these documents alone.
+    `objection` is what a newer verdict says against the artifact that a person let go out all the same.
 
     Raises:
         BadInputError: a document is of another artifact or target.
     """
-    facts = gather(artifact, target, verdict, evidence, origin or Origin())
+    facts = gather(artifact, target, verdict, evidence, origin or Origin(), objection)
     parts = [f"{write_front(facts)}\n# {artifact.student} for {target.name}"]
     parts += [f"## {title}\n{describe(facts)}" for title, describe in _SECTIONS]
     return "\n\n".join(parts) + "\n"

@@ -1,0 +1,109 @@
+"""Which test rows a target has been judged on, slice by slice: what counts as newer evidence.
+
+    registry/<project>/<target>/rows.json    {"<slice>": ["<12 digits of a row's digest>", ...]}
+
+A row is its text, in one case and spacing: the same text measured, labelled or listed again is no newer
+row. The file grows with every run that promotes or could have; a rollback keeps the lists of the harmed
+slices as they are then, as objects of the registry.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgekd.config import Slice
+from edgekd.errors import LedgerError
+from edgekd.evaluate.arrays import Flags, Labels
+from edgekd.gate.harm import Harm
+from edgekd.gate.objects import keep_text, object_path
+from edgekd.store import digest_bytes, digest_file, write_atomic
+
+Rows = Mapping[str, frozenset[str]]
+"""Digests of the test rows in each slice."""
+_DIGITS = 12
+
+
+def digest_rows(texts: Iterable[str]) -> frozenset[str]:
+    """Digest rows by their texts."""
+    plain = (" ".join(unicodedata.normalize("NFKC", text).casefold().split()) for text in texts)
+    return frozenset(digest_bytes(text.encode("utf-8", "surrogatepass"))[:_DIGITS] for text in plain)
+
+
+def slice_rows(
+    texts: Sequence[str],
+    truth: Labels,
+    labels: Sequence[str],
+    slices: Sequence[Slice],
+    masks: Mapping[str, Flags],
+) -> Rows:
+    """Digest the test rows of each slice; of one that judges recall, the rows of its classes alone."""
+    found: dict[str, frozenset[str]] = {}
+    for entry in slices:
+        rows = masks[entry.name]
+        if entry.recall_of:
+            rows = rows & np.isin(truth, [list(labels).index(name) for name in entry.recall_of])
+        found[entry.name] = digest_rows(texts[place] for place in np.flatnonzero(rows))
+    return found
+
+
+def add_rows(place: Path, rows: Rows) -> None:
+    """Add rows to those that a target has been judged on; the caller holds the target's lock."""
+    known = read_rows(place)
+    if all(found <= known.get(name, frozenset()) for name, found in rows.items()):
+        return
+    names = known.keys() | rows.keys()
+    merged = {name: sorted(known.get(name, frozenset()) | rows.get(name, frozenset())) for name in names}
+    write_atomic(place / "rows.json", json.dumps(merged, sort_keys=True, separators=(",", ":")))
+
+
+def read_rows(place: Path) -> dict[str, frozenset[str]]:
+    """Return what a target has been judged on; nothing where no run has said so.
+
+    Raises:
+        LedgerError: the file is not as it was written.
+    """
+    path = place / "rows.json"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return {str(name): frozenset(map(str, listed)) for name, listed in document.items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise LedgerError(f"{path}: is no list of test rows ({error}); restore it") from None
+
+
+def freeze_rows(registry: Path, place: Path, harm: Harm) -> Harm:
+    """Keep the rows that a target has been judged on in each harmed slice that says nothing yet."""
+    known = read_rows(place)
+    slices = {}
+    for name, digest in harm.slices.items():
+        listed = known.get(name, frozenset())
+        slices[name] = digest or (keep_text(registry, json.dumps(sorted(listed))) if listed else "")
+    return Harm(harm.by, harm.reason, slices)
+
+
+def unrenewed_slices(registry: Path, harm: Harm | None, rows: Rows) -> tuple[str, ...]:
+    """Name the harmed slices without a row that is newer than the harm.
+
+    Raises:
+        LedgerError: the list of rows that the harm names is missing or changed.
+    """
+    if harm is None or not harm.slices:
+        return ("overall",)
+    return tuple(
+        name
+        for name, digest in harm.slices.items()
+        if not digest or not rows.get(name, frozenset()) - _read_list(registry, digest)
+    )
+
+
+def _read_list(registry: Path, digest: str) -> frozenset[str]:
+    path = object_path(registry, digest)
+    if not path.is_file() or digest_file(path) != digest:
+        raise LedgerError(f"{path}: the list of test rows is missing or was changed; restore it")
+    return frozenset(json.loads(path.read_text(encoding="utf-8")))
