@@ -8,12 +8,15 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from edgekd.bundle.deciding import NOT_RUN, describe_policy
 from edgekd.compile import Artifact
 from edgekd.config import Target
 from edgekd.errors import BadInputError
 from edgekd.plugins import load_plugin
+from edgekd.serving.calibrate import read_calibration
 from edgekd.store import digest_file, write_atomic
 
 CARD, LIST = "MODEL_CARD.md", "bundle.json"
@@ -28,6 +31,7 @@ class Bundle:
         artifact_digest: of the artifact inside.
         files: size in bytes of each file, by its path in the folder.
         digest: sha256 of the list of files, which holds the digest of each.
+        notes: what whoever deploys it must know, a sentence or two each.
     """
 
     path: Path
@@ -36,6 +40,7 @@ class Bundle:
     artifact_digest: str
     files: dict[str, int]
     digest: str
+    notes: tuple[str, ...] = ()
 
 
 def make_bundle(artifact: Artifact, target: Target, folder: Path, texts: Sequence[str], card: str) -> Bundle:
@@ -73,7 +78,15 @@ def make_bundle(artifact: Artifact, target: Target, folder: Path, texts: Sequenc
         artifact_digest=artifact.digest,
         files={name: int(entry["bytes"]) for name, entry in files.items()},
         digest=digest_file(folder / LIST),
+        notes=_list_notes(artifact, target.bundle, kind),
     )
+
+
+def _list_notes(artifact: Artifact, name: str, kind: ModuleType) -> tuple[str, ...]:
+    if not read_calibration(artifact.path / "calibration.json").routing:
+        return ()
+    note = describe_policy(name, getattr(kind, "POLICY", NOT_RUN))
+    return (note,) if note else ()
 
 
 def _list_files(folder: Path) -> dict[str, dict[str, Any]]:

@@ -66,6 +66,7 @@ def _tell(made: list[Bundle]) -> Outcome:
     for bundle in made:
         size = sum(bundle.files.values())
         lines.append(f"{bundle.target}: {bundle.kind}  {format_bytes(size)}  {bundle.path}")
+        lines += [f"{bundle.target}: {note}" for note in bundle.notes]
         document.append(
             {
                 "target": bundle.target,
@@ -74,6 +75,7 @@ def _tell(made: list[Bundle]) -> Outcome:
                 "path": str(bundle.path),
                 "digest": bundle.digest,
                 "files": bundle.files,
+                "notes": list(bundle.notes),
             }
         )
     return Outcome(tuple(lines), document)

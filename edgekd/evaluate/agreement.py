@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekd.errors import DataError
+from edgekd.evaluate.arrays import Biases
 from edgekd.evaluate.record import Record
 from edgekd.stats.proportion import exact_upper_bound
 
@@ -18,7 +19,10 @@ _MOST_FLIPS = 50  # listed by name
 
 @dataclass(frozen=True)
 class Flip(Record):
-    """A row that gets another label there; `margin` is how far here's label leads there's, in logits."""
+    """A row that gets another label there; `margin` is how far here's label leads there's, in logits.
+
+    Where the artifact has a bias, the logits include it.
+    """
 
     row: str
     here: str
@@ -86,9 +90,16 @@ def rows_to_agree(flips: int, share: float, confidence: float = 0.95) -> int:
 
 
 def compare_answers(
-    here: npt.NDArray[np.float32], there: npt.NDArray[np.float32], rows: Sequence[str], labels: Sequence[str]
+    here: npt.NDArray[np.float32],
+    there: npt.NDArray[np.float32],
+    rows: Sequence[str],
+    labels: Sequence[str],
+    bias: Biases | None = None,
 ) -> Agreement:
-    """Compare logits [row, label] of the same rows; the bound is Clopper and Pearson's, one-sided.
+    """Compare what is answered to the same rows from two sets of logits [row, label].
+
+    `bias` [label] is added to both where a label is chosen, as it is served; it is in logits, as in
+    `Predictions`. The bound is Clopper and Pearson's, one-sided.
 
     Raises:
         DataError: if the shapes differ.
@@ -98,10 +109,11 @@ def compare_answers(
             f"answers to compare: expected {len(rows)} rows of {len(labels)} logits, "
             f"got {list(here.shape)} and {list(there.shape)}"
         )
-    one, other = here.argmax(1), there.argmax(1)
+    scores = here if bias is None else here + bias
+    one, other = scores.argmax(1), (there if bias is None else there + bias).argmax(1)
     places = [int(place) for place in np.flatnonzero(one != other)]
     flips = [
-        Flip(rows[at], labels[one[at]], labels[other[at]], float(here[at, one[at]] - here[at, other[at]]))
+        Flip(rows[at], labels[one[at]], labels[other[at]], float(scores[at, one[at]] - scores[at, other[at]]))
         for at in places
     ]
     flips.sort(key=lambda flip: -flip.margin)

@@ -102,10 +102,11 @@ def _port_stage(context: Context, rows: Sequence[Answers], artifact: Artifact, m
     def build(folder: Path, progress: Progress) -> None:
         progress(0.0, f"{len(texts)} texts under emulation")
         there = emulated_logits(machine, artifact.path, texts)
-        found = compare_answers(np.concatenate(here), there, ids, list(rows[0][0].labels))
+        (test, answers), *_ = rows
+        found = compare_answers(np.concatenate(here), there, ids, list(test.labels), answers.bias)
         write_atomic(folder / "agreement.json", json.dumps(found.to_json(), indent=1))
 
-    stage = run_stage(context, f"port/{artifact.student}.{artifact.recipe}.{machine.name}", 1, reads, build)
+    stage = run_stage(context, f"port/{artifact.student}.{artifact.recipe}.{machine.name}", 2, reads, build)
     return Agreement.from_json(json.loads((stage.path / "agreement.json").read_text(encoding="utf-8")))
 
 

@@ -62,10 +62,11 @@ def choose(
 ) -> tuple[int, float]:
     """Return the index of the label that is answered, and its probability: softmax(logits / temperature).
 
-    `logits` and `bias` [label]. The answer is argmax(logits / temperature + bias). Only its probability is
-    computed, from the shifted sum.
+    `logits` and `bias` [label]. The answer is argmax(logits / temperature + bias), in double precision, and
+    the first of equals. Only its probability is computed, from the shifted sum.
     """
-    index = int(logits.argmax()) if bias is None else int((logits * inverse_temperature + bias).argmax())
+    scores = logits if bias is None else logits.astype(np.float64) * inverse_temperature + bias
+    index = int(scores.argmax())
     return index, 1.0 / float(np.exp((logits - logits[index]) * inverse_temperature).sum())
 
 

@@ -1,4 +1,4 @@
-"""Mobile bundles of the sample students, and their programs, built once for all tests."""
+"""Mobile bundles of the sample students, with a bias, and their programs, built once for all tests."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import sample_students as samples
+from biased import add_bias
 from build_sample import compile_sample
 
 from edgekd.bundle import make_bundle
@@ -34,10 +35,11 @@ LIBRARIES = {
 
 @dataclass(frozen=True)
 class Made:
-    """A bundle, the artifact in it and its C program."""
+    """A bundle, the artifact in it, that artifact without its bias, and the C program."""
 
     path: Path
     artifact: Artifact
+    plain: Artifact
     program: Path
     library: Path
 
@@ -78,6 +80,8 @@ def compile_program(bundle: Path, out: Path) -> Path:
 def make(name: str, graphs: samples.Graphs, folder: Path) -> Made:
     student, runtime, recipe, calibration = BUILDS[name]
     library = find_library(runtime)
-    artifact = compile_sample(graphs[student], runtime, recipe, folder / name, calibration_texts=calibration)
+    plain = compile_sample(graphs[student], runtime, recipe, folder / name, calibration_texts=calibration)
+    artifact = add_bias(plain, folder / f"{name}.biased", TEXTS)
     bundle = make_bundle(artifact, load_target("mobile-lowmem"), folder / f"{name}.bundle", TEXTS, "# Card\n")
-    return Made(bundle.path, artifact, compile_program(bundle.path, folder / f"{name}.program"), library)
+    program = compile_program(bundle.path, folder / f"{name}.program")
+    return Made(bundle.path, artifact, plain, program, library)

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import mobile_bundles as mobile
 import pytest
+from biased import changed_texts
 from random_texts import random_texts
 from tokenizers import Tokenizer
 
 from edgekd.bundle import make_bundle
 from edgekd.bundle.mobile.cases import CASES
-from edgekd.bundle.mobile.golden import COUNT, choose_texts
+from edgekd.bundle.card import write_card
+from edgekd.bundle.mobile.golden import CHANGED, COUNT, choose_texts
 from edgekd.compile import build_artifact
+from edgekd.compile.policy import set_policy
 from edgekd.config import load_target
 from edgekd.errors import BadInputError
 from edgekd.serving import load
@@ -52,6 +55,81 @@ def test_golden_rows_are_the_artifacts_answers(made):
         assert list(map(int, ids.split())) == model.tokenize(text)
         assert list(map(float, logits.split())) == pytest.approx(model.logits([text])[0].tolist(), rel=1e-7)
         assert (label, float(probability)) == (model(text).label, pytest.approx(model(text).probability))
+
+
+def test_a_port_without_the_bias_fails_on_the_rows_that_the_bias_decides(made, tmp_path):
+    model, rows = load(made.artifact.path), read_golden(made.path)
+    decided = set(changed_texts(model, [row[0] for row in rows]))
+    assert len(decided) >= CHANGED and len(decided) < COUNT
+    folder = shutil.copytree(made.path, tmp_path / "bundle")
+    lines = (folder / "model.txt").read_text("utf-8").splitlines(keepends=True)
+    biases = [line for line in lines if line.startswith("bias ")]
+    assert [line.split(" ") for line in biases] == [
+        ["bias", str(place), f"{model.calibration.bias[label]!r}\n"]
+        for place, label in enumerate(model.labels)
+        if label in model.calibration.bias
+    ]
+    (folder / "model.txt").write_text("".join(line for line in lines if line not in biases), "utf-8")
+    done = made.run("--golden", *TIGHT, folder=folder)
+    wrong = [line for line in done.stdout.splitlines() if line.endswith(": label differ")]
+    assert (done.returncode, len(wrong)) == (1, len(decided)), done.stdout
+    assert done.stdout.splitlines()[-1].startswith(f"{COUNT - len(decided)} of {COUNT}")
+
+
+@pytest.mark.parametrize(
+    "line", ["bias 20 1.5", "bias 99999999999 1", "bias 3 nan", "bias 3 inf", "bias -1 1"]
+)
+def test_a_bias_of_no_label_or_no_number_is_one_line(one, tmp_path, line):
+    folder = shutil.copytree(one.path, tmp_path / "bundle")
+    with (folder / "model.txt").open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+    done = one.run("--golden", folder=folder)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "expected a label's place, below 20, and a finite number" in done.stderr
+
+
+def test_a_model_without_a_bias_has_no_line_of_one(one, tmp_path):
+    bundle = make_bundle(one.plain, TARGET, tmp_path / "bundle", mobile.TEXTS, "# Card\n")
+    assert "\nbias " not in (bundle.path / "model.txt").read_text("utf-8")
+    done = one.run("--golden", *TIGHT, folder=bundle.path)
+    assert (done.returncode, done.stdout.split(",")[0]) == (0, "200 of 200"), done.stdout + done.stderr
+    model = load(one.plain.path)
+    assert changed_texts(model, [row[0] for row in read_golden(bundle.path)]) == []
+    for name in ("ANDROID.md", "IOS.md"):
+        page = (bundle.path / name).read_text("utf-8")
+        assert "a bias is added" not in page and "{bias}" not in page and "{policy}" not in page
+
+
+def test_pages_name_the_bias_and_how_many_rows_show_it(made):
+    model = load(made.artifact.path)
+    for name in ("ANDROID.md", "IOS.md"):
+        page = " ".join((made.path / name).read_text("utf-8").split())
+        for label, number in model.calibration.bias.items():
+            assert f"`{label}` ({number:+g})" in page
+        assert "of the golden texts have a label that the bias decides" in page
+        assert "{bias}" not in page and "{policy}" not in page and "DO NOT RUN" not in page
+
+
+def test_a_policy_that_nothing_here_runs_is_said_loudly(one, tmp_path):
+    artifact = set_policy(one.artifact, {"max_prob": 0.9}, tmp_path / "routed")
+    bundle = make_bundle(artifact, TARGET, tmp_path / "bundle", mobile.TEXTS, "# Card\n")
+    (note,) = bundle.notes
+    assert "Bundles of kind mobile DO NOT RUN the artifact's routing policy" in note
+    for name in ("ANDROID.md", "IOS.md"):
+        page = (bundle.path / name).read_text("utf-8")
+        assert note in " ".join(page.partition("## Put it in")[0].split())
+    card = write_card(artifact, TARGET, None)
+    assert note in card.partition("## Limits and known weaknesses")[2].partition("\n## ")[0]
+    assert make_bundle(one.artifact, TARGET, tmp_path / "plain", [], "").notes == ()
+    assert "DO NOT RUN" not in write_card(one.artifact, TARGET, None)
+
+
+def test_the_card_says_that_there_is_a_bias_for_which_classes_and_why(one):
+    told = write_card(one.artifact, TARGET, None).partition("## Calibration\n")[2].partition("\n## ")[0]
+    (label, number), *_ = load(one.artifact.path).calibration.bias.items()
+    assert "a bias is added to the log probability of" in told and f"`{label}` ({number:+g})" in told
+    assert "so that fewer messages of these classes are missed" in told
+    assert "a bias is added" not in write_card(one.plain, TARGET, None)
 
 
 def test_c_tokenizer_is_the_library_on_random_text(made):
@@ -103,12 +181,17 @@ def test_bundle_is_of_one_runtime_and_its_pages_are_filled(made):
         ("characters.txt", "41 5a add 32\n", "41 59 add 32\n", "token ids differ"),
         ("model.txt", "\nmax_tokens 64\n", "\nmax_tokens 63\n", "token ids differ"),
         ("model.txt", "\ntemperature ", "\ntemperature 1", "probability differ"),
+        ("model.txt", "\nbias ", "\nbiased ", "label differ"),
         ("labels.txt", "{label}\n", "another\n", "label differ"),
     ],
 )
 def test_a_port_that_is_wrong_fails(one, tmp_path, name, old, new, said):
     folder = shutil.copytree(one.path, tmp_path / "bundle")
     old = old.format(label=read_golden(folder)[0][3])
+    if "bias" in old:  # the larger of the two
+        model = load(one.artifact.path)
+        place = model.labels.index(max(model.calibration.bias, key=model.calibration.bias.__getitem__))
+        old, new = f"{old}{place} ", f"{new}{place} "
     text = (folder / name).read_bytes().decode()
     assert old in text
     (folder / name).write_bytes(text.replace(old, new, 1).encode())
@@ -220,3 +303,10 @@ def test_there_are_always_200_texts(given):
     fitting = [text for text in given if "\ud800" not in text and text not in CASES]
     assert sum(text in fitting for text in texts) == min(len(fitting), COUNT - len(CASES))
     assert all(text.encode() or not text for text in texts)
+
+
+def test_texts_that_the_bias_decides_are_among_the_200():
+    given, changed = [f"text {n}" for n in range(1000)], ["text 7", "text 996", "words"]
+    texts = choose_texts(given, ["where"], changed)
+    assert len(set(texts)) == len(texts) == COUNT and set(changed) <= set(texts)
+    assert set(texts) <= {*CASES, *given, "words"}

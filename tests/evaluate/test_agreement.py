@@ -33,3 +33,18 @@ def test_bound_is_that_of_clopper_and_pearson(flips, low):
 def test_answers_of_other_rows_are_refused():
     with pytest.raises(DataError, match=r"expected 2 rows of 3 logits"):
         compare_answers(np.zeros((2, 3), np.float32), np.zeros((1, 3), np.float32), ["a", "b"], LABELS)
+
+
+def test_labels_are_compared_as_they_are_served():
+    """Two machines may agree on the largest logit and answer otherwise with the bias, or the other way."""
+    bias = np.array([0, 0, 1.0])
+    here = np.array([[3, 0, 2.1], [3, 0, 1], [1, 0.9, 0.5]], np.float32)
+    there = np.array([[3, 0, 1.9], [3, 0, 1], [0.9, 1, 0.5]], np.float32)
+    rows = ["r0", "r1", "r2"]
+    assert [flip.row for flip in compare_answers(here, there, rows, LABELS).flips] == ["r2"]
+    found = compare_answers(here, there, rows, LABELS, bias)
+    assert found.agreeing == 2
+    (flip,) = found.flips
+    assert (flip.row, flip.here, flip.there) == ("r0", "c", "a")
+    assert flip.margin == pytest.approx(0.1, abs=1e-6)
+    assert found.worst_difference == pytest.approx(0.2, abs=1e-6)

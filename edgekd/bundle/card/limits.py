@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from edgekd.bundle.card.facts import Facts
 from edgekd.bundle.card.lines import bullets, percent
+from edgekd.bundle.deciding import NOT_RUN, describe_policy
 from edgekd.evaluate.result import Drop, SliceResult
+from edgekd.plugins import load_plugin
+from edgekd.serving.calibrate import read_calibration
 from edgekd.units import format_points
 
 _TIMES = {"p50_ms": "median latency", "p95_ms": "latency", "cold_start_ms": "cold start"}
@@ -12,7 +15,17 @@ _TIMES = {"p50_ms": "median latency", "p95_ms": "latency", "cold_start_ms": "col
 
 def describe_limits(facts: Facts) -> str:
     """List the slices that are worst, instruction sets, and what was not measured."""
-    return bullets([*_weak_slices(facts), *_instruction_sets(facts), *_unmeasured(facts), *_general(facts)])
+    lines = [*_policy(facts), *_weak_slices(facts), *_instruction_sets(facts), *_unmeasured(facts)]
+    return bullets([*lines, *_general(facts)])
+
+
+def _policy(facts: Facts) -> list[str]:
+    """Say where a routing policy is not run by what is deployed."""
+    name = facts.target.bundle
+    if name is None or not read_calibration(facts.artifact.path / "calibration.json").routing:
+        return []
+    said = describe_policy(name, getattr(load_plugin("bundles", name), "POLICY", NOT_RUN))
+    return [said] if said else []
 
 
 def _weak_slices(facts: Facts) -> list[str]:

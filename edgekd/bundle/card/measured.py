@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 from edgekd.bundle.card.facts import Facts, Figure
 from edgekd.bundle.card.lines import ABSENT, percent, table
+from edgekd.bundle.deciding import describe_bias
 from edgekd.evaluate.calibration import CONFIDENT
 from edgekd.evaluate.result import SliceResult
+from edgekd.serving.calibrate import read_calibration
 from edgekd.units import format_bytes, format_ms, format_points
 
 _BASES = {
@@ -123,12 +123,13 @@ def _slice(facts: Facts, result: SliceResult) -> list[str]:
 
 def describe_calibration(facts: Facts) -> str:
     """Say how a probability comes about and what it is worth."""
-    path = facts.artifact.path / "calibration.json"
-    temperature = json.loads(path.read_text(encoding="utf-8"))["temperature"]
+    known = read_calibration(facts.artifact.path / "calibration.json")
     fitted = (
-        f"A probability is the softmax of the logits divided by {temperature:g}, a temperature fitted on the "
-        "compiled model's own answers to calibration rows."
+        f"A probability is the softmax of the logits divided by {known.temperature:g}, a temperature fitted "
+        "on the compiled model's own answers to calibration rows."
     )
+    if bias := describe_bias(known.bias):
+        fitted = f"{fitted} {bias}"
     if facts.evaluation is None:
         return f"{fitted} How well it is calibrated was not measured here."
     found = facts.evaluation.calibration

@@ -12,6 +12,7 @@ from typing import Any
 
 from edgekd.bundle.archive import write_zip
 from edgekd.bundle.bytecode import compile_bytecode
+from edgekd.bundle.deciding import RUN
 from edgekd.bundle.packages import needed_packages
 from edgekd.compile import Artifact
 from edgekd.config import Target
@@ -22,6 +23,7 @@ from edgekd.wheels.fetch import fetch_wheels, unpack_wheel
 from edgekd.wheels.python import find_python
 
 RUNTIMES = ("numpy", "onnxruntime", "litert")
+POLICY = RUN
 PYTHON = "3.13"
 """The platform's runtime that the zip is for (Amazon Linux 2023)."""
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}

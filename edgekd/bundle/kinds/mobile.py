@@ -11,7 +11,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgekd.bundle.mobile.golden import choose_texts, list_answers
+from edgekd.bundle.deciding import NOT_RUN
+from edgekd.bundle.mobile.golden import choose_changed, choose_texts, list_answers
 from edgekd.bundle.mobile.pages import write_pages
 from edgekd.bundle.mobile.settings import list_settings
 from edgekd.bundle.mobile.tables import list_tokens, read_tokenizer, write_lines
@@ -22,6 +23,7 @@ from edgekd.serving import ServingError, load
 from edgekd.serving.characters import NAME as CHARACTERS
 
 RUNTIMES = ("onnxruntime", "litert")
+POLICY = NOT_RUN
 
 
 def build(artifact: Artifact, target: Target, folder: Path, texts: Sequence[str]) -> None:
@@ -40,7 +42,8 @@ def build(artifact: Artifact, target: Target, folder: Path, texts: Sequence[str]
     write_lines(folder / "vocab.txt", tokens)
     write_lines(folder / "labels.txt", artifact.manifest["labels"], without="\n\r\t\0")
     write_lines(folder / "model.txt", list_settings(artifact, tokenizer), without="\n\0")
-    write_lines(folder / "golden.tsv", list_answers(model, choose_texts(texts, tokens)))
+    changed = choose_changed(model, texts, tokens)
+    write_lines(folder / "golden.tsv", list_answers(model, choose_texts(texts, tokens, changed)))
     for name in (artifact.manifest["model"], CHARACTERS, "calibration.json"):
         shutil.copyfile(artifact.path / name, folder / name)
-    write_pages(artifact, folder)
+    write_pages(artifact, folder, len(changed))

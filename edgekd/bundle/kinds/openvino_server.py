@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from edgekd.bundle.deciding import CLIENT
 from edgekd.bundle.servers.beside import write_beside
-from edgekd.bundle.servers.readme import describe_batching, describe_client, describe_request
+from edgekd.bundle.servers.readme import describe_answer, describe_batching, describe_client, describe_request
 from edgekd.bundle.servers.served import Served, open_served
 from edgekd.compile import Artifact
 from edgekd.config import Target
 
 RUNTIMES = ("openvino",)
+POLICY = CLIENT
 
 _BATCHES = (
     "The server puts no requests together; a client may ask for several texts of one length in one request. "
@@ -42,6 +44,7 @@ def build(artifact: Artifact, target: Target, folder: Path, texts: Sequence[str]
     readme = (
         _describe(served, inputs)
         + describe_request(served, inputs)
+        + describe_answer(served, POLICY)
         + describe_batching(served, _BATCHES)
         + describe_client(served)
     )

@@ -6,14 +6,16 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from edgekd.bundle.deciding import CLIENT
 from edgekd.bundle.servers.beside import LABELS, write_beside, write_labels
-from edgekd.bundle.servers.readme import describe_batching, describe_client, describe_request
+from edgekd.bundle.servers.readme import describe_answer, describe_batching, describe_client, describe_request
 from edgekd.bundle.servers.served import Served, open_served
 from edgekd.bundle.servers.triton_config import count_instances, largest_batch, write_config
 from edgekd.compile import Artifact
 from edgekd.config import Target
 
 RUNTIMES = ("onnxruntime", "aotinductor")
+POLICY = CLIENT
 
 _MODEL = "model.py"
 
@@ -47,6 +49,7 @@ def build(artifact: Artifact, target: Target, folder: Path, texts: Sequence[str]
     readme = (
         _describe(served, gpu=gpu)
         + describe_request(served, inputs)
+        + describe_answer(served, POLICY)
         + describe_batching(served, _say_batches(largest_batch(served, gpu=gpu)))
         + describe_client(served)
     )

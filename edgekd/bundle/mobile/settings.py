@@ -55,7 +55,11 @@ def list_settings(artifact: Artifact, tokenizer: Mapping[str, Any]) -> Iterator[
     yield f"longest_word {model['max_input_chars_per_word']}"
     for token in sorted(added[1], key=len, reverse=True):
         yield f"added {added[1][token]} {token}"
-    yield f"temperature {read_calibration(artifact.path / 'calibration.json').temperature!r}"
+    calibration = read_calibration(artifact.path / "calibration.json")
+    yield f"temperature {calibration.temperature!r}"
+    for place, label in enumerate(manifest["labels"]):
+        if number := calibration.bias.get(label):
+            yield f"bias {place} {number!r}"
     yield f"tolerance {_TOLERANCE[artifact.runtime]!r}"
 
 

@@ -1,4 +1,8 @@
-"""The files beside a model repository: tokenizer, labels, golden answers, the client and its settings."""
+"""The files beside a model repository: tokenizer, labels, golden answers, the client and how it decides.
+
+A server gives logits. The client makes answers of them with the artifact's own `calibration.json` and the
+code that was judged, `serving/`: temperature, decision bias, routing policy.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from pathlib import Path
 from edgekd.bundle.servers.served import Served
 
 LABELS = "labels.txt"
+_DECIDING = ("errors", "calibrate", "route")
+"""The modules that make an answer of logits; they need numpy and one another."""
 
 
 def write_beside(served: Served, folder: Path, inputs: Sequence[str]) -> None:
@@ -18,13 +24,15 @@ def write_beside(served: Served, folder: Path, inputs: Sequence[str]) -> None:
     source = served.artifact.path
     shutil.copyfile(source / "tokenizer.json", folder / "tokenizer.json")
     shutil.copyfile(Path(__file__).with_name("client.py"), folder / "client.py")
-    calibration = json.loads((source / "calibration.json").read_text(encoding="utf-8"))
+    shutil.copyfile(source / "calibration.json", folder / "calibration.json")
+    (folder / "serving").mkdir()
+    for name in _DECIDING:
+        shutil.copyfile(source / "serving" / f"{name}.py", folder / "serving" / f"{name}.py")
     settings = {
         "model": served.name,
         "inputs": list(inputs),
         "output": served.manifest["output"]["name"],
         "max_tokens": served.manifest["max_tokens"],
-        "temperature": calibration["temperature"],
     }
     (folder / "client.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
     write_labels(served, folder / LABELS)

@@ -1,9 +1,12 @@
 """Ask a model server that speaks the KServe v2 protocol over HTTP (Triton, OpenVINO Model Server).
 
     python client.py "where is my order"
+    python client.py --slice not-english "où est ma commande"
     python client.py --url http://HOST:8000 --golden
 
-Needs numpy and tokenizers. The files that it reads lie beside it.
+The server gives logits. What is answered is decided here, by the code and the settings that were judged with
+the model (`serving/`, `calibration.json`): its temperature, its decision bias and its routing policy. Needs
+numpy and tokenizers. The files that it reads lie beside it.
 """
 
 from __future__ import annotations
@@ -11,11 +14,16 @@ from __future__ import annotations
 import argparse
 import contextlib
 import http.client
+import importlib
 import json
 import sys
 import urllib.parse
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +34,18 @@ class ClientError(Exception):
     """One line: no server, or an answer that is not one."""
 
 
+class Answer(NamedTuple):
+    """What is answered: `action` is answer, teacher (ask it instead) or refuse, as the policy says.
+
+    Without a policy it is always answer, and there is no reason. `probability` is the student's own.
+    """
+
+    label: str
+    probability: float
+    action: str = "answer"
+    reason: str = ""
+
+
 class Client:
     """Answers texts through a server, over one connection; not safe for concurrent calls."""
 
@@ -34,6 +54,13 @@ class Client:
 
         self._settings = json.loads((folder / "client.json").read_text(encoding="utf-8"))
         self.labels = (folder / "labels.txt").read_text(encoding="utf-8").splitlines()
+        calibrate, route = _open_serving(folder)
+        calibration = calibrate.read_calibration(folder / "calibration.json")
+        self._inverse_temperature = 1 / calibration.temperature
+        self._bias = calibrate.spread_bias(calibration.bias, self.labels)
+        self._choose, self._spread = calibrate.choose, calibrate.spread
+        routing = calibration.routing
+        self._policy = route.Policy(routing, self.labels, self._bias) if routing else None
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(self._settings["max_tokens"])
@@ -89,12 +116,39 @@ class Client:
             raise ClientError(f"{self._url}{self._path}: status {answer.status}: {words:.200}")
         return self.read_response(json.loads(content))
 
-    def answer(self, text: str) -> tuple[str, float]:
-        """Return the likeliest label and its calibrated probability."""
-        logits = self.logits(self.tokenize(text))
-        best = int(logits.argmax())
-        shares = np.exp((logits - logits[best]) / self._settings["temperature"])
-        return self.labels[best], float(1 / shares.sum())
+    def answer(self, text: str, slices: Sequence[str] = (), *, student_only: bool = False) -> Answer:
+        """Answer a text as it was judged: by the routing policy, where there is one.
+
+        `slices` are names that the caller knows of the text. `student_only` passes over the policy; such
+        answers are not what the gate judged.
+        """
+        return self.decide(text, self.logits(self.tokenize(text)), slices, student_only=student_only)
+
+    def decide(
+        self,
+        text: str,
+        logits: np.ndarray[Any, np.dtype[np.float32]],
+        slices: Sequence[str] = (),
+        *,
+        student_only: bool = False,
+    ) -> Answer:
+        """Make the answer to a text of its logits [label]."""
+        if not np.isfinite(logits).all():
+            raise ClientError(f"{self._url}: the logits are not finite for the text {text!r:.60}")
+        if self._policy is None or student_only:
+            best, probability = self._choose(logits, self._inverse_temperature, self._bias)
+            return Answer(self.labels[best], probability)
+        route = self._policy.decide(text, self._spread(logits, self._inverse_temperature), slices)
+        return Answer(route.label, route.probability, route.action, route.reason)
+
+
+def _open_serving(folder: Path) -> tuple[ModuleType, ModuleType]:
+    """Import the modules that decide, under a name that no other bundle's client has in this process."""
+    name = f"serving_of_{hash(folder.resolve()):x}".replace("-", "_")
+    spec = ModuleSpec(name, None, is_package=True)
+    spec.submodule_search_locations = [str(folder / "serving")]
+    sys.modules[name] = module_from_spec(spec)
+    return importlib.import_module(f"{name}.calibrate"), importlib.import_module(f"{name}.route")
 
 
 def check_golden(client: Client, folder: Path, tolerance: float) -> int:
@@ -107,7 +161,8 @@ def check_golden(client: Client, folder: Path, tolerance: float) -> int:
     worst, bad = 0.0, 0
     for row in rows:
         logits = client.logits(row["ids"])
-        label, apart = client.labels[int(logits.argmax())], float(np.abs(logits - row["logits"]).max())
+        label = client.decide(row["text"], logits, student_only=True).label
+        apart = float(np.abs(logits - row["logits"]).max())
         worst = max(worst, apart)
         found = []
         if client.tokenize(row["text"]) != row["ids"]:
@@ -128,6 +183,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("texts", nargs="*")
     parser.add_argument("--url", default="http://127.0.0.1:8000")
+    parser.add_argument(
+        "--slice", dest="slices", action="append", default=[], help="what is known of the texts; repeatable"
+    )
+    parser.add_argument(
+        "--student-only", action="store_true", help="answer without the policy, which the gate did not judge"
+    )
     parser.add_argument("--golden", action="store_true", help="check the golden file")
     parser.add_argument("--tolerance", type=float, default=0.01, help="of a logit; another CPU may need more")
     arguments = parser.parse_args()
@@ -136,8 +197,9 @@ def main() -> int:
     try:
         with contextlib.closing(Client(arguments.url)) as client:
             for text in arguments.texts:
-                label, probability = client.answer(text)
-                print(f"{label}\t{probability:.3f}")
+                found = client.answer(text, arguments.slices, student_only=arguments.student_only)
+                routed = f"\t{found.action}\t{found.reason}" if found.reason else ""
+                print(f"{found.label}\t{found.probability:.3f}{routed}")
             return int(arguments.golden and check_golden(client, FOLDER, arguments.tolerance) > 0)
     except ClientError as error:
         print(f"client: {error}", file=sys.stderr)

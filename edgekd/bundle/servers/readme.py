@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from textwrap import fill
 from typing import Any
 
+from edgekd.bundle.deciding import describe_bias, describe_policy
 from edgekd.bundle.servers.served import Served
+from edgekd.serving.calibrate import read_calibration
 
 
 def describe_request(served: Served, inputs: Sequence[str]) -> str:
@@ -34,7 +36,7 @@ def describe_request(served: Served, inputs: Sequence[str]) -> str:
     }
     return f"""\
 ## A request
-The text {json.dumps(row.text, ensure_ascii=False)}; the largest logit is that of `{row.label}`.
+The text {json.dumps(row.text, ensure_ascii=False)}; the answer is `{row.label}`.
 
 ```sh
 curl -s http://127.0.0.1:8000/v2/models/{served.name}/infer -d '{json.dumps(request)}'
@@ -49,12 +51,33 @@ The artifact, asked when this bundle was made, answers:
 """
 
 
+def describe_answer(served: Served, policy: str) -> str:
+    """Say how logits become an answer, and who runs the artifact's routing policy."""
+    known = read_calibration(served.artifact.path / "calibration.json")
+    parts = [
+        "The server gives logits, which `labels.txt` names. `client.py` makes the answer of them, with "
+        "`calibration.json` and the code that was judged, in `serving/`. A probability is "
+        f"softmax(logits / {known.temperature:g})."
+    ]
+    if bias := describe_bias(known.bias):
+        parts.append(
+            f"{bias} So the label is that of the largest logit / {known.temperature:g} + bias. A client that "
+            "takes the largest logit answers otherwise, and so does a server that is asked for a class "
+            f"itself: {served.changed} of the golden texts have a label that the bias decides."
+        )
+    else:
+        parts.append("The label is that of the largest logit.")
+    if known.routing:
+        parts.append(f"**{describe_policy(served.target.bundle or '', policy)}**")
+    return "## From logits to an answer\n" + "".join(f"{_fill(part)}\n\n" for part in parts)
+
+
 def describe_client(served: Served) -> str:
     """Say how to ask by text, and how to check a server."""
     golden = (
         f"""\
-`golden.jsonl` has {len(served.golden)} texts with their ids, logits and label, as the artifact answers by
-itself. This holds the server to them:
+`golden.jsonl` has {len(served.golden)} texts with their ids, logits and label, as the artifact's student
+answers by itself. This holds the server to them:
 
 ```sh
 python client.py --golden
@@ -66,6 +89,15 @@ only logits differ, raise `--tolerance`.
         if served.golden
         else "No texts were given (`edgekd bundle --texts FILE`), so there is no golden file.\n"
     )
+    routed = (
+        """\
+It also says what the routing policy does with each text (answer, refuse, or teacher: ask it instead) and why.
+`--slice NAME` names what you know of the texts, such as a language; `--student-only` passes over the policy.
+
+"""
+        if read_calibration(served.artifact.path / "calibration.json").routing
+        else ""
+    )
     return f"""\
 ## The client
 `client.py` needs numpy and tokenizers. It turns text into ids with `tokenizer.json`, at most
@@ -75,7 +107,7 @@ only logits differ, raise `--tolerance`.
 python client.py "where is my order"
 ```
 
-{golden}"""
+{routed}{golden}"""
 
 
 def describe_batching(served: Served, means: str) -> str:
@@ -94,4 +126,8 @@ def describe_batching(served: Served, means: str) -> str:
                 " A dynamically quantized model chooses its scales over the whole batch, so that a text's "
                 "answer depends on its neighbours."
             )
-    return f"## Batches\n{fill(f'{seen} {means}', 110, break_on_hyphens=False)}\n\n"
+    return f"## Batches\n{_fill(f'{seen} {means}')}\n\n"
+
+
+def _fill(text: str) -> str:
+    return fill(text, 110, break_on_hyphens=False)

@@ -7,19 +7,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from edgekd.bundle.changed import find_changed
 from edgekd.bundle.servers.batching import Batching, measure_batching
 from edgekd.compile import Artifact
 from edgekd.config import Target
 from edgekd.errors import BadInputError, MissingRuntimeError
 from edgekd.serving import ServingError, load
 
-_GOLDEN = 50
+_GOLDEN, _CHANGED = 50, 10
 _EXAMPLE = "where is my order"
 
 
 @dataclass(frozen=True)
 class Golden:
-    """What the artifact answers to one text; `logits` [label], uncalibrated."""
+    """What the artifact's student answers to one text; `logits` [label], uncalibrated.
+
+    `label` is chosen as it is served, with the decision bias where there is one.
+    """
 
     text: str
     ids: list[int]
@@ -32,7 +38,7 @@ class Served:
     """An artifact, the name that a server knows it by, and its answers here.
 
     Attributes:
-        golden: of up to 50 of the texts.
+        golden: of up to 50 of the texts, among them up to 10 whose label the bias changes.
         example: the first of them, or the answer to a text of our own where there are none.
         instances: how many answer side by side on the target.
     """
@@ -50,6 +56,12 @@ class Served:
         """The artifact's manifest."""
         return self.artifact.manifest
 
+    @property
+    def changed(self) -> int:
+        """How many golden texts have another label than that of the largest logit."""
+        labels = self.manifest["labels"]
+        return sum(labels[int(np.argmax(row.logits))] != row.label for row in self.golden)
+
 
 def open_served(artifact: Artifact, target: Target, texts: Sequence[str]) -> Served:
     """Open the artifact and answer some of the texts.
@@ -65,7 +77,10 @@ def open_served(artifact: Artifact, target: Target, texts: Sequence[str]) -> Ser
         )
     try:
         model = load(artifact.path, threads=target.threads)
-        rows = [_answer(model, text) for text in _spread(texts, _GOLDEN)]
+        distinct = list(dict.fromkeys(texts))
+        changed = find_changed(model, distinct, _CHANGED)
+        rest = [text for text in distinct if text not in set(changed)]
+        rows = [_answer(model, text) for text in [*_spread(rest, _GOLDEN - len(changed)), *changed]]
         example = rows[0] if rows else _answer(model, _EXAMPLE)
         batching = measure_batching(artifact, [model.tokenize(text) for text in texts], target.threads)
     except ServingError as error:
@@ -82,12 +97,12 @@ def open_served(artifact: Artifact, target: Target, texts: Sequence[str]) -> Ser
 
 
 def _spread(texts: Sequence[str], count: int) -> list[str]:
-    """Choose texts from the whole list, each once."""
-    distinct = list(dict.fromkeys(texts))
-    return distinct[:: max(1, -(-len(distinct) // count))]
+    """Choose texts from the whole list."""
+    return list(texts[:: max(1, -(-len(texts) // count))])
 
 
 def _answer(model: Any, text: str) -> Golden:
     logits = model.logits([text])[0]
-    label = model.labels[int(logits.argmax())]
-    return Golden(text, model.tokenize(text) or [0], [float(str(one)) for one in logits], label)
+    return Golden(
+        text, model.tokenize(text) or [0], [float(str(value)) for value in logits], model(text).label
+    )

@@ -36,7 +36,7 @@ class Classifier(context: Context) : AutoCloseable {
         bucket.ids.writeInt(row.copyOf(tokens)) // padded with 0
         bucket.mask.writeInt(IntArray(tokens) { if (it < row.size) 1 else 0 })
         model.run(bucket.inputs, bucket.outputs, bucket.signature.name)
-        return Answer(ids, bucket.logits.readFloat(), labels, settings.temperature)
+        return Answer(ids, bucket.logits.readFloat(), labels, settings)
     }
 
     override fun close() {

@@ -33,7 +33,7 @@ class Classifier(open: Open) : AutoCloseable {
                 FloatArray(values.remaining()).also { values.get(it) }
             }
         }
-        return Answer(ids, logits, labels, settings.temperature)
+        return Answer(ids, logits, labels, settings)
     }
 
     override fun close() = session.close()

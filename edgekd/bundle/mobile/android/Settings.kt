@@ -40,5 +40,8 @@ class Settings(lines: List<String>) {
     val longestWord = one("longest_word").toInt()
     val added = all("added").map { Added(it.substringBefore(' ').toInt(), it.substringAfter(' ')) }
     val temperature = one("temperature").toDouble()
+
+    /** What is added to logit / temperature of a label, by its place in labels.txt, where one is chosen. */
+    val bias = all("bias").associate { it.substringBefore(' ').toInt() to it.substringAfter(' ').toDouble() }
     val tolerance = one("tolerance").toDouble()
 }

@@ -52,6 +52,6 @@ public final class Classifier {
         try bucket.inputs[1 - bucket.ids].write([Int32](repeating: 1, count: row.count) + padding)
         try model.run(inputs: bucket.inputs, outputs: bucket.outputs, signatureIndex: bucket.index)
         let logits: [Float] = try bucket.outputs[0].read()
-        return Answer(ids: ids, logits: logits, labels: labels, temperature: settings.temperature)
+        return Answer(ids: ids, logits: logits, labels: labels, settings: settings)
     }
 }

@@ -34,6 +34,6 @@ public final class Classifier {
             withInputs: [settings.input: input], outputNames: [settings.output], runOptions: nil)
         let bytes = try outputs[settings.output]!.tensorData() as Data
         let logits = bytes.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
-        return Answer(ids: ids, logits: logits, labels: labels, temperature: settings.temperature)
+        return Answer(ids: ids, logits: logits, labels: labels, settings: settings)
     }
 }

@@ -27,6 +27,9 @@ public struct Settings {
     public let prefix: Points, longestWord: Int, added: [Added]
     public let temperature: Double, tolerance: Double
 
+    /// What is added to logit / temperature of a label, by its place in labels.txt, where one is chosen.
+    public let bias: [Int: Double]
+
     public init(lines: [String]) {
         var values: [String: [String]] = [:]
         for line in lines {
@@ -58,6 +61,10 @@ public struct Settings {
             return Added(id: Int32(String(scalars[..<space]))!, text: scalars[space...].dropFirst().map { $0.value })
         }
         temperature = Double(one("temperature"))!
+        bias = Dictionary(uniqueKeysWithValues: all("bias").map { line in
+            let part = line.split(separator: " ")
+            return (Int(part[0])!, Double(part[1])!)
+        })
         tolerance = Double(one("tolerance"))!
     }
 }

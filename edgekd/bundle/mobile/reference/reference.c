@@ -21,6 +21,7 @@ typedef struct {
     Tokenizer *tokenizer;
     Runtime *runtime;
     Lines labels;
+    double *bias; /* of each label */
     int32_t *ids;
     size_t count;
     float *logits;
@@ -28,13 +29,36 @@ typedef struct {
     double probability;
 } Model;
 
+/* Spread the biases of model.txt over the labels; a label that is not there is said. */
+static bool spread_bias(Model *m, const char *folder) {
+    m->bias = calloc(m->labels.count + 1, sizeof *m->bias);
+    if (m->bias == NULL) return false;
+    for (size_t i = 0; i < m->settings.bias_count; i++) {
+        const Bias *bias = &m->settings.biases[i];
+        if (bias->label >= m->labels.count || !isfinite(bias->number)) {
+            fprintf(stderr, "%s/model.txt: bias %zu %g: expected a label's place, below %zu, and a finite number\n",
+                    folder, bias->label, bias->number, m->labels.count);
+            return false;
+        }
+        m->bias[bias->label] = bias->number;
+    }
+    return true;
+}
+
 static bool open_model(Model *m, const char *library, const char *folder) {
-    if (!read_settings(folder, &m->settings) || !read_lines(folder, "labels.txt", &m->labels)) return false;
+    if (!read_settings(folder, &m->settings) || !read_lines(folder, "labels.txt", &m->labels) ||
+        !spread_bias(m, folder))
+        return false;
     m->ids = malloc((m->settings.max_tokens + 1) * sizeof *m->ids);
     m->logits = malloc((m->labels.count + 1) * sizeof *m->logits);
     m->tokenizer = open_tokenizer(folder, &m->settings);
     m->runtime = m->tokenizer == NULL ? NULL : open_runtime(library, folder, &m->settings);
     return m->ids != NULL && m->logits != NULL && m->runtime != NULL;
+}
+
+/* What labels are compared by: the log probability, less what all of them share, and the bias. */
+static double score(const Model *m, size_t label) {
+    return m->logits[label] / m->settings.temperature + m->bias[label];
 }
 
 static bool answer(Model *m, const char *text, size_t length) {
@@ -45,7 +69,7 @@ static bool answer(Model *m, const char *text, size_t length) {
     double sum = 0;
     m->best = 0;
     for (size_t i = 1; i < m->labels.count; i++)
-        if (m->logits[i] > m->logits[m->best]) m->best = i;
+        if (score(m, i) > score(m, m->best)) m->best = i;
     for (size_t i = 0; i < m->labels.count; i++)
         sum += exp(((double)m->logits[i] - m->logits[m->best]) / m->settings.temperature);
     m->probability = 1 / sum;

@@ -90,6 +90,9 @@ static bool take(Settings *into, const char *key, const char *value) {
         signature->tokens = (int32_t)number;
         signature->index = strtoul(rest, &rest, 10);
         signature->name = *rest == ' ' ? rest + 1 : rest;
+    } else if (!strcmp(key, "bias")) {
+        if (into->bias_count == MOST_BIASES) return false;
+        into->biases[into->bias_count++] = (Bias){(size_t)number, strtod(rest, NULL)};
     } else if (!strcmp(key, "added")) {
         if (into->added_count == MOST_ADDED) return false;
         into->added[into->added_count++] = (Added){(int32_t)number, rest, strlen(rest)};

@@ -6,10 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MOST_ADDED = 256, MOST_SIGNATURES = 64, MOST_SPECIAL = 16 };
+enum { MOST_ADDED = 256, MOST_SIGNATURES = 64, MOST_SPECIAL = 16, MOST_BIASES = 1024 };
 
 typedef struct { int32_t id; const char *text; size_t length; } Added;
 typedef struct { int32_t tokens; size_t index; const char *name; } Signature;
+typedef struct { size_t label; double number; } Bias;
 
 typedef struct {
     const char *model;       /* the model's file */
@@ -28,6 +29,8 @@ typedef struct {
     size_t longest_word;     /* in characters; a longer one is unknown */
     size_t max_tokens;       /* of a text, special tokens included */
     double temperature;      /* logits are divided by it before softmax */
+    Bias biases[MOST_BIASES]; /* added to logit / temperature of a label (its place in labels.txt) to choose one */
+    size_t bias_count;
     double tolerance;        /* how far a logit may lie from the golden one */
 } Settings;
 
