@@ -32,7 +32,7 @@ def check_project(path: Path, settings: tuple[str, ...]) -> Outcome:
     }
     failing = len({proof.slice for proof in found.failing})
     last = (
-        f"{failing} of {len(found.rows)} slices cannot be proven with these rows"
+        f"{failing} of {len(found.rows)} slices cannot be proven with these rows, or only by luck"
         if failing
         else "no slice is beyond what these rows can prove"
     )

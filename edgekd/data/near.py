@@ -37,7 +37,7 @@ def find_near(texts: Sequence[str], splits: npt.NDArray[np.bool_], held_out: npt
     starts = np.flatnonzero(np.append(True, owner[1:] != owner[:-1]))
     places = owner[starts]
     splits = splits[places]
-    judged = (splits & held_out).any(axis=1)
+    judged = np.asarray((splits & held_out).any(axis=1))
     minima = _minima(trigrams, starts)
     first, second = _meet(minima, splits, judged)
     alike = (minima[first] == minima[second]).mean(axis=1)
