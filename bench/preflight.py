@@ -3,9 +3,9 @@
     python bench/preflight.py --out docs/results/preflight.md        # under two minutes, trains nothing
 
 Each project has test rows of made texts and slices to prove, of one row to thousands. What `edgekd check`
-says of each slice is held against runs: each draws the answers of a teacher and of a student with the supposed
-rates, row by row, and gives their counts to the gate's own code. A second student is right on every row,
-against a teacher as right as supposed; a third answers as the teacher does on every row.
+says of each slice is held against runs: each draws the answers of a teacher and of a student with the
+supposed rates, row by row, and gives their counts to the gate's own code. A second student is right on every
+row, against a teacher as right as supposed; a third answers as the teacher does on every row.
 
 Exit code 1: a slice called provable is proven in fewer than 90 % of runs, or one called impossible is ever
 proven.

@@ -72,7 +72,7 @@ def examine(context: Context, data: TaskData, shared: SharedTexts, rates: Rates 
 
 
 def _prove(judged: SliceRows, test: TaskData, traffic: Flags | None, rates: Rates) -> Iterator[Proof]:
-    """Yield each proof that one metric of a slice asks for: within a margin, above a floor, under a ceiling."""
+    """Yield each proof that one metric of a slice asks for: of its margin, its floor, its ceiling."""
     name = judged.slice.name
     members = () if judged.classes is None else tuple(test.labels[place] for place in judged.classes)
     of = members[0] if len(members) == 1 else "together" if judged.slice.together else ""

@@ -27,6 +27,7 @@ def test_check_says_what_rows_can_prove(speak, small_project):
     (proof,) = document["proofs"]
     assert proof["status"] == "provable" and proof["kind"] == "margin" and proof["rows"] == 240
     assert any("fine-tune the teacher" in line for line in document["plan"])
+    assert any(line.startswith("time: the teacher's 3 epochs: about") for line in document["plan"])
 
 
 def test_a_slice_that_cannot_pass_is_one_line_and_exit_code_1(speak, small_project):
