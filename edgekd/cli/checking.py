@@ -12,14 +12,16 @@ from edgekd.cli.verbs import open_context
 def check_project(path: Path, settings: tuple[str, ...]) -> Outcome:
     """Look at a project's rows and slices; exit code 1 where a slice cannot be proven with these rows."""
     context = open_context(path, settings)
+    from edgekd.pipeline.durations import estimate_times
+    from edgekd.pipeline.forecast import forecast
     from edgekd.pipeline.learning import load_and_compare_stage
-    from edgekd.pipeline.planned import plan_training
     from edgekd.pipeline.preflight import describe, examine
 
     _ = context.targets  # a file that is wrong is said now
     data, shared = load_and_compare_stage(context)
     found = examine(context, data, shared)
-    planned = plan_training(context, data)
+    ahead = forecast(context, data, context.targets)
+    planned = (*ahead.lines, *estimate_times(context, data, ahead))
     document: dict[str, Any] = {
         "rows": dict(found.counts),
         "classes": found.classes,
@@ -32,7 +34,7 @@ def check_project(path: Path, settings: tuple[str, ...]) -> Outcome:
     }
     failing = len({proof.slice for proof in found.failing})
     last = (
-        f"{failing} of {len(found.rows)} slices cannot be proven with these rows"
+        f"{failing} of {len(found.rows)} slices cannot be proven with these rows, or only by luck"
         if failing
         else "no slice is beyond what these rows can prove"
     )

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgekd.config import Slice
 from edgekd.data.shared import SharedTexts, describe_shared
-from edgekd.data.slices import select_rows, slice_masks
+from edgekd.data.slices import select_rows as sample_rows
+from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.arrays import Flags
+from edgekd.evaluate.slices import SliceRows, select_rows
 from edgekd.gate.provable import TYPICAL, Proof, Rates, prove_ceiling, prove_floor, prove_margin
 from edgekd.pipeline.context import Context
 
@@ -56,54 +57,45 @@ def examine(context: Context, data: TaskData, shared: SharedTexts, rates: Rates 
     slices, test = context.project.slices, data.split("test")
     masks = slice_masks(test, slices)
     sample = context.project.data.sample
-    traffic = np.ones(len(test), bool) if sample is None else select_rows(test, sample, "data.sample")
+    traffic = None if sample is None else sample_rows(test, sample, "data.sample")
     train = data.split("train").classes
     per_class = {label: int((train == number).sum()) for number, label in enumerate(data.labels)}
     fewest = min(per_class.items(), key=lambda item: item[1])
     rows = {entry.name: int(masks[entry.name].sum()) for entry in slices}
     proofs = [
         proof
-        for entry in slices
-        if entry.tier == "prove"
-        for proof in _prove(entry, masks[entry.name], traffic, test, rates)
+        for judged in select_rows(slices, masks, test.classes, test.labels, traffic)
+        if judged.slice.tier == "prove"
+        for proof in _prove(judged, test, traffic, rates)
     ]
     return Preflight(data.counts(), len(data.labels), fewest, shared, rows, rates, tuple(proofs))
 
 
-def _prove(entry: Slice, mask: Flags, traffic: Flags, test: TaskData, rates: Rates) -> Iterator[Proof]:
-    """Yield each proof that a slice asks for."""
-    truth, labels = test.classes, list(test.labels)
-    name, margin = entry.name, entry.margin
-    members = [labels.index(label) for label in entry.classes if label in labels]
-    if entry.metric == "false_alarm":
-        rows = int((mask & traffic & ~np.isin(truth, members)).sum())
-        if margin is not None:
-            half = rates.false_alarm / 2
-            yield prove_margin(name, "", rows, margin / 100, half, half)
-        if entry.at_most is not None:
-            yield prove_ceiling(name, "", rows, entry.at_most / 100, rates.false_alarm)
-        return
-    if entry.metric == "accuracy":
-        groups = [("", mask, entry.at_least)]
-    else:
-        judged = mask & traffic if entry.metric == "precision" else mask
-        floor = entry.class_at_least if entry.together else entry.at_least
-        groups = [(labels[member], judged & (truth == member), floor) for member in members]
-        if entry.together:
-            groups.append(("together", judged & np.isin(truth, members), entry.at_least))
-    for of, selected, floor in groups:
-        rows = int(selected.sum())
-        if margin is not None:
-            yield prove_margin(name, of, rows, margin / 100, rates.lost, rates.gained)
-        if floor is not None:
-            yield prove_floor(name, of, rows, floor / 100, rates.value)
+def _prove(judged: SliceRows, test: TaskData, traffic: Flags | None, rates: Rates) -> Iterator[Proof]:
+    """Yield each proof that one metric of a slice asks for: of its margin, its floor, its ceiling."""
+    name = judged.slice.name
+    members = () if judged.classes is None else tuple(test.labels[place] for place in judged.classes)
+    of = members[0] if len(members) == 1 else "together" if judged.slice.together else ""
+    selected = judged.rows
+    if judged.metric == "precision":  # which rows are called a class is not known yet
+        assert judged.classes is not None
+        selected = selected & np.isin(test.classes, judged.classes) & (True if traffic is None else traffic)
+    rows = int(selected.sum())
+    if judged.margin is not None:
+        is_alarm = judged.metric == "false_alarm"
+        lost, gained = (rates.false_alarm / 2,) * 2 if is_alarm else (rates.lost, rates.gained)
+        yield prove_margin(name, of, rows, judged.margin, lost, gained)
+    if judged.at_least is not None:
+        yield prove_floor(name, of, rows, judged.at_least, rates.value)
+    if judged.at_most is not None:
+        yield prove_ceiling(name, of, rows, judged.at_most, rates.false_alarm)
 
 
 def describe_proof(proof: Proof) -> str:
     """Say in one line what is asked of a slice and whether its rows can prove it."""
     line = f"{_subject(proof)}: {proof.status}"
     if proof.reason:
-        line += f": {proof.reason}"
+        line += f": {proof.reason}{_by_luck(proof)}"
     elif proof.status == "uncertain" or proof.chance < 1:
         line += f", with a chance of {_share(proof.chance)} at the supposed rates"
     if proof.value_needed is not None:
@@ -113,7 +105,15 @@ def describe_proof(proof: Proof) -> str:
 
 
 def _warn(proof: Proof) -> str:
-    return f"{_subject(proof)}: cannot be proven: {proof.reason}{_more(proof)}"
+    verdict = "cannot be proven" if proof.status == "impossible" else "out of reach"
+    return f"{_subject(proof)}: {verdict}: {proof.reason}{_by_luck(proof)}{_more(proof)}"
+
+
+def _by_luck(proof: Proof) -> str:
+    """Say how often a slice passes all the same, where only luck can do it."""
+    if proof.status != "out of reach":
+        return ""
+    return f" ({_share(proof.chance)} of students with the supposed rates pass by luck)"
 
 
 def _subject(proof: Proof) -> str:
@@ -140,11 +140,9 @@ def _more(proof: Proof) -> str:
 
 
 def _share(chance: float) -> str:
-    return (
-        f"{100 * chance:.0f} %"
-        if 0.005 <= chance <= 0.995
-        else ("under 1 %" if chance < 0.5 else "over 99 %")
-    )
+    if 0.005 <= chance <= 0.995:
+        return f"{100 * chance:.0f} %"
+    return "under 1 %" if chance < 0.5 else "over 99 %"
 
 
 def describe(found: Preflight) -> tuple[str, ...]:
@@ -157,8 +155,8 @@ def describe(found: Preflight) -> tuple[str, ...]:
         *(describe_shared(found.shared) or ("texts: no text stands in two splits or has two labels",)),
         "slices: " + ", ".join(f"{name} {count:,}" for name, count in found.rows.items()),
         f"supposed of a typical student: {100 * rates.lost:.1f} % of rows lost and "
-        f"{100 * rates.gained:.1f} % gained against the teacher, "
-        f"{100 * rates.value:.1f} % right, {100 * rates.false_alarm:.1f} % false "
+        f"{100 * rates.gained:.1f} % gained against the teacher, {100 * rates.value:.1f} % right, "
+        f"{100 * rates.false_alarm:.1f} % false "
         "alarms (medians of earlier studies; the last is a guess)",
         *(describe_proof(proof) for proof in found.proofs),
     ]

@@ -1,4 +1,4 @@
-"""What a run trains and compiles, and about how long that takes; loads no training library."""
+"""About how long takes what a run has to train and compile; loads no training library."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgekd.data.taskdata import TaskData
 from edgekd.pipeline.context import Context
+from edgekd.pipeline.forecast import Forecast
 
 # Rows per second on two cores of a server, where no earlier training says better: of a MiniLM teacher a third
 # of the rate of its answers, of a two-layer student as in docs/results/training.md, of a static one a guess;
@@ -17,35 +18,33 @@ _STUDENT = {"transformer": 800.0, "narrow": 800.0, "static": 4000.0}
 _ARTIFACT_SECONDS = 12.0  # compiled, measured and judged: the demo's, over its artifacts
 
 
-def plan_training(context: Context, data: TaskData) -> tuple[str, ...]:
-    """Say what a run would make if nothing were cached, in lines for people.
+def estimate_times(context: Context, data: TaskData, forecast: Forecast) -> tuple[str, ...]:
+    """Say about how long what a run has to make takes, in lines for people; nothing for what is cached.
 
     Times come from the newest training of the same model in this workspace, where there is one, else from a
     rule of thumb for two cores. They are rough: a base-size teacher takes eight times as long as MiniLM.
     """
     rows = len(data.split("train"))
-    unlabelled = len(data.split("unlabelled"))
-    texts = rows * (1 + context.project.distillation.augmentations) + unlabelled
-    teacher = context.teacher
+    texts = rows * (1 + context.project.distillation.augmentations) + len(data.split("unlabelled"))
     lines = []
-    if context.project.teacher.fine_tune:
-        words = (
-            f"plan: fine-tune the teacher {teacher.name} on {rows:,} rows, {teacher.training.epochs} epochs: "
-        )
-        seconds = rows * teacher.training.epochs / _TEACHER
-        lines.append(words + _about(context, "teacher", teacher.training.epochs, seconds))
-    lines.append(f"plan: label about {texts:,} texts: about {_time(texts / _LABELS)}, by a rule of thumb")
-    for model in context.students:
+    if not forecast.has_teacher and forecast.fine_tunes:
+        epochs = context.teacher.training.epochs
+        spent = _about(context, "teacher", epochs, rows * epochs / _TEACHER)
+        lines.append(f"time: the teacher's {epochs} epochs: {spent}")
+    to_distil = [model for model in context.students if not forecast.students[model.name]]
+    if to_distil:
+        spent = _time(texts / _LABELS)
+        lines.append(f"time: labels of {texts:,} texts at most: about {spent}, by a rule of thumb")
+    for model in to_distil:
         epochs = model.training.epochs
-        seconds = texts * epochs / _STUDENT[model.kind]
-        words = f"plan: distil {model.name}, {epochs} epochs: "
-        lines.append(words + _about(context, f"distil/{model.name}", epochs, seconds))
-    builds = {(b.runtime, b.label) for target in context.targets for b in target.builds}
-    artifacts = len(builds) * len(context.students)
-    lines.append(
-        f"plan: compile, measure and judge up to {artifacts} artifacts for {len(context.targets)} targets: "
-        f"about {_time(artifacts * _ARTIFACT_SECONDS)}, by a rule of thumb"
-    )
+        spent = _about(context, f"distil/{model.name}", epochs, texts * epochs / _STUDENT[model.kind])
+        lines.append(f"time: {model.name}, {epochs} epochs: {spent}")
+    if to_compile := forecast.variants - forecast.cached_variants:
+        spent = _time(to_compile * _ARTIFACT_SECONDS)
+        lines.append(
+            f"time: {to_compile} variants to compile, measure and judge: about {spent} at most, "
+            "by a rule of thumb"
+        )
     return tuple(lines)
 
 
