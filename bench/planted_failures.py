@@ -4,10 +4,10 @@
     python bench/planted_failures.py --out docs/results/planted_failures.md
 
 What was promoted for `mobile-lowmem` in the demo answers the test rows; into its answers one failure is
-planted: a row is made wrong (or right) by exchanging two logits, so that the model is as sure as it was. Failures
-of critical classes are planted into the teacher's answers, too. A slower phone is the artifact itself with a
-loader that waits, both measured here, interleaved; times are scaled so that the artifact as it is has a p95 of
-240 ms, of 300 allowed. Exits with 1 where a failure is not refused for the named reason.
+planted: a row is made wrong (or right) by exchanging two logits, so that the model is as sure as it was.
+Failures of critical classes are planted into the teacher's answers, too. A slower phone is the artifact itself
+with a loader that waits, both measured here, interleaved; times are scaled so that the artifact as it is has a
+p95 of 240 ms, of 300 allowed. Exits with 1 where a failure is not refused for the named reason.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ def exchange(row: npt.NDArray[np.float32], one: int, other: int) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """One failure: how it was planted, the verdict, and the check that must refuse it; none, where it passes."""
+    """One failure: how it was planted, the verdict, and the check that must refuse it, if any."""
 
     name: str
     how: str
