@@ -3,11 +3,11 @@
     make demo
     python bench/planted_failures.py --out docs/results/planted_failures.md
 
-What was promoted for `mobile-lowmem` in the demo answers the test rows; into its answers one failure is
-planted: a row is made wrong (or right) by exchanging two logits, so that the model is as sure as it was.
-Failures of critical classes are planted into the teacher's answers, too. A slower phone is the artifact itself
-with a loader that waits, both measured here, interleaved; times are scaled so that the artifact as it is has a
-p95 of 240 ms, of 300 allowed. Exits with 1 where a failure is not refused for the named reason.
+What was promoted for `mobile-lowmem` in the demo answers the test rows. One failure at a time is planted into
+its answers: a row is made wrong (or right) by exchanging two logits, so that the model is as sure as it was.
+Failures of critical classes are planted into the teacher's answers, too. A slower phone is the artifact
+itself with a loader that waits, both measured here, interleaved; times are scaled so that the artifact as it
+is has a p95 of 240 ms, of 300 allowed. Exits with 1 where a failure is not refused for the named reason.
 """
 
 from __future__ import annotations

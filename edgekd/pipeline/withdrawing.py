@@ -45,7 +45,7 @@ def find_passing_version(
 ) -> Artifact | None:
     """Return the last version before the current one that passes every slice on today's test rows.
 
-    Versions that were taken back are passed over, and so are those that know other labels. Time and memory are
+    Versions that were taken back are passed over, and those that know other labels too. Time and memory are
     not measured anew.
     """
     history = read_history(context.registry, context.project.name, target.name)

@@ -66,7 +66,7 @@ def test_only_a_class_with_a_floor_gets_a_bias():
 
 
 def test_the_cheapest_bias_is_chosen():
-    """Of all biases in steps of 0.05 that keep the floor, none gets more traffic rows right by a row or two."""
+    """Of all biases in steps of 0.05 that keep the floor, none gets many more traffic rows right."""
     rows = make_rows(1)
     found = fit(rows, OVERALL, recall(93, "harm"))
     _, truth, traffic = rows
