@@ -47,7 +47,7 @@ def slice_rows(
         rows = masks[entry.name]
         if entry.recall_of:
             rows = rows & np.isin(truth, [list(labels).index(name) for name in entry.recall_of])
-        found[entry.name] = digest_rows(texts[place] for place in np.flatnonzero(rows))
+        found[entry.name] = digest_rows(texts[int(place)] for place in np.flatnonzero(rows))
     return found
 
 
