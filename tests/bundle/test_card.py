@@ -1,20 +1,25 @@
 """The model card: figures from the gate's documents alone, and a head that the hub reads."""
 
 import json
+import shutil
 
+import build_sample
 import numpy as np
 import pytest
 import sample_students
 import yaml
 
 from edgekd.bundle.card import Origin, read_licence, write_card
-from edgekd.config import Slice
+from edgekd.compile.policy import set_policy
+from edgekd.config import Build, Slice, load_target
 from edgekd.errors import BadInputError
 from edgekd.evaluate.agreement import Ported, compare_answers
 from edgekd.evaluate.judge import evaluate
 from edgekd.evaluate.predictions import Predictions
+from edgekd.evaluate.routing import judge_routing, route_rows
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import judge_target
+from edgekd.pipeline.foreign import compile_foreign
 from edgekd.serving import load
 from edgekd.stats.interval import Interval
 
@@ -24,6 +29,7 @@ SECTIONS = [
     "How it was made",
     "Evidence",
     "Quality per slice",
+    "Routing",
     "Calibration",
     "Limits and known weaknesses",
     "Licences",
@@ -102,6 +108,125 @@ def judged(compiled, target_for):
     verdict = judge_target(target, [evidence])
     assert verdict.promoted == evidence.variant
     return artifact, target, verdict.to_json(), evidence.to_json()
+
+
+@pytest.fixture(scope="session")
+def routed(compiled, target_for, tmp_path_factory):
+    """A student that fails `few` by itself, which is carved out: judged with the teacher, as it is served."""
+    texts = sample_students.make_texts(500)
+    teacher = compiled("tiny", "onnxruntime", "fp32")
+    plain = compiled("tiny", "onnxruntime", "int8-dynamic")
+    labels = plain.manifest["labels"]
+    policy = {
+        "max_prob": 0.01,
+        "critical": [labels[2]],
+        "risk": 0.5,
+        "slices": {"few": 1.0},
+        "rules": [{"phrase": "charge back", "label": labels[3]}],
+    }
+    artifact = set_policy(plain, policy, tmp_path_factory.mktemp("routed") / "artifact")
+    truth = load(teacher.path).logits(texts).argmax(1)
+    taught = Predictions(teacher.digest, load(teacher.path).logits(texts))
+    masks = {"overall": np.ones(len(texts), bool), "few": np.arange(len(texts)) < 60}
+    logits = load(artifact.path).logits(texts)
+    logits[masks["few"]] = np.roll(logits[masks["few"]], 1, axis=1)  # always wrong there
+    answers = Predictions(artifact.digest, logits)
+    slices = [
+        Slice(name="overall", tier="prove", margin=30),
+        Slice(name="few", tier="prove", margin=6, at_least=80),
+    ]
+    temperature = load(artifact.path).calibration.temperature
+    sent = route_rows(policy, labels, texts, answers.probabilities(temperature), taught.labels, masks)
+    evidence = VariantEvidence(
+        variant="tiny.onnxruntime.int8-dynamic",
+        student="tiny",
+        runtime="onnxruntime",
+        recipe="int8-dynamic",
+        artifact_digest=artifact.digest,
+        artifact_bytes=artifact.size_bytes,
+        p50_ms=Interval(0.5, 0.45, 0.55, 0.95),
+        p95_ms=Interval(1.25, 1.0, 1.5, 0.95),
+        cold_start_ms=None,
+        peak_rss_bytes=80 * 2**20,
+        basis="native",
+        basis_reason="",
+        evaluation=evaluate(answers, {"teacher": taught}, truth, labels, slices, masks),
+        built=True,
+        routing=judge_routing(artifact.digest, policy, sent, taught.labels, truth, labels, slices, masks),
+        carved=("few",),
+    )
+    target = target_for(artifact)
+    verdict = judge_target(target, [evidence])
+    assert verdict.promoted == evidence.variant, verdict
+    return artifact, target, verdict.to_json(), evidence.to_json()
+
+
+def test_a_routed_card_shows_what_was_judged_and_the_student_apart(routed):
+    card = write_card(*routed, ORIGIN)
+    judged, alone = section(card, "Quality per slice").split("What the student says of every message")
+    rows = {row[0]: row[1:] for row in table_of(judged)}
+    assert rows["slice"][3] == "this model with the teacher"
+    # The teacher answers `few`, so nothing is lost there; no failing drop stands beside a pass.
+    assert rows["few"][2:4] == ["100.0 %", "100.0 %"] and rows["few"][4].startswith("+0.00 [")
+    assert rows["few"][-2:] == ["pass", "80.00 %: pass"]
+    apart = {row[0]: row[1:] for row in table_of(alone)}
+    drop = routed[3]["evaluation"]["slices"][1]["drops"][0]["estimate"]
+    assert drop > 0.5 and apart["few"][3].startswith(f"{100 * drop:+.2f} [")
+    assert "neither what the gate judged nor what answers by default" in card and "pass" not in alone
+    values = {one["name"]: one["value"] for one in front_of(card)["model-index"][0]["results"][0]["metrics"]}
+    assert values["accuracy (few, with the teacher)"] == 1
+    assert "Weakest slice: few" not in section(card, "Limits and known weaknesses")
+
+
+def test_a_routed_card_tells_its_policy(routed):
+    labels = routed[0].manifest["labels"]
+    for documents in (routed, (*routed[:2], None)):
+        told = section(write_card(*documents), "Routing")
+        assert "Always to the teacher: messages in few." in told
+        assert f"`charge back`: `{labels[3]}`" in told
+        assert f"never refused: `{labels[2]}`" in told and "more than 0.5 and" in told
+        assert "likeliest label has less than 0.01" in told
+        assert "--student-only" in told
+    sent = routed[3]["routing"]["slices"][0]["fallback"]["estimate"]
+    assert f"Of the test rows {100 * sent:.1f} % [" in section(write_card(*routed), "Routing")
+
+
+def test_a_model_that_routes_nothing_says_so(judged):
+    assert section(write_card(*judged), "Routing").strip() == (
+        "It has no policy: it answers every message by itself."
+    )
+
+
+def test_a_model_from_elsewhere_is_not_said_to_be_distilled_or_calibrated(graphs, tmp_path, target_for):
+    texts = sample_students.make_texts(40)
+    source = tmp_path / "their-classifier.onnx"
+    graph = graphs["static"]
+    shutil.copyfile(graph.path, source)
+    shutil.copyfile(graph.tokenizer, tmp_path / "tokenizer.json")
+    config = {"id2label": {str(n): label for n, label in enumerate(graph.labels)}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    target = load_target("lambda-x86").model_copy(
+        update={"builds": (Build(runtime="onnxruntime", recipe="int8-dynamic"),)}
+    )
+    ((_, _, artifact),) = compile_foreign(
+        source, [target], texts, tmp_path / "out", lambda share, words: None
+    )
+    card = write_card(artifact, target, None)
+    making = section(card, "How it was made")
+    assert "Trained elsewhere: `their-classifier.onnx`" in making and "No teacher is known here" in making
+    for untrue in ("distilled from", "calibration rows", "calibrated probability", "Teacher:"):
+        assert untrue not in card, untrue
+    assert "no temperature was fitted" in section(card, "Calibration")
+    assert "edgekd rollback" not in card and str(tmp_path) not in card
+    known = write_card(*_plain(graphs, tmp_path, target_for))
+    assert "distilled from the teacher's answers" in known and "fitted on the compiled model's" in known
+
+
+def _plain(graphs, tmp_path, target_for):
+    artifact = build_sample.compile_sample(
+        graphs["static"], "onnxruntime", "fp32", tmp_path / "known", fit_temperature=lambda _: 1.0
+    )
+    return artifact, target_for(artifact), None
 
 
 def test_every_section_once_in_order(judged):

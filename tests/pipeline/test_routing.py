@@ -121,7 +121,7 @@ def test_a_project_whose_carve_out_was_promoted_runs_again_and_again(project, ru
         policy = load(folder / "artifacts" / "desk" / verdict["promoted"]).calibration.routing
         return verdict, policy.get("slices", {})
 
-    plain, slices = run(20)
+    plain, slices = run(60)
     assert slices.get("ios") != 1
     runs = [run(0.2) for _ in range(3)]
     digests = [verdict["promoted_digest"] for verdict, _ in runs]

@@ -22,7 +22,7 @@ def describe_use(facts: Facts) -> str:
     about = f": {target.description}" if target.description else ""
     return f"""\
 `{manifest["student"]}` is {kind} that gives a message one of {len(labels)} labels
-(task `{manifest["task"]}`), with a calibrated probability. It is compiled for the target
+(task `{manifest["task"]}`), with {_probability(facts)}. It is compiled for the target
 `{target.name}`{about}.
 
 - Input: one text, of which the first {manifest["max_tokens"]} tokens are read. A text without any token gets
@@ -34,11 +34,14 @@ def describe_use(facts: Facts) -> str:
 Labels: {", ".join(f"`{label}`" for label in labels)}."""
 
 
+def _probability(facts: Facts) -> str:
+    return "a probability that nobody calibrated" if facts.is_from_elsewhere else "a calibrated probability"
+
+
 def describe_making(facts: Facts) -> str:
     """Say what it was made from and by what."""
     manifest, origin = facts.manifest, facts.origin
     source = manifest["provenance"]
-    start = f", started from `{origin.start}`" if origin.start else ""
     restored = source.get("restored")
     libraries = ", ".join(
         f"{name} {version}" for name, version in sorted(source.get("libraries", {}).items())
@@ -46,9 +49,7 @@ def describe_making(facts: Facts) -> str:
     return bullets(
         [
             *([f"Project: `{origin.project}`."] if origin.project else []),
-            f"Teacher: {f'`{origin.teacher}`{start}' if origin.teacher else UNSTATED}.",
-            f"Data: {f'`{origin.data}`' if origin.data else UNSTATED}.",
-            f"Student: `{manifest['student']}`, distilled from the teacher's answers.",
+            *(_trained_elsewhere(facts) if facts.is_from_elsewhere else _distilled(facts)),
             f"Compiled: recipe `{manifest['recipe']}` for `{manifest['runtime']}`, by edgekd "
             f"{source.get('edgekd', UNSTATED)}.",
             *([f"Operators left in fp32: {len(restored)}."] if restored is not None else []),
@@ -57,11 +58,31 @@ def describe_making(facts: Facts) -> str:
     )
 
 
+def _distilled(facts: Facts) -> list[str]:
+    origin = facts.origin
+    start = f", started from `{origin.start}`" if origin.start else ""
+    return [
+        f"Teacher: {f'`{origin.teacher}`{start}' if origin.teacher else UNSTATED}.",
+        f"Data: {f'`{origin.data}`' if origin.data else UNSTATED}.",
+        f"Student: `{facts.manifest['student']}`, distilled from the teacher's answers.",
+    ]
+
+
+def _trained_elsewhere(facts: Facts) -> list[str]:
+    source = facts.manifest["provenance"]
+    return [
+        f"Trained elsewhere: `{source['source']}`, which was compiled as it came, not distilled. No "
+        "teacher is known here, nor from which data it learned.",
+        f"Its weights have the sha256 `{source['weights']}`.",
+    ]
+
+
 def describe_licences(facts: Facts) -> str:
     """Name the licences that somebody stated, and say where nobody did."""
     origin = facts.origin
+    of = "the model that was compiled" if facts.is_from_elsewhere else "weights that the teacher started from"
     rows = [
-        ["weights that the teacher started from", origin.weights_licence or UNSTATED],
+        [of, origin.weights_licence or UNSTATED],
         ["data that taught", origin.data_licence or UNSTATED],
         ["the loader inside the artifact (`serving/`)", "Apache-2.0"],
     ]
@@ -74,12 +95,19 @@ def describe_licences(facts: Facts) -> str:
         )
     )
     shown = table(["of", "licence"], rows)
-    return f"A student holds parts of its teacher's start, or was taught by it.\n\n{shown}{unknown}"
+    holds = (
+        "It was trained elsewhere, and is under the terms of whoever made it."
+        if facts.is_from_elsewhere
+        else "A student holds parts of its teacher's start, or was taught by it."
+    )
+    return f"{holds}\n\n{shown}{unknown}"
 
 
 def describe_rollback(facts: Facts) -> str:
     """Say how to go back to what was promoted before."""
     name = facts.target.name
+    if facts.is_from_elsewhere:
+        return "No ledger knows it, for no gate promoted it: deploy again what was deployed before."
     return f"""\
 ```sh
 # one atomic step to what was promoted before, if this is what is promoted now

@@ -12,7 +12,9 @@ from edgekd.compile import Artifact
 from edgekd.config import Target
 from edgekd.errors import BadInputError
 from edgekd.evaluate.agreement import Ported
-from edgekd.evaluate.result import EvalResult
+from edgekd.evaluate.result import EvalResult, SliceResult
+from edgekd.evaluate.routing import RoutingResult
+from edgekd.serving.calibrate import read_calibration
 
 _BASIS = {"native": "promoted", "proxy": "promoted (proxy latency)"}
 # How a verdict's reason ends where something that does not block was not checked.
@@ -82,9 +84,33 @@ class Facts:
         """Every check of this artifact, by its name."""
         return {check["name"]: check for check in self.variant["checks"]} if self.verdict else {}
 
+    @property
+    def is_from_elsewhere(self) -> bool:
+        """Whether the model was trained elsewhere: no teacher, no labels and no project are known."""
+        provenance = self.manifest["provenance"]
+        return "source" in provenance and "teacher" not in provenance
+
+    @cached_property
+    def policy(self) -> Mapping[str, Any]:
+        """The routing policy in the artifact; empty where it answers everything."""
+        return read_calibration(self.artifact.path / "calibration.json").routing
+
+    @cached_property
+    def routing(self) -> RoutingResult | None:
+        """Quality of model and teacher together, as the policy routes; None where nothing is routed."""
+        found = self.evidence.get("routing") if self.evidence else None
+        return None if found is None else RoutingResult.from_json(found)
+
+    @property
+    def judged(self) -> tuple[SliceResult, ...]:
+        """The slices as the gate read them: of the routed system where there is a policy."""
+        if self.routing is not None:
+            return tuple(entry.quality for entry in self.routing.slices)
+        return self.evaluation.slices if self.evaluation is not None else ()
+
     @cached_property
     def evaluation(self) -> EvalResult | None:
-        """Quality per slice."""
+        """Quality per slice of the model by itself."""
         found = self.evidence["evaluation"] if self.evidence else None
         return None if found is None else EvalResult.from_json(found)
 

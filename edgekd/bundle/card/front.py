@@ -64,14 +64,14 @@ def _licence(stated: str) -> dict[str, str]:
 
 
 def _results(facts: Facts) -> list[dict[str, Any]]:
-    """List each slice's measured value; the slice's name is part of the metric's."""
-    slices = facts.evaluation.slices if facts.evaluation else ()
+    """List each slice's measured value, as it was judged; the slice's name is part of the metric's."""
+    routed = ", with the teacher" if facts.routing is not None else ""
     return [
         {
             "type": result.metric,
-            "name": f"{result.metric} ({result.name})",
+            "name": f"{result.metric} ({result.name}{routed})",
             "value": round(result.value.estimate, 6),
         }
-        for result in slices
+        for result in facts.judged
         if result.value is not None
     ]

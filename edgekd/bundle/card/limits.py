@@ -5,9 +5,8 @@ from __future__ import annotations
 from edgekd.bundle.card.facts import Facts
 from edgekd.bundle.card.lines import bullets, percent
 from edgekd.bundle.deciding import NOT_RUN, describe_policy
-from edgekd.evaluate.result import Drop, SliceResult
+from edgekd.evaluate.result import Drop, SliceResult, worst_drop
 from edgekd.plugins import load_plugin
-from edgekd.serving.calibrate import read_calibration
 from edgekd.units import format_points
 
 _TIMES = {"p50_ms": "median latency", "p95_ms": "latency", "cold_start_ms": "cold start"}
@@ -22,7 +21,7 @@ def describe_limits(facts: Facts) -> str:
 def _policy(facts: Facts) -> list[str]:
     """Say where a routing policy is not run by what is deployed."""
     name = facts.target.bundle
-    if name is None or not read_calibration(facts.artifact.path / "calibration.json").routing:
+    if name is None or not facts.policy:
         return []
     said = describe_policy(name, getattr(load_plugin("bundles", name), "POLICY", NOT_RUN))
     return [said] if said else []
@@ -35,17 +34,21 @@ def _weak_slices(facts: Facts) -> list[str]:
             if facts.verdict is None
             else "Slices: see the table above."
         ]
-    valued = [(one, one.value.estimate) for one in facts.evaluation.slices if one.value is not None]
+    valued = [
+        (one, one.value.estimate)
+        for one in facts.judged
+        if one.value is not None and one.metric != "false_alarm"  # better when smaller
+    ]
     lines = []
     if valued:
         worst, value = min(valued, key=lambda pair: pair[1])
         lines.append(f"Weakest slice: {worst.name}, {worst.metric} {percent(value)} over {worst.n:,} rows.")
-    found = facts.evaluation.worst_drop()
+    found = worst_drop(facts.judged, "teacher")
     if found is not None and found[1].estimate > 0:
         lines.append(f"Falls most against the teacher: {_drop(*found)}.")
     unproven = [
         f"{one.name} ({_bound(drop)})"
-        for one in facts.evaluation.slices
+        for one in facts.judged
         if one.tier == "watch"
         and one.margin is not None
         and (drop := one.drop_from("teacher")) is not None
@@ -56,7 +59,7 @@ def _weak_slices(facts: Facts) -> list[str]:
             "Watched, not proven: no harm is shown, and none beyond the margin is ruled out, on "
             f"{', '.join(unproven)}."
         )
-    empty = [one.name for one in facts.evaluation.slices if one.n == 0]
+    empty = [one.name for one in facts.judged if one.n == 0]
     if empty:
         lines.append(f"No test row is in: {', '.join(empty)}.")
     return lines
@@ -103,7 +106,8 @@ def _unmeasured(facts: Facts) -> list[str]:
 
 
 def _general(facts: Facts) -> list[str]:
-    lines = [
+    lines = ["The figures above are of model and teacher together."] if facts.routing is not None else []
+    lines += [
         f"What a text says after its first {facts.manifest['max_tokens']} tokens is not read.",
         "It knows what its rows knew: new products, wordings or intents need new rows and another run.",
     ]

@@ -96,33 +96,70 @@ def describe_quality(facts: Facts) -> str:
             for name in names
         ]
         return f"{explained}\n\n{table(['slice', 'found', 'margin', 'status'], rows)}"
-    heads = ["slice", "rows", "metric", "teacher", "this model", "drop [bounds]", "margin", "tier", "status"]
-    return f"{explained}\n\n{table(heads, [_slice(facts, one) for one in facts.evaluation.slices])}"
+    own = "this model" if facts.routing is None else "this model with the teacher"
+    heads = ["slice", "rows", "metric", "teacher", own, "drop [bounds]", "margin", "tier", "status"]
+    heads += ["floor"] if _has_floors(facts) else []
+    judged = table(heads, [_slice(facts, one) for one in facts.judged])
+    if facts.routing is None:
+        return f"{explained}\n\n{judged}"
+    alone = table(
+        ["slice", "rows", "metric", "the student alone", "its own drop [bounds]"],
+        [[one.name, f"{one.n:,}", one.metric, _value(one), _drop(one)] for one in facts.evaluation.slices],
+    )
+    return f"""\
+{explained} This model is judged as it is served: with its routing policy (below), by which the teacher
+answers some of the messages.
+
+{judged}
+
+What the student says of every message by itself is neither what the gate judged nor what answers by default:
+
+{alone}"""
 
 
 def _slice(facts: Facts, result: SliceResult) -> list[str]:
     check = facts.checks.get(f"quality {result.name}")
     drop, value = result.drop_from("teacher"), result.value
-    ends = (
-        f"{format_points(drop.estimate)} [{format_points(drop.low)} to {format_points(drop.high)}]"
-        if drop
-        else ""
-    )
+    # Of false alarms the value is a share of wrong answers; a drop is always of right ones.
+    sign = -1 if result.metric == "false_alarm" else 1
+    floor = facts.checks.get(f"floor {result.name}")
+    floors = [f"{floor['limit']}: {floor['status']}" if floor else ""] if _has_floors(facts) else []
     return [
         result.name,
         f"{result.n:,}",
         result.metric,
-        percent(value.estimate + drop.estimate) if value and drop else ABSENT,
-        percent(value.estimate) if value else ABSENT,
-        ends or ABSENT,
+        percent(value.estimate + sign * drop.estimate) if value and drop else ABSENT,
+        _value(result),
+        _drop(result),
         "" if result.margin is None else f"{100 * result.margin:.2f}",
         result.tier,
         check["status"] if check else ABSENT,
+        *floors,
     ]
+
+
+def _has_floors(facts: Facts) -> bool:
+    return any(name.startswith("floor ") for name in facts.checks)
+
+
+def _value(result: SliceResult) -> str:
+    return percent(result.value.estimate) if result.value else ABSENT
+
+
+def _drop(result: SliceResult) -> str:
+    drop = result.drop_from("teacher")
+    if drop is None:
+        return ABSENT
+    return f"{format_points(drop.estimate)} [{format_points(drop.low)} to {format_points(drop.high)}]"
 
 
 def describe_calibration(facts: Facts) -> str:
     """Say how a probability comes about and what it is worth."""
+    if facts.is_from_elsewhere:
+        return (
+            "A probability is the softmax of the logits as the model gives them. No labelled rows came with "
+            "it, so no temperature was fitted, and nobody measured here whether its probabilities hold."
+        )
     known = read_calibration(facts.artifact.path / "calibration.json")
     fitted = (
         f"A probability is the softmax of the logits divided by {known.temperature:g}, a temperature fitted "

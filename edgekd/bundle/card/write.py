@@ -17,6 +17,7 @@ from edgekd.bundle.card.front import write_front
 from edgekd.bundle.card.limits import describe_limits
 from edgekd.bundle.card.measured import describe_calibration, describe_evidence, describe_quality
 from edgekd.bundle.card.origin import Origin
+from edgekd.bundle.card.routing import describe_routing
 from edgekd.compile import Artifact
 from edgekd.config import Target
 
@@ -25,6 +26,7 @@ _SECTIONS = (
     ("How it was made", describe_making),
     ("Evidence", describe_evidence),
     ("Quality per slice", describe_quality),
+    ("Routing", describe_routing),
     ("Calibration", describe_calibration),
     ("Limits and known weaknesses", describe_limits),
     ("Licences", describe_licences),
