@@ -11,8 +11,8 @@ from random_texts import random_texts
 from tokenizers import Tokenizer
 
 from edgekd.bundle import make_bundle
-from edgekd.bundle.mobile.cases import CASES
 from edgekd.bundle.card import write_card
+from edgekd.bundle.mobile.cases import CASES
 from edgekd.bundle.mobile.golden import CHANGED, COUNT, choose_texts
 from edgekd.compile import build_artifact
 from edgekd.compile.policy import set_policy
