@@ -10,7 +10,7 @@ from edgekd.serving import load
 
 
 def add_bias(artifact: Artifact, folder: Path, texts, policy=None, share=0.3) -> Artifact:
-    """Copy an artifact with a bias for the label that comes second most often, and for one that is rare.
+    """Copy an artifact with a bias for the label that comes second most often, and one for a rare label.
 
     The first changes that share of the answers to texts that have another label.
     """

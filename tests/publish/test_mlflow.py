@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import sample_students
+from biased import add_bias, changed_texts
 
 from edgekd.compile import open_artifact
 from edgekd.compile.policy import set_policy
@@ -113,6 +115,21 @@ def test_what_is_loaded_back_answers_as_the_artifact_does(artifact, routed, data
         route = own.route(text, names)
         assert (answer["action"], answer["label"]) == (route.action, route.label)
     assert {answers[0]["action"], answers[1]["action"]} == {"answer", "teacher"}
+
+
+@pytest.mark.parametrize("policy", [None, {"max_prob": 0.01}])
+def test_what_is_loaded_back_adds_the_decision_bias(artifact, database, tmp_path, policy):
+    texts = sample_students.make_texts(100)
+    biased = add_bias(open_artifact(artifact), tmp_path / "biased", texts, policy)
+    own, plain = load(biased.path), load(artifact)
+    asked = changed_texts(own, texts)[:5]
+    assert len(asked) == 5 and all(own(text).label != plain(text).label for text in asked)
+    send(biased, database)
+    answers = ask(database, "models:/shop@lambda-x86", {"text": asked})
+    assert [answer["label"] for answer in answers] == [own(text).label for text in asked]
+    assert [answer["probability"] for answer in answers] == pytest.approx(
+        [own(text).probability for text in asked]
+    )
 
 
 def test_a_changed_file_is_not_loaded(artifact, database, tmp_path):
