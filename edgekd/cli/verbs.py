@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,7 @@ def run_until(
     if results.report is None or STEPS.index(until) < STEPS.index("gate"):
         made = [f"{target}: {v.name}" for target, found in results.variants.items() for v in found]
         return Outcome((*made, f"{until}: done; {folder}"), document)
+    from edgekd.report.floors import lowest_floor
     from edgekd.report.lines import target_lines
 
     document["targets"] = [
@@ -80,6 +81,8 @@ def run_until(
             "variant": t.promoted,
             "reason": t.reason,
             "tie_with": t.tie_with,
+            "lowest_floor": asdict(floor) if (floor := lowest_floor(t)) else None,
+            "next_step": t.next_step.to_json() if t.next_step else None,
         }
         for t in results.report.targets
     ]

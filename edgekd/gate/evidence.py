@@ -10,6 +10,7 @@ from edgekd.config import Target
 from edgekd.config.gates import Gates
 from edgekd.errors import BadInputError
 from edgekd.evaluate.agreement import Ported
+from edgekd.evaluate.bias import BiasFit
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.result import EvalResult, SliceResult
 from edgekd.evaluate.routing import RoutingResult
@@ -39,7 +40,8 @@ class VariantEvidence(Record):
     here, and nothing was tried. Under emulation only answers count: its times and memory do not.
     With `routing`, what is judged is the routed system, teacher included: what a user gets; `carved` names
     slices that go to the teacher because the student alone would have failed them. `figures` are those of
-    the project's gates, with two-sided intervals at 90 %.
+    the project's gates, with two-sided intervals at 90 %. `bias` was fitted on validation rows so that
+    floors hold; None where the project has none, or an earlier run fitted it.
     """
 
     variant: str
@@ -62,6 +64,7 @@ class VariantEvidence(Record):
     routing: RoutingResult | None = None
     carved: tuple[str, ...] = ()
     figures: Mapping[str, Interval] = field(default_factory=dict)
+    bias: BiasFit | None = None
 
     @property
     def judged(self) -> tuple[SliceResult, ...]:

@@ -17,6 +17,7 @@ from edgekd.compile.compile import choose_build, deciding_libraries, serves
 from edgekd.config import Build, Hardware, Target
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ParityError
+from edgekd.evaluate.bias import BiasFit
 from edgekd.evaluate.calibration import fit_temperature
 from edgekd.export.graph import Graph, open_graph
 from edgekd.pipeline.context import Context, library_versions
@@ -37,13 +38,14 @@ _USED = ("train", "unlabelled")
 
 @dataclass(frozen=True)
 class Variant:
-    """A student built one way: its artifact, or why there is none."""
+    """A student built one way: its artifact, or why there is none, and the bias fitted for floors."""
 
     name: str
     student: str
     build: Build
     artifact: Artifact | None
     problem: str = ""
+    bias: BiasFit | None = None
 
 
 def export_stage(context: Context, data: TaskData, source: Stage, model: str) -> Graph:

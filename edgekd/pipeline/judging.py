@@ -227,4 +227,5 @@ def _known(context: Context, target: Target, variant: Variant, bench: Bench) -> 
         built=artifact is not None,
         problem=variant.problem,
         carved=carved,
+        bias=variant.bias,
     )

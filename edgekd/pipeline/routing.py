@@ -103,9 +103,10 @@ def decide_stage(context: Context, data: TaskData, teacher: Stage, variant: Vari
         set_policy(artifact, policy, folder / "artifact", fit.bias)
 
     stage = run_stage(context, f"decide/{variant.name}", 1, reads, build)
-    for line in describe_fit(variant.name, read_fit(stage.path)):
+    fit = read_fit(stage.path)
+    for line in describe_fit(variant.name, fit):
         context.note(line)
-    return replace(variant, artifact=open_artifact(stage.path / "artifact"))
+    return replace(variant, artifact=open_artifact(stage.path / "artifact"), bias=fit if floors else None)
 
 
 def carve_policy(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,17 +14,24 @@ from edgekd.config import Target
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.predictions import Predictions
-from edgekd.evaluate.result import Drop, EvalResult, SliceResult, worst_drop
-from edgekd.gate.check import Status
-from edgekd.gate.checks import check_slices
+from edgekd.evaluate.result import EvalResult, worst_drop
 from edgekd.gate.evidence import VariantEvidence
+from edgekd.gate.next_step import find_next_step
 from edgekd.gate.verdict import VariantVerdict
 from edgekd.impact.price import cost_per_1000_usd
 from edgekd.measure.basis import find_basis
 from edgekd.measure.environment import read_environment
 from edgekd.pipeline.bench import TEACHER, TEACHER_ONNX, Bench, in_ms
+from edgekd.pipeline.class_view import (
+    bias_note,
+    class_rows,
+    confusion_rows,
+    count_classes,
+    describe_counting,
+)
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.judging import Judged
+from edgekd.pipeline.slice_view import slice_rows
 from edgekd.report import view
 from edgekd.stats.interval import Interval
 from edgekd.stats.proportion import wilson_interval
@@ -49,6 +56,7 @@ def build_report(
     hits = (answers.labels == test.classes)[overall]
     simple = float((baseline == test.classes)[overall].mean())
     source = context.project.data.source
+    train = count_classes(data.split("train"))
     bench = next(iter(benches.values()), None)
     return view.RunReport(
         project=context.project.name,
@@ -60,9 +68,10 @@ def build_report(
             source=source if isinstance(source, str) else ", ".join(source.values()),
             digest=data.digest,
             baseline=(("linear bag of words (test, overall)", simple),),
+            counted=describe_counting(context.project, test),
         ),
         teacher=_teacher(context, teacher, bench, wilson_interval(int(hits.sum()), len(hits))),
-        targets=tuple(_target(target, judged.get(target.name), benches) for target in targets),
+        targets=tuple(_target(target, judged.get(target.name), benches, train) for target in targets),
         curves=tuple(_curve(name, stage.path) for name, stage in {"teacher": teacher, **students}.items()),
     )
 
@@ -90,7 +99,9 @@ def _teacher(context: Context, stage: Stage, bench: Bench | None, accuracy: Inte
     )
 
 
-def _target(target: Target, judged: Judged | None, benches: Mapping[int, Bench]) -> view.TargetReport:
+def _target(
+    target: Target, judged: Judged | None, benches: Mapping[int, Bench], train: dict[str, int]
+) -> view.TargetReport:
     if judged is None:
         basis, reason = find_basis(target.hardware, read_environment(target.threads))
         return view.TargetReport(
@@ -106,7 +117,7 @@ def _target(target: Target, judged: Judged | None, benches: Mapping[int, Bench])
     if verdict.promoted is not None:
         status = "promoted" if verdict.basis == "native" else "promoted (proxy latency)"
     rows = [
-        _variant(evidence, found, bench, target)
+        _variant(evidence, found, bench, target, train)
         for evidence, found in zip(judged.evidence, verdict.variants, strict=True)
     ]
     return view.TargetReport(
@@ -121,12 +132,13 @@ def _target(target: Target, judged: Judged | None, benches: Mapping[int, Bench])
         tie_with=", ".join(verdict.tie_with) or None,
         p95_limit_ms=target.limits.p95_ms,
         variants=tuple(_on_front(row, rows) for row in rows),
-        slices=_slices(judged),
+        slices=slice_rows(judged),
+        next_step=find_next_step(verdict, judged.evidence, judged.order),
     )
 
 
 def _variant(
-    evidence: VariantEvidence, verdict: VariantVerdict, bench: Bench, target: Target
+    evidence: VariantEvidence, verdict: VariantVerdict, bench: Bench, target: Target, train: dict[str, int]
 ) -> view.VariantRow:
     checks = tuple(
         view.CheckRow(check.name, check.status, check.found, check.limit, check.reason)
@@ -169,6 +181,9 @@ def _variant(
         policy=json.dumps(evidence.routing.policy) if evidence.routing else "",
         reliability=_reliability(evidence.evaluation),
         checks=checks,
+        classes=class_rows(evidence, train),
+        confusions=confusion_rows(evidence),
+        bias=bias_note(evidence.bias),
     )
 
 
@@ -223,69 +238,6 @@ def _on_front(row: view.VariantRow, rows: list[view.VariantRow]) -> view.Variant
         for other in rows
     )
     return row if beaten else view.VariantRow(**{**row.__dict__, "on_front": True})
-
-
-def _slices(judged: Judged) -> tuple[view.SliceRow, ...]:
-    scored = [e for e in judged.evidence if e.evaluation is not None]
-    if not scored or scored[0].evaluation is None:
-        return ()
-    rows = []
-    checks = [check_slices(entry.judged) for entry in scored]
-    for place, first in enumerate(scored[0].judged):
-        values = []
-        for evidence, found_there in zip(scored, checks, strict=True):
-            status = _worst([check.status for check in found_there if check.slice == first.name])
-            found = _slice_value(evidence.variant, evidence.judged[place], status)
-            if found is not None:
-                values.append(found)
-        rows.append(
-            view.SliceRow(
-                name=first.name,
-                tier=first.tier,
-                metric=first.metric,
-                n=first.n,
-                margin=first.margin,
-                at_least=first.at_least,
-                at_most=first.at_most,
-                sampling=first.sampling,
-                teacher=_teacher_value(first),
-                variants=tuple(values),
-            )
-        )
-    return tuple(rows)
-
-
-def _teacher_value(result: SliceResult) -> Interval | None:
-    """Work the teacher's value out of a variant's: its hits plus what was lost, less what was gained."""
-    drop = result.drop_from("teacher")
-    if result.tally is None or drop is None:
-        return None
-    right = round(result.tally.right) + drop.lost - drop.gained
-    return wilson_interval(result.n - right if result.metric == "false_alarm" else right, result.n)
-
-
-def _worst(statuses: Sequence[Status]) -> Status:
-    """Return the status of a slice that has several checks; a warning counts more than a pass."""
-    order: tuple[Status, ...] = ("fail", "inconclusive", "not measured", "warning")
-    return next((status for status in order if status in statuses), "pass")
-
-
-def _slice_value(variant: str, result: SliceResult, status: Status) -> view.SliceValue | None:
-    drop, compiled = result.drop_from("teacher"), result.drop_from("fp32")
-    if result.value is None:
-        return None
-    return view.SliceValue(
-        variant=variant,
-        value=result.value,
-        drop_vs_teacher=_interval(drop) if drop else None,
-        drop_vs_fp32=_interval(compiled) if compiled else None,
-        status=status,
-    )
-
-
-def _interval(drop: Drop) -> Interval:
-    """Two one-sided bounds at 95 % are the ends of a two-sided interval at 90 %."""
-    return Interval(drop.estimate, drop.low, drop.high, 2 * drop.confidence - 1)
 
 
 def _curve(student: str, folder: Path) -> view.Curve:

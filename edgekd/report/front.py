@@ -13,8 +13,9 @@ from edgekd.stats.interval import Interval
 
 _LOOK = {
     "pass": ("passes", "circle", "--pass"),
+    "warning": ("passes with a warning", "circle", "--unsure"),
     "inconclusive": ("inconclusive", "diamond", "--unsure"),
-    "not eligible": ("not eligible", "x", "--muted"),
+    "not eligible": ("not eligible", "hexagon", "--muted"),
     "fail": ("fails", "square", "--fail"),
 }
 _LABEL_LENGTH = 32
@@ -32,7 +33,7 @@ def front_figure(figure_id: str, target: TargetReport, teacher: TeacherNote) -> 
     front = sorted((p95.estimate, quality.estimate) for _, row, p95, quality in points if row.on_front)
     data: list[dict[str, Any]] = [_front_line(front)] if front else []
     for status, (words, symbol, color) in _LOOK.items():
-        chosen = [point for point in points if point[1].status == status]
+        chosen = [point for point in points if point[1].look == status]
         if chosen:
             data.append(_marks(words, symbol, color, chosen))
     winner = target.winner

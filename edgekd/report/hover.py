@@ -22,7 +22,8 @@ def hover_variant(number: int, row: VariantRow) -> str:
     lines = [
         f"<b>{number} · {plain(row.name)}</b>",
         f"{plain(row.student)} · {plain(row.runtime)} · {plain(row.recipe)}",
-        f"{row.status}{', on the front' if row.on_front else ''}",
+        f"{row.status}{' with a warning' if row.look == 'warning' else ''}"
+        f"{', on the front' if row.on_front else ''}",
         f"p50 {print_ms(row.p50_ms)} [{range_ms(row.p50_ms)}]" if row.p50_ms else "",
         f"p95 {print_ms(row.p95_ms)} [{range_ms(row.p95_ms)}]" if row.p95_ms else "",
         f"speed-up {print_ratio(row.speedup_vs_teacher)} [{range_ratio(row.speedup_vs_teacher)}]"

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from edgekd.errors import MissingExtraError
 from edgekd.report import printing
+from edgekd.report.classes import MOST_CLASSES, REFUSED, confusion_matrix, worst_classes
 from edgekd.report.curves import curve_figures
 from edgekd.report.figure import Figure
+from edgekd.report.floors import grouped, lowest_floor, print_bound, print_limits, print_metric
 from edgekd.report.front import front_figure
 from edgekd.report.reliability import reliability_figure
 from edgekd.report.view import RunReport
@@ -33,6 +35,12 @@ _FILTERS = {
     "range_ratio": printing.range_ratio,
     "verdict": printing.verdict,
     "headline": printing.headline,
+    "grouped": grouped,
+    "metric": print_metric,
+    "limits": print_limits,
+    "bound": print_bound,
+    "worst_classes": worst_classes,
+    "matrix": lambda row: confusion_matrix(row.classes, row.confusions),
 }
 
 
@@ -52,14 +60,12 @@ def render_html(report: RunReport) -> str:
         for index, target in enumerate(report.targets)
         if (figure := front_figure(f"front-{index}", target, report.teacher))
     }
-    shown = {
-        index: target.winner or next(iter(target.ranked), None) for index, target in enumerate(report.targets)
-    }
     sure = {
         index: figure
-        for index, row in shown.items()
-        if row and (figure := reliability_figure(f"sure-{index}", row))
+        for index, target in enumerate(report.targets)
+        if (row := target.shown) and (figure := reliability_figure(f"sure-{index}", row))
     }
+    floors = [lowest_floor(target) for target in report.targets]
     curves = curve_figures(report.curves)
     policy = (
         f"default-src 'none'; script-src {_digest(plotly)} {_digest(drawing)}; "
@@ -73,6 +79,9 @@ def render_html(report: RunReport) -> str:
         sure=sure,
         curves=curves,
         absent=printing.ABSENT,
+        floors=floors if any(floors) else None,
+        most_classes=MOST_CLASSES,
+        refused=REFUSED,
         policy=policy,
         style=Markup(_template_text("report.css")),
         plotly=Markup(plotly),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgekd.evaluate.shadow import ShadowSlice
+from edgekd.report.floors import lowest_floor
 from edgekd.report.printing import (
     ABSENT,
     one_line,
@@ -32,7 +33,7 @@ def target_lines(targets: Sequence[TargetReport]) -> list[str]:
     A target without a promoted variant has no figures: its reason follows its name.
     """
     names = [f"{one_line(target.name)}:" for target in targets]
-    figures = [_figures(target) for target in targets]
+    figures = _without_empty_columns([_figures(target) for target in targets])
     widths = [max(map(len, column)) for column in zip(*filter(None, figures), strict=True)]
     first = max(map(len, names), default=0)
     lines = []
@@ -47,12 +48,13 @@ def _figures(target: TargetReport) -> list[str]:
         return []
     row = target.winner
     if row is None:  # the incumbent stayed and was not tried in this run
-        return [one_line(target.promoted), *["" for _ in range(5)]]
+        return [one_line(target.promoted), *["" for _ in range(6)]]
     p95 = f"{print_ms(row.p95_ms)} [{range_ms(row.p95_ms)}]" if row.p95_ms else ABSENT
     if row.worst_slice_drop is None:
         worst = ABSENT
     else:
         worst = f"{print_points(row.worst_slice_drop)} points ({one_line(row.worst_slice)})"
+    floor = lowest_floor(target)
     return [
         one_line(row.name),
         f"p50 {print_ms(row.p50_ms)}",
@@ -60,7 +62,15 @@ def _figures(target: TargetReport) -> list[str]:
         f"memory {print_bytes(row.peak_rss_bytes)}",
         f"size {print_bytes(row.artifact_bytes)}",
         f"worst drop {worst}",
+        f"lowest floor: {one_line(floor.words)}" if floor else "",
     ]
+
+
+def _without_empty_columns(rows: list[list[str]]) -> list[list[str]]:
+    """Leave out a column that no target has anything in; a target without figures stays without."""
+    full = [row for row in rows if row]
+    kept = [place for place in range(len(full[0])) if any(row[place] for row in full)] if full else []
+    return [[row[place] for place in kept] if row else [] for row in rows]
 
 
 def shadow_lines(slices: Sequence[ShadowSlice]) -> tuple[str, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from edgekd.report.floors import grouped, lowest_floor, print_bound, print_limits, print_metric
+from edgekd.report.markdown_classes import render_classes
+from edgekd.report.markdown_text import bullets, escape, fence, share, table
 from edgekd.report.printing import (
     ABSENT,
     headline,
-    one_line,
     print_bytes,
     print_count,
     print_ms,
@@ -17,51 +18,50 @@ from edgekd.report.printing import (
     print_ratio,
     print_usd,
     range_ms,
-    range_percent,
     range_points,
     range_ratio,
     verdict,
 )
-from edgekd.report.view import RunReport, SliceRow, TargetReport, TeacherNote, VariantRow
+from edgekd.report.view import RunReport, TargetReport, TeacherNote, VariantRow
 from edgekd.stats.interval import Interval
 
 _MARK = {
     "pass": "✅ pass",
     "warning": "⚠️ passes with a warning",
     "fail": "❌ fail",
-    "inconclusive": "⚠️ inconclusive",
+    "inconclusive": "❔ inconclusive",
     "not eligible": "➖ not eligible",
 }
-_SPECIAL = re.compile(r"[\\`*\[\]<>|~&#!$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_SIGN = {"pass": "✅", "fail": "❌", "inconclusive": "❔"}
 
 
 def render_markdown(report: RunReport) -> str:
     """Render the targets' summary, what held variants back, and the promoted variants' slices."""
     parts = [
-        f"# {_escape(report.project)}: {headline(report.targets)}",
+        f"# {escape(report.project)}: {headline(report.targets)}",
         _summary(report.targets),
         "Drops are teacher minus variant in percentage points: positive is worse. "
         "Brackets hold intervals; a bound is one-sided.",
     ]
     for target in report.targets:
-        parts += _target(target, report.teacher)
+        parts += _target(target, report)
     parts += [
         "## How this was measured",
-        _bullets(
+        bullets(
             [
-                f"Teacher: {_escape(report.teacher.name)}, accuracy {_share(report.teacher.accuracy)}, "
+                f"Teacher: {escape(report.teacher.name)}, accuracy {share(report.teacher.accuracy)}, "
                 f"p95 {_duration(report.teacher.p95_ms)} in PyTorch eager",
-                f"Rows: {', '.join(f'{_escape(name)} {print_count(n)}' for name, n in report.data.rows)}"
-                f" from {_escape(report.data.source)} ({_escape(report.data.digest[:12])})",
+                f"Rows: {', '.join(f'{escape(name)} {print_count(n)}' for name, n in report.data.rows)}"
+                f" from {escape(report.data.source)} ({escape(report.data.digest[:12])})",
                 *[
-                    f"Baseline {_escape(name)}: {print_percent(share)}"
-                    for name, share in report.data.baseline
+                    f"Baseline {escape(name)}: {print_percent(accuracy)}"
+                    for name, accuracy in report.data.baseline
                 ],
-                f"Environment: {_escape(report.environment)}",
-                f"Created: {_escape(report.created_utc)}",
+                f"Environment: {escape(report.environment)}",
+                f"Created: {escape(report.created_utc)}",
             ]
         ),
-        _fence(report.command),
+        fence(report.command),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -70,18 +70,17 @@ def _summary(targets: Sequence[TargetReport]) -> str:
     rows = []
     for target in targets:
         row = target.winner
-        state = ("✅ " if target.promoted else "❌ " if target.status == "not promoted" else "➖ ") + _escape(
-            verdict(target)
-        )
-        name = _escape(target.name)
+        state = f"{_SIGN.get(target.look, '➖')} {escape(verdict(target))}"
+        floor = lowest_floor(target)
+        name = escape(target.name)
         if row is None:
-            rows.append([name, state, _escape(target.promoted or ABSENT), *[ABSENT] * 7, target.basis])
+            rows.append([name, state, escape(target.promoted or ABSENT), *[ABSENT] * 8, target.basis])
             continue
         rows.append(
             [
                 name,
                 state,
-                _escape(row.name),
+                escape(row.name),
                 print_ms(row.p50_ms),
                 _duration(row.p95_ms),
                 print_ratio(row.speedup_vs_teacher),
@@ -89,30 +88,36 @@ def _summary(targets: Sequence[TargetReport]) -> str:
                 print_bytes(row.artifact_bytes),
                 _overall(row),
                 _worst(row),
+                escape(floor.words) if floor else ABSENT,
                 target.basis,
             ]
         )
-    heads = "Target|Verdict|Variant|p50|p95|Speed-up|Memory|Size|Overall drop (bound)|Worst slice|Measured"
-    return _table(heads.split("|"), rows, right=range(3, 9))
+    heads = (
+        "Target|Verdict|Variant|p50|p95|Speed-up|Memory|Size|Overall drop (bound)|Worst slice|Lowest floor|"
+        "Measured"
+    )
+    return table(heads.split("|"), rows, right=range(3, 9))
 
 
-def _target(target: TargetReport, teacher: TeacherNote) -> list[str]:
-    words = verdict(target)
-    if target.promoted and target.reason:
+def _target(target: TargetReport, report: RunReport) -> list[str]:
+    words = target.status if target.next_step else verdict(target)
+    if target.reason and (target.promoted or target.next_step):
         words = f"{words}: {target.reason}"
-    parts = [f"## {_escape(target.name)}", _escape(words)]
+    parts = [f"## {escape(target.name)}", escape(words)]
+    if target.next_step:
+        parts += ["### What would have to pass", bullets(map(escape, target.next_step.whole))]
     if target.basis_reason and target.basis_reason != target.reason:
-        parts.append(f"Measured: {target.basis}. {_escape(target.basis_reason)}")
+        parts.append(f"Measured: {target.basis}. {escape(target.basis_reason)}")
     if target.variants:
-        parts += ["### Variants", _variants(target, teacher)]
+        parts += ["### Variants", _variants(target, report.teacher)]
     held = [
         [
-            _escape(row.name),
-            _escape(check.name),
+            escape(row.name),
+            escape(check.name),
             _MARK.get(check.status, check.status),
-            _escape(check.found),
-            _escape(check.limit),
-            _escape(check.reason),
+            escape(check.found),
+            escape(check.limit),
+            escape(check.reason),
         ]
         for row in target.ranked
         for check in row.checks
@@ -120,46 +125,49 @@ def _target(target: TargetReport, teacher: TeacherNote) -> list[str]:
     ]
     if held:
         heads = ["Variant", "Check", "Status", "Found", "Limit", "Reason"]
-        parts += ["### Checks that did not pass", _table(heads, held)]
+        parts += ["### Checks that did not pass, and warnings", table(heads, held)]
     if target.winner and target.slices:
-        parts += [f"### Slices of {_escape(target.winner.name)}", _slices(target, target.winner)]
+        parts += [f"### Slices of {escape(target.winner.name)}", _slices(target, target.winner)]
+        parts += [escape(report.data.counted)] if report.data.counted else []
+    if target.winner and target.winner.classes:
+        parts += render_classes(target.winner)
     if target.winner and target.winner.routing:
-        parts += [f"### Routing of {_escape(target.winner.name)}", _routing(target.winner)]
+        parts += [f"### Routing of {escape(target.winner.name)}", _routing(target.winner)]
     if target.winner and target.winner.reliability:
-        parts += [f"### Calibration of {_escape(target.winner.name)}", _reliability(target.winner)]
+        parts += [f"### Calibration of {escape(target.winner.name)}", _reliability(target.winner)]
     return parts
 
 
 def _reliability(row: VariantRow) -> str:
     rows = [
-        [_escape(part.name), print_count(part.n), f"{part.ece:.3f}", f"{part.ece_if_calibrated:.3f}"]
+        [escape(part.name), print_count(part.n), f"{part.ece:.3f}", f"{part.ece_if_calibrated:.3f}"]
         for part in row.reliability
     ]
     heads = ("Slice", "Rows", "Calibration error (ECE, equal mass)", "If calibrated")
-    return _table(heads, rows, right=range(1, 4))
+    return table(heads, rows, right=range(1, 4))
 
 
 def _routing(row: VariantRow) -> str:
     rows = [
         [
-            _escape(part.name),
+            escape(part.name),
             print_count(part.n),
-            _share(part.value),
-            _share(part.fallback),
-            _share(part.refused),
+            share(part.value),
+            share(part.fallback),
+            share(part.refused),
         ]
         for part in row.routing
     ]
     heads = ("Slice", "Rows", "Student and teacher together", "To the teacher", "Refused")
-    return f"Policy: {_escape(row.policy)}\n\n" + _table(heads, rows, right=range(1, 5))
+    return f"Policy: {escape(row.policy)}\n\n" + table(heads, rows, right=range(1, 5))
 
 
 def _variants(target: TargetReport, teacher: TeacherNote) -> str:
     rows = [
         [
-            _escape(row.name),
-            _MARK.get(row.status, row.status),
-            _share(row.quality),
+            escape(row.name),
+            _MARK.get(row.look, row.look),
+            share(row.quality),
             _overall(row),
             _duration(row.p95_ms),
             _speed_up(row.speedup_vs_teacher),
@@ -176,7 +184,7 @@ def _variants(target: TargetReport, teacher: TeacherNote) -> str:
         "Variant|Gate|Accuracy, overall|Drop vs teacher (bound)|p95|p95 vs teacher, PyTorch eager|"
         "p95 vs teacher, ONNX Runtime fp32|Cold start|Memory|Size|of the teacher's weights|Cost per 1,000"
     )
-    return _table(heads.split("|"), rows, right=range(2, 12))
+    return table(heads.split("|"), rows, right=range(2, 12))
 
 
 def _speed_up(ratio: Interval | None) -> str:
@@ -185,34 +193,31 @@ def _speed_up(ratio: Interval | None) -> str:
 
 def _slices(target: TargetReport, row: VariantRow) -> str:
     rows = []
-    for part in target.slices:
-        value = part.of(row.name)
+    for line in grouped(target.slices):
+        part, value = line.part, line.part.of(row.name) if line.part else None
+        if part is None:
+            rows.append([escape(line.label), *[""] * 10])
+            continue
         if value is None:
             continue
+        bound = print_bound(part, value)
         rows.append(
             [
-                _escape(part.name),
+                ("↳ " if line.is_inner else "") + escape(line.label),
                 part.tier,
-                _escape(part.metric),
+                escape(print_metric(part)),
                 print_count(part.n),
-                _share(part.teacher),
-                _share(value.value),
+                share(part.teacher),
+                share(value.value) + (f", {bound}" if bound else ""),
                 _drop(value.drop_vs_teacher),
                 _drop(value.drop_vs_fp32),
                 ABSENT if part.margin is None else f"{100 * part.margin:.2f}",
-                _limit(part),
+                print_limits(part) or ABSENT,
                 _MARK.get(value.status, value.status),
             ]
         )
-    heads = "Slice|Tier|Metric|Rows|Teacher|Variant|Drop vs teacher|Drop vs fp32|Margin|Limit|Status"
-    return _table(heads.split("|"), rows, right=range(3, 10))
-
-
-def _limit(part: SliceRow) -> str:
-    """Print a slice's floor, or its largest share of false alarms."""
-    if part.at_most is not None:
-        return f"at most {100 * part.at_most:.4g} %"
-    return ABSENT if part.at_least is None else f"at least {100 * part.at_least:.4g} %"
+    heads = "Slice|Tier|Metric|Rows|Teacher|Variant|Drop vs teacher|Drop vs fp32|Margin|Floor|Status"
+    return table(heads.split("|"), rows, right=range(3, 10))
 
 
 def _drop(drop: Interval | None) -> str:
@@ -227,34 +232,8 @@ def _overall(row: VariantRow) -> str:
 def _worst(row: VariantRow) -> str:
     if row.worst_slice_drop is None:
         return ABSENT
-    return f"{print_points(row.worst_slice_drop)} {_escape(row.worst_slice)}"
+    return f"{print_points(row.worst_slice_drop)} {escape(row.worst_slice)}"
 
 
 def _duration(value: Interval | None) -> str:
     return f"{print_ms(value)} [{range_ms(value)}]" if value else "not measured"
-
-
-def _share(value: Interval | None) -> str:
-    return f"{print_percent(value)} [{range_percent(value)}]" if value else ABSENT
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> str:
-    """Join cells that are escaped already."""
-    to_right = set(right)
-    rule = ["---:" if index in to_right else "---" for index in range(len(heads))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows))
-
-
-def _bullets(items: Iterable[str]) -> str:
-    return "\n".join(f"- {item}" for item in items)
-
-
-def _fence(text: str) -> str:
-    line = one_line(text)
-    ticks = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", line)), default=0))
-    return f"{ticks}sh\n{line}\n{ticks}"
-
-
-def _escape(text: str) -> str:
-    """Escape what Markdown or a table would read as more than text."""
-    return _SPECIAL.sub(r"\\\g<0>", one_line(text))

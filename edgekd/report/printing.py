@@ -103,9 +103,10 @@ def one_line(text: str) -> str:
 
 
 def verdict(target: TargetReport) -> str:
-    """Say in a few words what became of a target: the reason where nothing was promoted."""
+    """Say in a few words what became of a target: where nothing was promoted, what would have to pass."""
     if target.promoted is None:
-        return f"{target.status}: {one_line(target.reason)}"
+        words = target.next_step.short if target.next_step else target.reason
+        return f"{target.status}: {one_line(words)}"
     tie = f", tie with {one_line(target.tie_with)}" if target.tie_with else ""
     return target.status + tie
 

@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from edgekd.gate.next_step import NextStep
+from edgekd.report.classes import BiasNote, ClassRow, ConfusionRow
 from edgekd.stats.interval import Interval
 
 Basis = Literal["native", "proxy", "emulated", "not measured"]
@@ -39,6 +41,8 @@ class DataNote:
     source: str
     digest: str
     baseline: tuple[tuple[str, float], ...] = ()
+    counted: str = ""
+    """Which test rows precision, false alarms and calibration are counted on; whole sentences."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,16 +128,35 @@ class VariantRow:
     reliability: tuple[ReliabilityRow, ...] = ()
     """Of the variant's own probabilities, before any routing."""
     checks: tuple[CheckRow, ...] = ()
+    classes: tuple[ClassRow, ...] = ()
+    """As they are served: of the routed system where there is one."""
+    confusions: tuple[ConfusionRow, ...] = ()
+    bias: BiasNote | None = None
+
+    @property
+    def warnings(self) -> int:
+        """How many checks pass with a warning."""
+        return sum(check.status == "warning" for check in self.checks)
+
+    @property
+    def look(self) -> VariantStatus | Literal["warning"]:
+        """Its status as it is shown: what passes with a warning has no green tick."""
+        return "warning" if self.status == "pass" and self.warnings else self.status
 
 
 @dataclass(frozen=True, kw_only=True)
 class SliceValue:
-    """One variant on one slice; intervals of the drops are two-sided."""
+    """One variant on one slice; intervals of the drops are two-sided.
+
+    `bound` is the one-sided 95 % bound of the value, on the side that a floor (or a limit on false alarms)
+    is judged by; absent where the slice has neither.
+    """
 
     variant: str
     value: Interval
     drop_vs_teacher: Interval | None
     drop_vs_fp32: Interval | None = None
+    bound: float | None = None
     status: CheckStatus
 
 
@@ -175,6 +198,24 @@ class TargetReport:
     """Drawn in the figure; checks print their own limits."""
     variants: tuple[VariantRow, ...] = ()
     slices: tuple[SliceRow, ...] = ()
+    next_step: NextStep | None = None
+    """What would have to pass, where nothing is promoted."""
+
+    @property
+    def look(self) -> CheckStatus:
+        """How its verdict is shown: red only where the variants that were judged fail their gate."""
+        if self.promoted is not None:
+            return "pass"
+        found = {row.status for row in self.variants}
+        order: tuple[CheckStatus, ...] = ("inconclusive", "fail", "not eligible")
+        return next((status for status in order if status in found), "not measured")
+
+    @property
+    def shown(self) -> VariantRow | None:
+        """The variant that routing, calibration and classes are shown of: promoted, or nearest to it."""
+        nearest = self.next_step.variant if self.next_step else None
+        found = next((row for row in self.variants if row.name == nearest), None)
+        return self.winner or found or next(iter(self.ranked), None)
 
     @property
     def winner(self) -> VariantRow | None:

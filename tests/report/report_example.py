@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from edgekd.evaluate.teacher_floor import TeacherFloor
+from edgekd.gate.binding import Binding
+from edgekd.gate.next_step import NextStep
+from edgekd.report.classes import BiasNote, ClassRow, ConfusionRow
 from edgekd.report.view import (
     CheckRow,
     Curve,
@@ -35,6 +39,18 @@ _SLICES = (
     (HOSTILE, "watch", "accuracy", 143, 0.04, 0.93),
     (PIPED, "watch", "accuracy", 398, 0.04, 0.97),
 )
+
+_WARNED = "fr"
+"""A watched slice that one variant exceeds without proof."""
+
+_FLOORS = (
+    ("escalation:safety_abuse", "prove", "recall", "all", 402, 0.93, None),
+    ("escalation:safety_self_harm", "prove", "recall", "all", 310, 0.9, None),
+    ("called-safety", "watch", "precision", "weighted", 388, 0.8, None),
+    ("false-escalations", "prove", "false_alarm", "traffic", 3900, None, 0.01),
+)
+
+_CLASSES = ("dispute_unauthorised", "faq_payment", "rec_genre", "safety_abuse", "safety_self_harm", HOSTILE)
 
 _SAID = (0.52, 0.71, 0.83, 0.9, 0.94, 0.96, 0.97, 0.98, 0.99)
 
@@ -115,7 +131,13 @@ def slices(variants: tuple[VariantRow, ...]) -> tuple[SliceRow, ...]:
                     value=plus_minus(teacher - drop, arm),
                     drop_vs_teacher=Interval(drop, drop - arm / 2, drop + arm / 2, 0.9),
                     drop_vs_fp32=None if row.recipe == "fp32" else Interval(0.001, -0.004, 0.006, 0.9),
-                    status="fail" if harm else "pass" if proven else "inconclusive",
+                    status="fail"
+                    if harm
+                    else "warning"
+                    if name == _WARNED and row.recipe == "int8-mixed"
+                    else "pass"
+                    if proven
+                    else "inconclusive",
                 )
             )
         rows.append(
@@ -129,7 +151,90 @@ def slices(variants: tuple[VariantRow, ...]) -> tuple[SliceRow, ...]:
                 variants=tuple(values),
             )
         )
+    return (*rows, *floors(variants))
+
+
+def floors(variants: tuple[VariantRow, ...]) -> tuple[SliceRow, ...]:
+    """Slices with limits of their own; precision has no drop, as two models call other rows."""
+    rows = []
+    for name, tier, metric, sampling, n, at_least, at_most in _FLOORS:
+        values = []
+        for place, row in enumerate(row for row in variants if row.overall_drop is not None):
+            value = 0.0065 if at_most else 0.962 - 0.004 * place - (0.02 if "self_harm" in name else 0)
+            bound = value + 0.002 if at_most else value - 0.018
+            kept = bound <= at_most if at_most else bound >= at_least
+            drop = None if metric == "precision" else Interval(0.004, -0.003, 0.011, 0.9)
+            values.append(
+                SliceValue(
+                    variant=row.name,
+                    value=plus_minus(value, 0.002),
+                    drop_vs_teacher=drop,
+                    bound=bound,
+                    status="pass" if kept else "inconclusive",
+                )
+            )
+        rows.append(
+            SliceRow(
+                name=name,
+                tier=tier,
+                metric=metric,
+                n=n,
+                margin=None,
+                teacher=None if metric == "precision" else plus_minus(0.966, 0.01),
+                at_least=at_least,
+                at_most=at_most,
+                sampling=sampling,
+                variants=tuple(values),
+            )
+        )
     return tuple(rows)
+
+
+def classes(count: int = len(_CLASSES)) -> tuple[ClassRow, ...]:
+    """Classes in no order of recall; the one of the hostile name has no answer, and no precision."""
+    names = [*_CLASSES, *(f"intent_{place:02d}" for place in range(count - len(_CLASSES)))][:count]
+    return tuple(
+        ClassRow(
+            name,
+            800 + place,
+            300 + place,
+            plus_minus(0.9 + 0.015 * (place % 7), 0.02),
+            None if name == HOSTILE else plus_minus(0.93, 0.02),
+            plus_minus(0.95, 0.02),
+            plus_minus(0.94, 0.02),
+        )
+        for place, name in enumerate(names)
+    )
+
+
+CONFUSIONS = (
+    ConfusionRow("dispute_unauthorised", "faq_payment", 21),
+    ConfusionRow("safety_abuse", "rec_genre", 9),
+    ConfusionRow(HOSTILE, "", 4),
+)
+
+
+def next_step() -> NextStep:
+    """Two checks hold the nearest variant, and its teacher is under a floor."""
+    quality = Binding(
+        "static-onnxruntime-fp32",
+        "quality fraud",
+        "inconclusive",
+        "drop +2.04, -1.20 to +8.10 points, n 49",
+        "+3.00 points",
+        "95 % bound +8.10 points exceeds the margin",
+        n=49,
+        rows_needed=1200,
+        provable=0.081,
+        asked=0.03,
+        value=0.0204,
+        is_margin=True,
+    )
+    memory = Binding(
+        "static-onnxruntime-fp32", "peak_rss_mib", "fail", "257 MiB", "256 MiB", "1 MiB too much"
+    )
+    under = TeacherFloor("safety:safety_self_harm", "recall", 0.23, 0.9, 300, 54, "add rows")
+    return NextStep("static-onnxruntime-fp32", 9, (memory, quality), (under,))
 
 
 def target(name: str, description: str, variants: tuple[VariantRow, ...], **fields: object) -> TargetReport:
@@ -165,11 +270,27 @@ def example_report() -> RunReport:
             )
             for name, n in (("overall", 5500), (HOSTILE, 143))
         ),
+        classes=classes(),
+        confusions=CONFUSIONS,
+        bias=BiasNote(
+            added=(("safety_self_harm", 1.25), ("dispute_unauthorised", 0.5)),
+            accuracy_before=0.916,
+            accuracy_after=0.9129,
+            unmet=("called-safety",),
+            thin=(("safety_self_harm", 120),),
+        ),
     )
     layers = variant("layers2-onnxruntime-int8-dynamic", 2.3, 0.0031, on_front=True, size=11.8, memory=96)
     full = variant(
         "layers2-onnxruntime-fp32", 4.1, 0.0028, on_front=True, size=24.2, memory=131, recipe="fp32"
     )
+    large = variant("layers4-onnxruntime-fp32", 6.2, 0.0015, status="not eligible", size=44.0, recipe="fp32")
+    too_large = CheckRow("artifact_mib", "not eligible", "44.0 MiB", "25.0 MiB", "19.0 MiB too much")
+    large = replace(large, checks=(*large.checks, too_large))
+    warned = variant("layers2-onnxruntime-int8-mixed", 2.9, 0.0093, size=13.0, recipe="int8-mixed")
+    reason = "the drop exceeds the margin, but with 611 rows that is not proven"
+    warning = CheckRow("quality fr", "warning", "drop +2.13 points", "+1.50 points", reason)
+    warned = replace(warned, checks=(*warned.checks, warning))
     unsure = variant(
         "static-onnxruntime-fp32",
         0.41,
@@ -197,7 +318,7 @@ def example_report() -> RunReport:
             ),
         ),
     )
-    every = (slow, static, layers, full, unsure, harmful, absent)
+    every = (slow, static, layers, full, unsure, harmful, absent, large, warned)
     proxy = {
         "status": "promoted (proxy latency)",
         "basis": "proxy",
@@ -233,6 +354,7 @@ def example_report() -> RunReport:
             basis_reason=proxy["basis_reason"],
             objective="artifact_bytes",
             p95_limit_ms=50.0,
+            next_step=next_step(),
         ),
         target(
             "intel-openvino",
@@ -274,6 +396,7 @@ def example_report() -> RunReport:
             source="mangaassist",
             digest="9f2d" * 16,
             baseline=(("bag of words, linear", 0.894),),
+            counted="3,900 of 4,120 test rows are drawn as traffic comes (data.sample: NOT extra).",
         ),
         teacher=TeacherNote(
             name="minilm-l6",

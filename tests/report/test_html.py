@@ -7,7 +7,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from report_example import HOSTILE, PIPED, example_report
+from report_example import HOSTILE, PIPED, classes, example_report
 
 from edgekd.errors import MissingExtraError
 from edgekd.report.front import front_figure
@@ -177,3 +177,80 @@ def test_calibration_of_what_is_promoted_has_a_figure_and_a_table(text, page):
     assert was["x"][0] == pytest.approx(52) and was["y"][0] == pytest.approx(51)
     assert said["x"] == said["y"]
     assert "0.0132" not in text and "0.013" in text and "0.008" in text
+
+
+def row_of(text: str, start: str) -> str:
+    return text[text.index(start) :].split("</tr>")[0]
+
+
+def test_red_is_for_what_fails_and_a_warning_has_no_tick(text):
+    """What is too large by design is grey, and what passes with a warning is amber."""
+    checks = dict(re.findall(r'<tr><th scope="row">(artifact_mib|quality fr)</th><td>(.*?)</td>', text))
+    assert 'class="chip not eligible"' in checks["artifact_mib"]
+    assert 'class="chip warning"' in checks["quality fr"]
+    style = text[text.index("<style>") : text.index("</style>")]
+    colours = {
+        "warning": re.search(r"\.chip\.warning \{ color: var\((--[a-z]+)\)", style),
+        "fail": re.search(r"\.chip\.fail \{ color: var\((--[a-z]+)\)", style),
+    }
+    assert {name: found and found[1] for name, found in colours.items()} == {
+        "warning": "--unsure",
+        "fail": "--fail",
+    }
+    variants = text[text.index('class="pinned variants"') :]
+    assert 'class="chip warning">pass, 1 warning<' in row_of(variants, "layers2-onnxruntime-int8-mixed")
+    assert 'class="chip not eligible">' in row_of(variants, "layers4-onnxruntime-fp32")
+    assert "all 6 checks pass, 1 with a warning" in text
+    target = text[text.index('id="target-2"') :]
+    assert 'class="chip inconclusive">not promoted<' in target[: target.index("</h2>") + 200]
+
+
+def test_the_front_knows_warnings_and_what_is_not_eligible():
+    report = example_report()
+    figure = front_figure("front", report.targets[0], report.teacher)
+    assert figure is not None
+    colours = {trace["name"]: trace["marker"]["color"] for trace in figure.data if "marker" in trace}
+    assert colours["passes with a warning"] == "--unsure"
+    assert colours["not eligible"] == "--muted"
+    assert [name for name, colour in colours.items() if colour == "--fail"] == ["fails"]
+
+
+def test_slices_have_floors_beside_margins_and_classes_under_them(text, page):
+    table = next(t for t in re.findall(r"<table.*?</table>", text, re.DOTALL) if "pinned slices" in t)
+    assert 'class="family"><th scope="row" class="name">escalation<' in table
+    inner = row_of(table, '<th scope="row" class="name inner">safety_self_harm<')
+    assert "at least 90 %" in inner and "bound: at least" in inner
+    assert "precision, rows weighted as in traffic" in table
+    precision = row_of(table, '<th scope="row" class="name">called-safety<')
+    assert re.search(r'<b title="pass">9\d\.\d %</b>', precision)
+
+
+def test_classes_confusions_and_the_price_of_the_bias_are_said(text, page):
+    said = " ".join(" ".join(page.words).split())
+    assert "Per class: static-onnxruntime-int8-dynamic, student and teacher together" in said
+    assert "costs 0.31 points of accuracy (91.6 % without, 91.3 % with it)" in said
+    assert "3,900 of 4,120 test rows are drawn as traffic comes" in said
+    table = next(t for t in re.findall(r"<table.*?</table>", text, re.DOTALL) if "pinned confusions" in t)
+    assert 'title="dispute_unauthorised answered as faq_payment">21<' in table
+
+
+def test_of_many_classes_thirty_are_shown():
+    report = example_report()
+    target = report.targets[0]
+    winner = replace(target.winner, classes=classes(41))
+    target = replace(
+        target, variants=tuple(winner if row is target.winner else row for row in target.variants)
+    )
+    text = render_html(replace(report, targets=(target,)))
+    table = next(t for t in re.findall(r"<table.*?</table>", text, re.DOTALL) if "pinned classes" in t)
+    assert table.count("<tr>") == 1 + 30
+    assert "11 classes of a higher recall are left out" in text
+    assert "Most frequent confusions of" in text
+
+
+def test_what_is_not_promoted_says_what_would_have_to_pass(page):
+    said = " ".join(" ".join(page.words).split())
+    step = example_report().targets[2].next_step
+    assert step is not None
+    assert step.short in said
+    assert all(words in said for words in step.whole)

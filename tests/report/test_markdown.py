@@ -2,7 +2,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from report_example import HOSTILE, example_report
+from report_example import HOSTILE, classes, example_report
 
 from edgekd.report.markdown import render_markdown
 
@@ -35,13 +35,21 @@ def test_summary_has_a_row_a_target():
     assert first["p95"] == "0.340 ms [0.323–0.357]"
     assert first["Overall drop (bound)"] == "+0.62 (≤ +1.17)"
     assert first["Worst slice"] == "+1.82 fr"
+    assert first["Lowest floor"] == "escalation:safety_abuse 95.8 % [94.0] of 93"
     assert "not measured: this machine has no NVIDIA GPU" in summary[5][1]
+    assert [row[1].split()[0] for row in summary[1:]] == ["✅", "✅", "❔", "✅", "➖"]
 
 
 def test_failing_checks_stand_under_their_target_and_passing_ones_do_not():
     text = render_markdown(example_report())
     checks = next(table for table in tables(text) if table[0][1] == "Check")
-    assert {row[2] for row in checks[1:]} == {"❌ fail", "⚠️ inconclusive", "not measured"}
+    assert {row[2] for row in checks[1:]} == {
+        "❌ fail",
+        "❔ inconclusive",
+        "not measured",
+        "➖ not eligible",
+        "⚠️ passes with a warning",
+    }
     assert ["layers1-onnxruntime-int8-dynamic", "quality overall", "❌ fail"] in [row[:3] for row in checks]
 
 
@@ -93,3 +101,64 @@ def test_calibration_of_what_is_promoted_has_a_table():
     assert "### Calibration of static-onnxruntime-int8-dynamic" in text
     found = next(table for table in tables(text) if "If calibrated" in table[0])
     assert found[1][:1] + found[1][2:] == ["overall", "0.013", "0.008"]
+
+
+def test_floors_stand_beside_margins_and_classes_under_their_slice():
+    table = next(table for table in tables(render_markdown(example_report())) if table[0][0] == "Slice")
+    names = [row[0] for row in table]
+    assert names[names.index("escalation") + 1 :][:2] == ["↳ safety_abuse", "↳ safety_self_harm"]
+    rows = {row[0]: dict(zip(table[0], row, strict=True)) for row in table}
+    assert rows["↳ safety_abuse"]["Floor"] == "at least 93 %"
+    assert rows["↳ safety_abuse"]["Variant"].endswith(", at least 94.0")
+    assert rows["false-escalations"]["Floor"] == "at most 1 %"
+    assert rows["false-escalations"]["Metric"] == "false alarm, on traffic rows"
+    assert rows["called-safety"]["Metric"] == "precision, rows weighted as in traffic"
+    assert rows["called-safety"]["Drop vs teacher"] == "–"
+
+
+def test_classes_of_what_is_promoted_have_the_worst_first():
+    text = render_markdown(example_report())
+    assert "### Per class: static-onnxruntime-int8-dynamic, student and teacher together" in text
+    table = next(table for table in tables(text) if table[0][0] == "Class")
+    assert table[1] == [
+        "dispute_unauthorised", "800", "300", "95.0 % [93.0–97.0]", "90.0 % [88.0–92.0]",
+        "94.0 % [92.0–96.0]", "93.0 % [91.0–95.0]",
+    ]  # fmt: skip
+    recalls = [float(row[4].split()[0]) for row in table[1:]]
+    assert recalls == sorted(recalls) and table[6][6] == "–"
+    matrix = next(table for table in tables(text) if table[0][0] == "True class")
+    assert matrix[0][-1] == "refused" and HOSTILE in matrix[0]
+    by_name = {row[0]: dict(zip(matrix[0], row, strict=True)) for row in matrix[1:]}
+    assert by_name["dispute_unauthorised"]["dispute_unauthorised"] == "279"
+    assert by_name["dispute_unauthorised"]["faq_payment"] == "21"
+    assert by_name[HOSTILE]["refused"] == "4"
+    assert "3,900 of 4,120 test rows are drawn as traffic comes" in text
+    assert "costs 0.31 points of accuracy (91.6 % without, 91.3 % with it)" in text
+
+
+def test_of_many_classes_the_worst_fifteen_are_shown_and_the_rest_counted():
+    report = example_report()
+    target = report.targets[0]
+    winner = replace(target.winner, classes=classes(40))
+    target = replace(
+        target, variants=tuple(winner if row is target.winner else row for row in target.variants)
+    )
+    text = render_markdown(replace(report, targets=(target,)))
+    table = next(table for table in tables(text) if table[0][0] == "Class")
+    assert len(table) == 16
+    assert "These are the 15 classes of the lowest recall; 25 more are left out." in text
+    confusions = next(table for table in tables(text) if table[0][0] == "True class")
+    assert confusions[:2] == [
+        ["True class", "Answered as", "Rows"],
+        ["dispute_unauthorised", "faq_payment", "21"],
+    ]
+
+
+def test_what_is_not_promoted_says_what_would_have_to_pass():
+    text = render_markdown(example_report())
+    said = text.split("### What would have to pass")[1].split("###")[0]
+    assert "2 of 9 checks hold it" in said
+    assert (
+        "1,200 rows in the slice would prove it at this rate, it has 49; these prove a margin of 8.1" in said
+    )
+    assert "recall is 23.0 % on 300 validation rows, at least 90 % are needed; add rows" in said

@@ -43,11 +43,13 @@ def test_headline_counts():
 def test_variants_are_ranked_promoted_first_then_by_status_and_latency():
     target = example_report().targets[0]
     assert target.ranked[0].name == target.promoted
-    assert [row.status for row in target.ranked] == [
+    assert [row.look for row in target.ranked] == [
         "pass",
         "pass",
+        "warning",
         "pass",
         "inconclusive",
+        "not eligible",
         "fail",
         "fail",
         "not built",

@@ -1,0 +1,88 @@
+"""Turn what was judged of each slice into what the report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgekd.evaluate.result import Drop, SliceResult
+from edgekd.gate.check import Status
+from edgekd.gate.checks import check_slices
+from edgekd.pipeline.judging import Judged
+from edgekd.report import view
+from edgekd.stats.interval import Interval
+from edgekd.stats.proportion import wilson_interval
+
+_LEVEL = 0.95
+
+
+def slice_rows(judged: Judged) -> tuple[view.SliceRow, ...]:
+    """Return every slice with every variant that was scored on it."""
+    scored = [e for e in judged.evidence if e.evaluation is not None]
+    if not scored or scored[0].evaluation is None:
+        return ()
+    rows = []
+    checks = [check_slices(entry.judged) for entry in scored]
+    for place, first in enumerate(scored[0].judged):
+        values = []
+        for evidence, found_there in zip(scored, checks, strict=True):
+            status = _worst([check.status for check in found_there if check.slice == first.name])
+            found = _slice_value(evidence.variant, evidence.judged[place], status)
+            if found is not None:
+                values.append(found)
+        rows.append(
+            view.SliceRow(
+                name=first.name,
+                tier=first.tier,
+                metric=first.metric,
+                n=first.n,
+                margin=first.margin,
+                at_least=first.at_least,
+                at_most=first.at_most,
+                sampling=first.sampling,
+                teacher=_teacher_value(first),
+                variants=tuple(values),
+            )
+        )
+    return tuple(rows)
+
+
+def _teacher_value(result: SliceResult) -> Interval | None:
+    """Work the teacher's value out of a variant's: its hits plus what was lost, less what was gained."""
+    drop = result.drop_from("teacher")
+    if result.tally is None or drop is None:
+        return None
+    right = round(result.tally.right) + drop.lost - drop.gained
+    return wilson_interval(result.n - right if result.metric == "false_alarm" else right, result.n)
+
+
+def _worst(statuses: Sequence[Status]) -> Status:
+    """Return the status of a slice that has several checks; a warning counts more than a pass."""
+    order: tuple[Status, ...] = ("fail", "inconclusive", "not measured", "warning")
+    return next((status for status in order if status in statuses), "pass")
+
+
+def _slice_value(variant: str, result: SliceResult, status: Status) -> view.SliceValue | None:
+    drop, compiled = result.drop_from("teacher"), result.drop_from("fp32")
+    if result.value is None:
+        return None
+    return view.SliceValue(
+        variant=variant,
+        value=result.value,
+        drop_vs_teacher=_interval(drop) if drop else None,
+        drop_vs_fp32=_interval(compiled) if compiled else None,
+        bound=_bound(result),
+        status=status,
+    )
+
+
+def _bound(result: SliceResult) -> float | None:
+    """Return the one-sided 95 % bound that a floor or a limit on false alarms is judged by."""
+    if result.floor is None or result.tally is None:
+        return None
+    low = result.tally.at(_LEVEL).low
+    return 1 - low if result.at_most is not None else low
+
+
+def _interval(drop: Drop) -> Interval:
+    """Two one-sided bounds at 95 % are the ends of a two-sided interval at 90 %."""
+    return Interval(drop.estimate, drop.low, drop.high, 2 * drop.confidence - 1)
