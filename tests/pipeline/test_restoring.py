@@ -51,8 +51,7 @@ def test_a_first_build_with_rows_or_restore_is_measured_beside_the_teacher(
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout)["artifacts"]["desk"]) == {RESTORED}
     store = folder / ".edgekd" / "store"
-    (teacher,) = store.glob("compile/teacher.onnxruntime.fp32*/*/artifact/manifest.json")
-    assert json.loads(teacher.read_text(encoding="utf-8"))["recipe"] == "fp32"
+    assert {path.name for path in store.glob("compile/teacher.*")} == {"teacher.onnxruntime.fp32"}
     measured = sorted(path.name for path in store.glob("bench/*-threads") if any(path.iterdir()))
     assert measured == ["1-threads", "2-threads"]
 

@@ -20,8 +20,8 @@ def describe_routing(facts: Facts) -> str:
     lines = bullets([*_rules(policy), *_slices(policy), *_critical(policy), *_thresholds(policy)])
     shares = _shares(facts)
     return f"""\
-What the gate judges, and what answers by default, is this model with its policy (`calibration.json`): a
-message is answered here, goes to the teacher, or is refused. {_caller(policy)}
+What the gate judged is this model with its policy (`calibration.json`): a message is answered here, goes to
+the teacher, or is refused. {_caller(policy)} Where a bundle does not run the policy, its limits (below) say so.
 
 {lines}
 
