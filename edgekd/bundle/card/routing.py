@@ -21,7 +21,7 @@ def describe_routing(facts: Facts) -> str:
     shares = _shares(facts)
     return f"""\
 What the gate judged is this model with its policy (`calibration.json`): a message is answered here, goes to
-the teacher, or is refused. {_caller(policy)} Where a bundle does not run the policy, its limits (below) say so.
+the teacher, or is refused. {_caller(policy)} Where a bundle does not run the policy, its limits say so.
 
 {lines}
 
