@@ -13,7 +13,7 @@ def change(project, **keys):
 
 SLICES = [
     {"name": "overall", "tier": "prove", "margin": 10},
-    {"name": "few", "where": "text like '%1%2%3%'", "tier": "prove", "margin": 3},
+    {"name": "few", "where": "length(text) % 5 = 0", "tier": "prove", "margin": 3},
     {"name": "orders", "recall_of": ["order", "return"], "tier": "prove", "margin": 20, "at_least": 99},
 ]
 
