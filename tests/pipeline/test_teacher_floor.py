@@ -16,7 +16,7 @@ SLICES = (
 
 def test_teacher_under_a_floor_is_said_at_once_and_named_by_the_verdict(project, run_edgekd):
     """The small project's teacher never answers `advice`: it calls every such message something else."""
-    command = ("run", "project.yaml", "--target", "desk", "--set", SLICES)
+    command = ("run", "project.yaml", "--set", SLICES)
     done = run_edgekd(*command, "--json", cwd=project)
     assert done.returncode in (0, 1), done.stderr
     notes = done.stderr.splitlines()
