@@ -1,4 +1,4 @@
-"""The Kotlin and Swift tokenizers of a bundle, compiled and run, where there is a compiler."""
+"""The Kotlin and Swift programs of a bundle, less the runtime, compiled and run where there is a compiler."""
 
 import json
 import shutil
@@ -31,12 +31,20 @@ def folder(graphs, mobile_folder, tmp_path_factory):
 def check(command, folder):
     done = subprocess.run([*map(str, command), str(folder)], capture_output=True, text=True)
     assert done.stdout.splitlines() == ["3200 of 3200"], done.stdout + done.stderr
-    lines = (folder / "vocab.txt").read_text("utf-8").split("\n")
-    lines[lines.index("order")] = "ordre"
-    wrong = shutil.copytree(folder, folder.parent / "wrong", dirs_exist_ok=True)
-    (wrong / "vocab.txt").write_text("\n".join(lines), encoding="utf-8", newline="\n")
-    done = subprocess.run([*map(str, command), str(wrong)], capture_output=True, text=True)
-    assert done.returncode == 0 and done.stdout and not done.stdout.endswith("3200 of 3200\n")
+    for name, change in (("vocab.txt", misspell), ("model.txt", forget_bias)):
+        wrong = shutil.copytree(folder, folder.parent / f"wrong {name}", dirs_exist_ok=True)
+        lines = (folder / name).read_text("utf-8").split("\n")
+        (wrong / name).write_text("\n".join(map(change, lines)), encoding="utf-8", newline="\n")
+        done = subprocess.run([*map(str, command), str(wrong)], capture_output=True, text=True)
+        assert done.returncode == 0 and done.stdout and not done.stdout.endswith("3200 of 3200\n")
+
+
+def misspell(line):
+    return "ordre" if line == "order" else line
+
+
+def forget_bias(line):
+    return f"no {line}" if line.startswith("bias ") else line
 
 
 @pytest.mark.slow

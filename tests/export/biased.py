@@ -10,7 +10,7 @@ from edgekd.serving import load
 
 
 def add_bias(artifact: Artifact, folder: Path, texts, policy=None, share=0.3) -> Artifact:
-    """Copy an artifact with a bias for the label that comes second most often, and one for a rare label.
+    """Copy an artifact with a bias for the label that comes second most often, and one against a rare label.
 
     The first changes that share of the answers to texts that have another label.
     """
@@ -20,8 +20,8 @@ def add_bias(artifact: Artifact, folder: Path, texts, policy=None, share=0.3) ->
     others = scores.argmax(axis=1) != second
     gaps = (scores.max(axis=1) - scores[:, second])[others]
     rare = int(np.bincount(scores.argmax(axis=1), minlength=scores.shape[1]).argmin())
-    bias = {model.labels[int(second)]: round(float(np.quantile(gaps, share)), 4) + 0.01}
-    bias.setdefault(model.labels[rare], 0.25)
+    bias = {model.labels[int(second)]: round(float(np.quantile(gaps, share)), 6)}
+    bias.setdefault(model.labels[rare], -0.25)
     return set_policy(artifact, policy or {}, folder, bias)
 
 
