@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgekd.config import Project
 from edgekd.data.slices import select_traffic
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.bias import BiasFit
@@ -56,10 +55,10 @@ def bias_note(fit: BiasFit | None) -> BiasNote | None:
     )
 
 
-def describe_counting(project: Project, test: TaskData) -> str:
+def describe_counting(sample: str | None, test: TaskData) -> str:
     """Say which test rows precision, false alarms and calibration are counted on."""
     total = len(test)
-    traffic = select_traffic(test, project.data.sample)
+    traffic = select_traffic(test, sample)
     if traffic is None:
         return (
             f"All {total:,} test rows count as traffic (data.sample is not set): precision, false alarms and "
@@ -67,7 +66,7 @@ def describe_counting(project: Project, test: TaskData) -> str:
         )
     return (
         f"{int(traffic.sum()):,} of {total:,} test rows are drawn as traffic comes (data.sample: "
-        f"{project.data.sample}). False alarms and calibration are counted on those rows alone. Precision "
+        f"{sample}). False alarms and calibration are counted on those rows alone. Precision "
         "counts the extra rows too, each weighted by how its class was sampled, so that a class weighs as "
         "much as in traffic. Recall, accuracy and drops count every row of their slice once."
     )

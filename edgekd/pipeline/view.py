@@ -68,7 +68,7 @@ def build_report(
             source=source if isinstance(source, str) else ", ".join(source.values()),
             digest=data.digest,
             baseline=(("linear bag of words (test, overall)", simple),),
-            counted=describe_counting(context.project, test),
+            counted=describe_counting(context.project.data.sample, test),
         ),
         teacher=_teacher(context, teacher, bench, wilson_interval(int(hits.sum()), len(hits))),
         targets=tuple(_target(target, judged.get(target.name), benches, train) for target in targets),

@@ -79,4 +79,6 @@ def print_bound(part: SliceRow, value: SliceValue) -> str:
     """Print the one-sided 95 % bound that a floor or a limit on false alarms is judged by."""
     if value.bound is None:
         return ""
-    return f"{'at most' if part.at_most is not None else 'at least'} {100 * value.bound:.1f}"
+    if part.at_most is not None:
+        return f"at most {100 * value.bound:.2f}"
+    return f"at least {100 * value.bound:.1f}"

@@ -79,7 +79,7 @@ def render_html(report: RunReport) -> str:
         sure=sure,
         curves=curves,
         absent=printing.ABSENT,
-        floors=floors if any(floors) else None,
+        floors=floors,
         most_classes=MOST_CLASSES,
         refused=REFUSED,
         policy=policy,

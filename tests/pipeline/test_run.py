@@ -221,6 +221,11 @@ def test_a_slice_changes_the_verdict_alone(project, run_edgekd):
     targets = {target["name"]: target for target in document["targets"]}
     assert targets["cloud"]["status"] == "not promoted"
     assert "inconclusive" in targets["cloud"]["reason"]
+    step = targets["cloud"]["next_step"]
+    empty = [bound for bound in step["binding"] if bound["n"] == 0]
+    assert [bound["status"] for bound in empty] == ["inconclusive"]
+    assert empty[0]["name"] == "quality ios" and empty[0]["rows_needed"] > 0
+    assert empty[0]["variant"] == step["variant"]
     assert [e.event for e in read_ledger(project / ".edgekd" / "registry" / "ledger.jsonl")] == [
         *["promote"] * 3, *["no promotion"] * 3,
     ]  # fmt: skip

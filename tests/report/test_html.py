@@ -216,6 +216,7 @@ def test_the_front_knows_warnings_and_what_is_not_eligible():
 
 
 def test_slices_have_floors_beside_margins_and_classes_under_them(text, page):
+    assert "<small>lowest floor: escalation:safety_abuse 95.8 % [94.0] of 93</small>" in text
     table = next(t for t in re.findall(r"<table.*?</table>", text, re.DOTALL) if "pinned slices" in t)
     assert 'class="family"><th scope="row" class="name">escalation<' in table
     inner = row_of(table, '<th scope="row" class="name inner">safety_self_harm<')

@@ -115,8 +115,8 @@ def test_hovering_over_a_point_names_its_variant(browser, url, width):
         "  return [box.x + box.width / 2, box.y + box.height / 2];"
         "});"
     )
-    assert len(points) == 6 + 2  # variants that have figures; the ring and the teacher
-    for (x, y), row in zip(points, target.ranked[:3], strict=False):
+    assert len(points) == 8 + 2  # variants that have figures; the ring and the teacher
+    for (x, y), row in zip(points, [row for row in target.ranked if row.look == "pass"], strict=False):
         browser.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": x, "y": y})
         labels = "[...document.querySelectorAll('#front-0 .hovertext')]"
         wait_for(browser, f"return {labels}.some(e => e.textContent.includes('{row.name}'))")
@@ -177,7 +177,8 @@ def test_the_first_screen_says_what_was_promoted_and_why_not(browser, url):
     )
     for target, words in zip(example_report().targets, seen, strict=True):
         assert target.name in words and target.status in words
-        assert (target.promoted or target.reason.split(":")[0]) in words
+        why = target.next_step.short if target.next_step else target.reason.split(":")[0]
+        assert (target.promoted or why) in words
 
 
 def test_one_click_shows_why_a_variant_was_not_promoted(browser, url):
@@ -206,3 +207,42 @@ def test_figures_of_calibration_are_drawn(browser, url):
     open_page(browser, url, 1280)
     points = "document.querySelectorAll('#sure-0 .scatterlayer .trace path.point').length"
     assert browser.execute_script(f"return {points}") == 9
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_red_is_for_what_fails(browser, url, scheme):
+    open_page(browser, url, 1280, scheme)
+    seen = browser.execute_script(
+        "const probe = document.body.appendChild(document.createElement('i'));"
+        "const names = {};"
+        "for (const name of ['pass', 'fail', 'unsure', 'neutral']) {"
+        "  probe.style.color = `var(--${name})`; names[getComputedStyle(probe).color] = name;"
+        "}"
+        "return [...document.querySelectorAll('.chip:not(.basis), td.status b')].map(e => ["
+        "  (e.title || e.textContent).trim(), names[getComputedStyle(e).color],"
+        "  getComputedStyle(e, '::before').content]);"
+    )
+    looks = {
+        "pass": ("pass", "✓"),
+        "pass, 1 warning": ("unsure", "!"),
+        "warning": ("unsure", "!"),
+        "fail": ("fail", "✕"),
+        "inconclusive": ("unsure", "?"),
+        "not eligible": ("neutral", "–"),
+        "not built": ("neutral", "–"),
+        "not measured": ("neutral", "–"),
+        "not promoted": ("unsure", "?"),
+        "promoted": ("pass", "✓"),
+        "promoted (proxy latency)": ("pass", "✓"),
+    }
+    assert {words for words, *_ in seen} == set(looks)
+    for words, colour, sign in seen:
+        assert (colour, sign.strip('"')) == looks[words], words
+
+
+def test_classes_and_confusions_fit_their_section(browser, url):
+    open_page(browser, url, 1280)
+    for name in ("classes", "confusions"):
+        box = f"document.querySelector('table.{name}').closest('.scroll')"
+        inner, outer = browser.execute_script(f"return [{box}.scrollWidth, {box}.clientWidth]")
+        assert inner <= outer, name
