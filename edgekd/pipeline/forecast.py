@@ -87,7 +87,7 @@ def forecast(context: Context, data: TaskData, targets: Sequence[Target]) -> For
         student = students[name]
         if teacher is None or student is None:
             continue
-        with suppress(_NotThereError):
+        with suppress(_NotThereError, OSError, ValueError):
             graph = export_stage(peek, data, student, name)
             restored = find_restored(peek, data, teacher, student, graph, build, target.hardware)
             origin = name_origin(data, teacher, student)
@@ -135,7 +135,7 @@ class _Peeking(Context):
 def _look(ask: Callable[[], _T]) -> _T | None:
     try:
         return ask()
-    except _NotThereError:
+    except (_NotThereError, OSError, ValueError):  # the last two: damaged, so it will be made anew
         return None
 
 

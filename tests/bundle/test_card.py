@@ -168,7 +168,7 @@ def test_a_routed_card_shows_what_was_judged_and_the_student_apart(routed):
     assert rows["slice"][3] == "this model with the teacher"
     # The teacher answers `few`, so nothing is lost there; no failing drop stands beside a pass.
     assert rows["few"][2:4] == ["100.0 %", "100.0 %"] and rows["few"][4].startswith("+0.00 [")
-    assert rows["few"][-2:] == ["pass", "80.00 %: pass"]
+    assert rows["few"][-2:] == ["pass", "at least 80 %: pass"]
     apart = {row[0]: row[1:] for row in table_of(alone)}
     drop = routed[3]["evaluation"]["slices"][1]["drops"][0]["estimate"]
     assert drop > 0.5 and apart["few"][3].startswith(f"{100 * drop:+.2f} [")

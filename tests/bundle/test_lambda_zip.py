@@ -14,16 +14,18 @@ import yaml
 
 from edgekd.bundle import make_bundle, read_bundle
 from edgekd.bundle.kinds.lambda_zip import PYTHON
-from edgekd.config import Slice, load_target
+from edgekd.config import load_target
 from edgekd.emulate.lambda_function import start_function
 from edgekd.emulate.lambda_place import prepare_place, unpack_function
 from edgekd.errors import BadInputError
 from edgekd.gate.checks import Check
+from edgekd.gate.conditions import RollbackConditions, SliceCondition
 from edgekd.gate.ledger import Provenance, read_ledger
-from edgekd.gate.live import judge_counts, read_counts
+from edgekd.gate.live import judge_counts, read_lines
 from edgekd.gate.promotion import current, promote
 from edgekd.gate.verdict import GateVerdict, VariantVerdict
 from edgekd.serving import load
+from edgekd.stats.sequential import Arm
 from edgekd.wheels.python import find_python
 
 pytestmark = pytest.mark.skipif(find_python(PYTHON) is None, reason=f"no Python {PYTHON} here")
@@ -126,21 +128,26 @@ def test_the_digest_that_an_answer_tells_is_the_one_that_the_ledger_promoted(
     verdict = GateVerdict(TARGET.name, (judged,), "static", static_artifact.digest, (), "native", "")
     rests_on = Provenance({}, "d" * 64, 1, "here")
     digest = static_artifact.digest
-    promote(tmp_path, "shop", TARGET.name, static_artifact.path, digest, verdict, rests_on)
+    promote(tmp_path, "shop", TARGET.name, static_artifact.path, digest, verdict, rests_on, expects=None)
     told = ask(function, {"text": "where is my order"})["model"]
     (entry,) = read_ledger(tmp_path / "ledger.jsonl")
     assert entry.artifact_digest.startswith(told) and len(told) == 12
     assert told in (bundle.path / "template.yaml").read_text(encoding="utf-8")
     assert read_bundle(bundle.path)["artifact"].startswith(told)
 
-    counts = [("incumbent", 4500, {}), ("candidate", 3000, {"artifact": told})]
-    lines = [{"slice": "overall", "arm": arm, "n": 5000, "hits": hits, **of} for arm, hits, of in counts]
+    counts = [("incumbent", 4500, "teacher"), ("candidate", 3000, told)]
+    lines = [
+        {"slice": "overall", "arm": arm, "artifact": of, "n": 5000, "hits": hits} for arm, hits, of in counts
+    ]
     path = tmp_path / "counts.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    promoted = current(tmp_path, "shop", TARGET.name)
-    slices = {"overall": Slice(name="overall", margin=1)}
-    found = judge_counts(read_counts(path, slices, promoted[0]), slices)
-    assert found["overall"].decision == "stop: harm"
+    conditions = RollbackConditions({"overall": SliceCondition(margin=0.01)})
+    of_candidate = current(tmp_path, "shop", TARGET.name)[0].startswith
+    arms = {}
+    for line in read_lines(path, conditions):
+        assert line.arm == "incumbent" or of_candidate(line.artifact)
+        arms[line.arm] = Arm(line.hits, line.n)
+    assert judge_counts({"overall": arms}, conditions)["overall"].decision == "stop: harm"
 
 
 ERRORS = [

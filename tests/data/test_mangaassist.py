@@ -26,7 +26,7 @@ SMALL = dict(
     near_misses=40,
     near_misses_test=30,
 )
-PINNED = "941506c0f499408ccbc24350087476770de2ef16eb1868d5353c680c67a0765c"
+PINNED = "bf543dcfd3856cfceb09ea58e8b861c289a4be245b3b2f5a95af4c3e02c266db"
 
 
 def digest(table: pa.Table) -> str:

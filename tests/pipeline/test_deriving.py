@@ -15,11 +15,11 @@ from edgekd.measure.bench_file import load_bench
 from edgekd.pipeline.answering import LOGITS
 from edgekd.pipeline.bench import Bench
 from edgekd.pipeline.deriving import Answered, Trial, decide, derive_evidence
-from edgekd.pipeline.judging import _answered
+from edgekd.pipeline.judging import read_answered
 
 
 class Rows:
-    """Two test rows, as `_answered` reads them."""
+    """Two test rows, as `read_answered` reads them."""
 
     ids = ("0", "1")
 
@@ -32,9 +32,9 @@ def test_the_fp32_drop_is_against_the_student_that_was_compiled(artifact, tmp_pa
     save_predictions(Predictions(built.digest, logits), Rows.ids, tmp_path / LOGITS)
     for subject, name in ((own, built.student), ("f" * 64, None)):
         references = {built.student: Predictions(subject, logits)}
-        assert _answered(built, tmp_path, Rows, references).fp32 == name
-    assert _answered(built, tmp_path, Rows, {}).fp32 is None
-    assert _answered(sample, tmp_path, Rows, references).fp32 is None  # compiled from elsewhere
+        assert read_answered(built, tmp_path, Rows, references).fp32 == name
+    assert read_answered(built, tmp_path, Rows, {}).fp32 is None
+    assert read_answered(sample, tmp_path, Rows, references).fp32 is None  # compiled from elsewhere
 
 
 @pytest.fixture(scope="module")

@@ -99,6 +99,11 @@ def wait_until(is_so, seconds=120):
     return is_so()
 
 
+def heed_interrupts():
+    """Undo what a shell does to a command in its background: it has SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="a helper needs a second core")
 @pytest.mark.parametrize("end", [None, signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -110,7 +115,12 @@ def test_nothing_is_left_of_a_run_however_it_ends(project, tmp_path, end):
     paths = os.pathsep.join([str(tmp_path / "stuck"), *filter(None, [os.environ.get("PYTHONPATH")])])
     shell = {**os.environ, "PYTHONPATH": paths, "EDGEKD_TEST_MARK": str(tmp_path), "PYTHONWARNINGS": "ignore"}
     run = subprocess.Popen(
-        [sys.executable, "-c", HELPED], cwd=project, env=shell, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", HELPED],
+        cwd=project,
+        env=shell,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=heed_interrupts,
     )
 
     def is_helped() -> bool:

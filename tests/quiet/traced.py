@@ -25,6 +25,8 @@ _OF_CI = (
     "CI", "TF_BUILD", "GITHUB_ACTIONS", "GITLAB_CI", "CIRCLECI", "TRAVIS", "JENKINS_URL", "BUILDKITE",
     "CODEBUILD_BUILD_ID", "TEAMCITY_VERSION", "APPVEYOR", "BITBUCKET_BUILD_NUMBER", "NNCF_CI", "NNCF_DEV",
 )  # fmt: skip
+# Torch's compiler names its cache to the processes that it starts.
+_OF_TESTS = ("PYTEST", "XDG", "TORCHINDUCTOR", "TRITON")
 _READ_TO_LOOK_UP_A_HOST = ("/etc/resolv.conf", "/etc/hosts")
 # Bytecode, devices and the process's own files of the kernel; a semaphore has no other place.
 _OWN = re.compile(r"/__pycache__(/|$)|^/dev/(null|tty)$|^/proc/(self|\d+)/|^/dev/shm/sem\.")
@@ -48,7 +50,7 @@ class Trace:
 def environment(folder: Path) -> dict[str, str]:
     """The environment of a user's shell, its home and temporary folders below `folder`."""
     unwanted = (*_OF_CI, *quiet.VARIABLES)
-    kept = {k: v for k, v in os.environ.items() if k not in unwanted and not k.startswith(("PYTEST", "XDG"))}
+    kept = {k: v for k, v in os.environ.items() if k not in unwanted and not k.startswith(_OF_TESTS)}
     for name in ("home", "tmp"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     own = {"HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp"), "PYTHONWARNINGS": "ignore"}

@@ -161,4 +161,4 @@ def test_what_is_not_promoted_says_what_would_have_to_pass():
     assert (
         "1,200 rows in the slice would prove it at this rate, it has 49; these prove a margin of 8.1" in said
     )
-    assert "recall is 23.0 % on 300 validation rows, at least 90 % are needed; add rows" in said
+    assert "recall is 23.0 % on 300 validation rows, the floor is 90 %; add rows" in said

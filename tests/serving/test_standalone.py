@@ -64,7 +64,8 @@ def test_importing_the_loader_loads_numpy_alone(moved):
     tops = {name.partition(".")[0] for name in set(sys.modules) - before}
     print(json.dumps(sorted(tops - set(sys.stdlib_module_names))))
     """
-    assert set(run(code, moved)) - {"numpy"} == {"serving"}
+    blocked = {"openvino_telemetry"}  # None in its place: it cannot be imported
+    assert set(run(code, moved)) - {"numpy"} - blocked == {"serving"}
 
 
 def test_folder_answers_from_the_command_line(moved):

@@ -75,6 +75,7 @@ def test_what_is_shipped_runs_on_the_standard_library_alone(tmp_path):
     shipped = {name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in SHIPPED}
     opened_later = {"serving", "shipped"}
     expected = {"edgekd" if name == "__init__" else f"edgekd.{name}" for name in shipped - opened_later}
+    loaded -= {"openvino_telemetry"}  # None in its place: it cannot be imported
     assert loaded - {"__main__", "edgekd.measure.remote"} == expected - {"edgekd.measure.remote"}
     assert (tmp_path / "edgekd" / "serving" / "subject.py").exists()
 
