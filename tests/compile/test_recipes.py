@@ -16,6 +16,7 @@ import traced
 from edgekd.compile import open_artifact
 from edgekd.config import Hardware
 from edgekd.errors import ConfigError
+from edgekd.measure.environment import read_environment
 from edgekd.plugins import list_plugins, load_plugin
 from edgekd.serving import load
 
@@ -46,6 +47,9 @@ for student, runtime, recipe in (param.values for param in BUILDS):
 # Mean absolute logit error over the logits' standard deviation: twice what was measured.
 MOST_ERROR = {"cut": 0.12, "static": 0.10, "tiny": 0.15}
 MOST_ERROR_INT4 = 0.27
+# OpenVINO's int8 products on a CPU without VNNI, which sum two of them in 16 bits and cut what does not fit.
+MOST_ERROR_IN_16_BITS = 0.31
+VNNI = {"avx512_vnni", "avx_vnni", "amx_int8"}
 # LiteRT's file holds the layer and the scales of each bucket of lengths anew.
 MOST_BYTES = {"onnxruntime": 0.3, "openvino": 0.3, "litert": 0.4, "numpy": 0.35}
 # One build of each runtime, whose answering process is watched, and how many threads that starts.
@@ -70,6 +74,8 @@ def test_builds(graphs, tmp_path, capfd, student, runtime, recipe):
     assert (out, err) == ("", "")
 
     most = MOST_ERROR_INT4 if recipe == "int8-int4" else MOST_ERROR[student]
+    if (runtime, recipe) == ("openvino", "int8-nncf") and not VNNI & set(read_environment(1).isa):
+        most = max(most, MOST_ERROR_IN_16_BITS)
     assert made.parity.mean_error_share < (1e-5 if module.IS_EXACT else most)
     manifest = made.manifest
     assert manifest["labels"] == list(samples.LABELS)

@@ -22,6 +22,7 @@ class Rows:
     """Two test rows, as `read_answered` reads them."""
 
     ids = ("0", "1")
+    labels = ("a", "b", "c")
 
 
 def test_the_fp32_drop_is_against_the_student_that_was_compiled(artifact, tmp_path):
@@ -91,5 +92,5 @@ def test_what_is_served_decides_by_quality(bench):
         builds=[{"runtime": "onnxruntime", "recipe": "fp32"}],
         objective="quality",
     )
-    verdict = decide(trial, target, evidence, served, None, ("1", "2"))
+    verdict = decide(trial, target, evidence, served, None, ("1", "2"), {})
     assert verdict.promoted == "1" and verdict.tie_with == ()
