@@ -266,6 +266,10 @@ def no_table(folder: Path, fields):
 
 
 def broken_label(folder: Path, fields):
+    known = json.loads(
+        (folder / "calibration.json").read_text("utf-8")
+    )  # a bias of the old label is another fault
+    (folder / "calibration.json").write_text(json.dumps({**known, "bias": {}}), encoding="utf-8")
     fields["labels"] = ["two\nlines", *fields["labels"][1:]]
 
 

