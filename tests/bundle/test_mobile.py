@@ -254,9 +254,9 @@ def test_a_library_of_another_kind_is_said(one):
 
 def damaged(one, folder, change):
     """Seal a copy of the artifact anew after a change to its folder or fields."""
-    shutil.copytree(one.artifact.path, folder)
+    shutil.copytree(one.plain.path, folder)
     left_out = ("files", "sha256", "format_version")
-    fields = {key: value for key, value in one.artifact.manifest.items() if key not in left_out}
+    fields = {key: value for key, value in one.plain.manifest.items() if key not in left_out}
     change(folder, fields)
     return build_artifact(folder, fields)
 
