@@ -106,10 +106,22 @@ def test_verb_works_without_any_extra_and_starts_fast(installed, tmp_path, verb)
         wall.append(time.perf_counter() - began)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         used.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    print(f"edgekd {verb}: CPU {min(used):.2f} s, wall {min(wall):.2f} s")
-    assert min(used) < MOST_SECONDS
+    most = max(MOST_SECONDS, 2 * floor_seconds(installed))
+    print(f"edgekd {verb}: CPU {min(used):.2f} s, wall {min(wall):.2f} s, at most {most:.2f} s")
+    assert min(used) < most
     if os.getloadavg()[0] < 0.5 * (os.cpu_count() or 1):  # else the clock tells of other work
-        assert min(wall) < MOST_SECONDS
+        assert min(wall) < most
+
+
+def floor_seconds(installed):
+    """CPU seconds of a bare import of what every verb needs: a slow machine is no slow verb."""
+    used = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([str(installed / "python"), "-c", "import click, pydantic, yaml"], check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(used)
 
 
 @pytest.mark.slow

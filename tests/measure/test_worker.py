@@ -90,6 +90,7 @@ def test_a_subject_starts_in_a_bare_process(tmp_path, small_plan):
         "edgekd",
         "edgekd.measure",
         "edgekd.measure.counters",
+        "edgekd.quiet",
     }
     assert not modules & {"numpy", "scipy", "pydantic", "json", "ctypes", "hashlib", "gc", "mmap"}
 

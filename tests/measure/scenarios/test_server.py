@@ -263,6 +263,7 @@ def test_a_process_loads_nothing_before_its_subject_but_the_standard_library(tmp
         "edgekd.measure.counters",
         "edgekd.measure.scenarios",
         "edgekd.measure.worker",
+        "edgekd.quiet",
     }
     assert not modules & {"numpy", "scipy", "pydantic", "jaxtyping", "ctypes", "dataclasses", "pathlib"}
 
