@@ -104,41 +104,6 @@ def test_what_is_promoted_routes_and_its_verdict_can_be_replayed(project, run_ed
     assert refused.returncode == 2 and "routing.risky" in refused.stderr
 
 
-def test_a_project_whose_carve_out_was_promoted_runs_again_and_again(project, run_edgekd):
-    """First without a carve-out, then with a margin that the student alone does not hold."""
-    ledger = project / ".edgekd" / "registry" / "ledger.jsonl"
-    routing = {"teacher_per_1k": 3.0, "quality": 5, "carve_out": ["ios"]}
-    before = {entry.sequence for entry in read_ledger(ledger)}
-
-    def run(margin):
-        overall = {"name": "overall", "tier": "prove", "margin": 10}
-        ios = {"name": "ios", "where": "device = 'ios'", "tier": "prove", "margin": margin}
-        change(project, targets=["desk"], routing=routing, slices=[overall, ios])
-        done = run_edgekd("run", "project.yaml", "--json", cwd=project)
-        assert done.returncode == 0, done.stderr
-        folder = project / ".edgekd" / "runs" / json.loads(done.stdout)["run"].rpartition("/")[2]
-        verdict = json.loads((folder / "verdicts" / "desk.json").read_text())
-        policy = load(folder / "artifacts" / "desk" / verdict["promoted"]).calibration.routing
-        return verdict, policy.get("slices", {})
-
-    plain, slices = run(60)
-    assert slices.get("ios") != 1
-    runs = [run(0.2) for _ in range(3)]
-    digests = [verdict["promoted_digest"] for verdict, _ in runs]
-    assert all(slices == {"ios": 1.0} for _, slices in runs)
-    assert len(set(digests)) == 1 and plain["promoted_digest"] not in digests
-    entries = [entry for entry in read_ledger(ledger) if entry.sequence not in before]
-    assert [entry.artifact_digest for entry in entries] == [plain["promoted_digest"], digests[0]]
-    # What was promoted before is judged as it is, beside the same model with its carve-out.
-    judged = {entry["artifact_digest"]: entry["status"] for entry in runs[0][0]["variants"]}
-    assert judged[digests[0]] == "pass" and judged[plain["promoted_digest"]] in ("fail", "inconclusive")
-    # From then on the carved variant is the incumbent, and listed once.
-    assert [entry["artifact_digest"] for entry in runs[1][0]["variants"]] == digests[:1]
-    for number in (len(before) + 1, len(before) + 2):
-        again = run_edgekd("ledger", "replay", "project.yaml", str(number), "--json", cwd=project)
-        assert again.returncode == 0, again.stdout + again.stderr
-
-
 def test_a_replay_says_that_rules_have_changed(project):
     """An entry of before there were rules, whose verdict comes out otherwise today."""
     registry = project / ".edgekd" / "registry"
