@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from edgekd.evaluate.arrays import Biases, Flags, Labels, Scores
 from edgekd.stats.paired import paired_drop_bound
 
 _CUTS = 120  # thresholds tried, at quantiles of the top probability
+_CRITICAL_CUTS = 40  # the same for answers that are critical
 _MARGINS = (0.0, 0.1, 0.2, 0.3)
 _RISKS = (1.0, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
 _Counts = npt.NDArray[np.int64]
@@ -24,7 +26,8 @@ _Counts = npt.NDArray[np.int64]
 class Rows:
     """Validation rows: the student's calibrated probabilities, the teacher's answers, the truth.
 
-    `bias` [label] is what the student adds to log probabilities where it chooses a label.
+    `bias` [label] is what the student adds to log probabilities where it chooses a label. `traffic` marks the
+    rows that came as traffic comes, on which calls and quality are counted; all rows where absent.
     """
 
     probabilities: Scores
@@ -32,6 +35,7 @@ class Rows:
     truth: Labels
     labels: tuple[str, ...]
     bias: Biases | None = None
+    traffic: Flags | None = None
 
     @property
     def answers(self) -> Labels:
@@ -51,6 +55,7 @@ class _Setting:
     refuse_below: float
     margin: float
     risk: float
+    critical_prob: float
 
 
 def tune_policy(
@@ -63,10 +68,11 @@ def tune_policy(
 ) -> dict[str, Any]:
     """Return the policy (see `edgekd.serving.route`) that calls the teacher least and holds the quality.
 
-    Held is, on these rows: the upper one-sided 95 % bound of the drop of the routed system against the
-    teacher alone is at most `routing.quality` points; of every critical class it finds as many as the
-    teacher. Where nothing cheaper holds, everything goes to the teacher. Each slice that callers name
-    gets the lowest higher threshold at which its own drop is within its margin. `masks` are of these rows.
+    Held is, on those rows that are traffic: the upper one-sided 95 % bound of the drop of the routed system
+    against the teacher alone is at most `routing.quality` points; on all rows: of every critical class it
+    finds as many as the teacher. Where nothing cheaper holds, everything goes to the teacher. Each slice that
+    callers name gets the lowest higher threshold at which its own drop is within its margin. `masks` are of
+    these rows.
     `plain` tries thresholds on the top probability alone.
     """
     view = _View(rows, routing, (0.0,) if plain else _MARGINS)
@@ -78,9 +84,11 @@ def tune_policy(
         policy |= {"refuse_as": routing.refuse_as}
     if routing.critical:
         policy |= {"critical": list(routing.critical), "risk": best.risk}
+        policy |= {"critical_prob": _up(best.critical_prob)}
     margins = {entry.name: (entry.margin or 0.0) / 100 for entry in slices}
     own = {name: view.slice_threshold(best, masks[name], margins[name]) for name in routing.slices}
-    named = {name: _up(value) for name, value in own.items() if value > best.max_prob}
+    least = min(best.max_prob, best.critical_prob) if routing.critical else best.max_prob
+    named = {name: _up(value) for name, value in own.items() if value > least}
     named |= {name: 1.0 for name in routing.risky}
     if named:
         policy |= {"slices": named}
@@ -94,6 +102,17 @@ _TRIED = np.dtype(
 )
 
 
+@dataclass(frozen=True, eq=False)
+class _Critical:
+    """What comes of a threshold on critical answers: calls, and hits against the teacher, by class too."""
+
+    prob: float
+    calls: int
+    lost: int
+    gained: int
+    ahead: _Counts
+
+
 class _View:
     """Rows from the least sure to the surest, with what each outcome would win or lose."""
 
@@ -105,6 +124,7 @@ class _View:
         table = rows.probabilities[order]
         self.order, self.top = order, chosen[order]
         answers, taught, truth = given[order], rows.taught[order], rows.truth[order]
+        self.drawn = np.ones(len(order), np.bool_) if rows.traffic is None else rows.traffic[order]
         others = table.copy()
         np.put_along_axis(others, answers[:, None], 0.0, axis=1)
         self.lead = self.top - others.max(axis=1)
@@ -120,19 +140,35 @@ class _View:
 
     def cheapest(self, most: float) -> _Setting:
         """Return the setting with the fewest calls whose drop is at most `most` by its bound."""
-        n = len(self.top)
-        tried = np.concatenate([*self._tables()])
-        drop = tried["lost"] - tried["gained"]
-        tried = tried[drop <= most * n]
-        drop = tried["lost"] - tried["gained"]
-        for place in np.lexsort((tried["max_prob"], drop, tried["calls"])):
-            one = _Setting(*tried[place].item())
-            if paired_drop_bound(one.lost, one.gained, n)[1] <= most and self._holds_critical(one):
-                return one
-        return _Setting(n, 0, 0, 1.0, 0.0, 0.0, 1.0)
+        n = int(self.drawn.sum())
+        tables, missed = zip(*self._tables(), strict=True)
+        tried, missing = np.concatenate(tables), np.concatenate(missed)
+        best = _Setting(n, 0, 0, 1.0, 0.0, 0.0, 1.0, 1.0)
+        bound = cache(lambda lost, gained: paired_drop_bound(lost, gained, n)[1])
+        for critical in self._critical_cuts():
+            both = tried.copy()
+            for name in ("calls", "lost", "gained"):
+                both[name] += getattr(critical, name)
+            both["critical_prob"] = critical.prob
+            drop = both["lost"] - both["gained"]
+            holds = (
+                (missing <= critical.ahead).all(axis=1) & (drop <= most * n) & (both["calls"] < best.calls)
+            )
+            both, drop = both[holds], drop[holds]
+            for place in np.lexsort((both["max_prob"], drop, both["calls"])):
+                one = _Setting(*both[place].item())
+                if bound(one.lost, one.gained) <= most:
+                    best = one
+                    break
+        return best
 
-    def _tables(self) -> Iterator[npt.NDArray[np.void]]:
-        """Every combination of thresholds; sums over prefixes make each a few additions."""
+    def _tables(self) -> Iterator[tuple[npt.NDArray[np.void], _Counts]]:
+        """Every combination of thresholds on answers that are not critical; `_critical_cuts` has the others.
+
+        Sums over prefixes make each a few additions. With them go the hits that each misses of every
+        critical class, [setting, class].
+        """
+        plain = ~self.is_critical_answer
         cuts = np.unique(np.quantile(self.top, np.linspace(0, 1, _CUTS), method="lower"))
         cuts = np.concatenate([[0.0], cuts, [1.0]])
         places = np.searchsorted(self.top, cuts, side="left")
@@ -142,45 +178,62 @@ class _View:
             high, low = high[low == 0], low[low == 0]
         at, from_ = places[high], places[low]
         for risk in _RISKS if self.of_critical else (1.0,):
-            asked = (self.risk > risk) & ~self.is_critical_answer
-            refusable = ~asked & ~self.is_critical_answer
+            asked = (self.risk > risk) & plain
+            refusable = ~asked & plain
             refused = [_before(refusable & flags)[from_] for flags in self._against(self.refuse_hit)]
             for margin in self.margins:
-                stands = ~asked & ((self.lead >= margin) | self.is_critical_answer)
+                stands = ~asked & plain & (self.lead >= margin)
                 stood = [_after(stands & flags)[at] for flags in self._against(self.answer_hit)]
                 table = np.empty(len(high), _TRIED)
-                table["calls"] = len(self.top) - _after(stands)[at] - _before(refusable)[from_]
+                here = self.drawn
+                table["calls"] = (plain & here).sum() - _after(stands & here)[at]
+                table["calls"] -= _before(refusable & here)[from_]
                 table["lost"], table["gained"] = stood[0] + refused[0], stood[1] + refused[1]
                 table["max_prob"], table["refuse_below"] = cuts[high], cuts[low]
-                table["margin"], table["risk"] = margin, risk
-                yield table
+                table["margin"], table["risk"], table["critical_prob"] = margin, risk, 0.0
+                missed = [
+                    _after(stands & rows & self.taught_hit)[at]
+                    + _before(refusable & rows & self.taught_hit & ~self.refuse_hit)[from_]
+                    for rows in self.of_critical
+                ]
+                yield table, np.stack(missed, axis=1) if missed else np.zeros((len(high), 0), np.int64)
+
+    def _critical_cuts(self) -> Iterator[_Critical]:
+        """Each threshold on critical answers, from none that goes to the teacher to all of them."""
+        tops = self.top[self.is_critical_answer]
+        ahead = self.answer_hit.astype(np.int64) - self.taught_hit
+        cuts = (
+            np.unique(np.quantile(tops, np.linspace(0, 1, _CRITICAL_CUTS), method="lower"))
+            if len(tops)
+            else []
+        )
+        for cut in (*map(float, cuts), 1.0):
+            stands = self.is_critical_answer & (self.top >= cut) & (cut < 1)
+            lost, gained = (int((stands & flags).sum()) for flags in self._against(self.answer_hit))
+            classes = [int(ahead[stands & rows].sum()) for rows in self.of_critical]
+            calls = int((self.is_critical_answer & ~stands & self.drawn).sum())
+            yield _Critical(cut, calls, lost, gained, np.array(classes, np.int64))
 
     def _against(self, hits: Flags) -> tuple[Flags, Flags]:
-        return self.taught_hit & ~hits, hits & ~self.taught_hit
+        return self.taught_hit & ~hits & self.drawn, hits & ~self.taught_hit & self.drawn
 
-    def _system_hits(self, one: _Setting) -> Flags:
+    def _system_hits(self, one: _Setting, least: float) -> Flags:
+        """Say which rows are hits; `least` is a slice's own threshold."""
         asked = (self.risk > one.risk) & ~self.is_critical_answer
         refused = ~asked & ~self.is_critical_answer & (self.top < one.refuse_below)
-        stands = ~asked & ~refused & (self.top >= one.max_prob)
+        needed = np.maximum(np.where(self.is_critical_answer, one.critical_prob, one.max_prob), least)
+        stands = ~asked & ~refused & (self.top >= needed) & (needed < 1)
         stands &= (self.lead >= one.margin) | self.is_critical_answer
         answered = np.where(stands, self.answer_hit, self.taught_hit)
         return np.asarray(np.where(refused, self.refuse_hit, answered))
 
-    def _holds_critical(self, one: _Setting) -> bool:
-        if not self.of_critical:
-            return True
-        hits = self._system_hits(one)
-        return all(hits[rows].sum() >= self.taught_hit[rows].sum() for rows in self.of_critical)
-
     def slice_threshold(self, one: _Setting, mask: Flags, margin: float) -> float:
-        """Return the lowest threshold from `one`'s up at which the slice's drop is within its margin."""
+        """Return the lowest threshold, 0 or more, at which the slice's drop is within its margin."""
         rows = mask[self.order]
         wanted = int(self.taught_hit[rows].sum()) - margin * int(rows.sum())
-        for cut in np.unique(np.concatenate([[one.max_prob], self.top[rows], [1.0]])):
-            if cut < one.max_prob:
-                continue
-            changed = _Setting(0, 0, 0, float(cut), one.refuse_below, one.margin, one.risk)
-            if self._system_hits(changed)[rows].sum() >= wanted:
+        least = min(one.max_prob, one.critical_prob) if self.of_critical else one.max_prob
+        for cut in np.unique(np.concatenate([[least], self.top[rows], [1.0]])):
+            if cut >= least and self._system_hits(one, float(cut))[rows].sum() >= wanted:
                 return float(cut)
         return 1.0
 

@@ -42,9 +42,15 @@ def fit_rows(context: Context, rows: TaskData, scores: Scores) -> BiasFit:
 def teacher_answers(context: Context, data: TaskData, teacher: Stage, split: str) -> Predictions:
     """Answer a split's rows as the teacher would be served: with its own bias where floors ask for one."""
     answers = reference_stage(context, data.split(split), teacher, "teacher")
+    fit = teacher_fit(context, data, teacher)
+    return answers if fit is None else replace(answers, bias=spread_bias(fit.bias, data.labels))
+
+
+def teacher_fit(context: Context, data: TaskData, teacher: Stage) -> BiasFit | None:
+    """Return the teacher's bias, fitted on validation rows; None where no floor asks for one."""
     slices = limited_slices(context.project)
     if not slices:
-        return answers
+        return None
     rows = data.split("validation")
     validated = reference_stage(context, rows, teacher, "teacher")
     reads = {
@@ -58,8 +64,7 @@ def teacher_answers(context: Context, data: TaskData, teacher: Stage, split: str
     def build(folder: Path, progress: Progress) -> None:
         write_fit(folder, fit_rows(context, rows, validated.logits))
 
-    fit = read_fit(run_stage(context, "bias/teacher", 1, reads, build).path)
-    return replace(answers, bias=spread_bias(fit.bias, data.labels))
+    return read_fit(run_stage(context, "bias/teacher", 1, reads, build).path)
 
 
 def write_fit(folder: Path, fit: BiasFit) -> None:

@@ -19,10 +19,10 @@ from edgekd.pipeline.staging import run_stage
 from edgekd.pipeline.teacher_forms import (
     COMPILED,
     COMPILING,
-    FORMS,
     HALF,
     compile_form,
     form_folder,
+    forms_worth_a_try,
     missing_libraries,
     open_form,
     open_network,
@@ -58,7 +58,7 @@ def texts_to_label(data: TaskData, teacher: Stage, copies: int, seed: int) -> Li
 
 
 def choose_labeller(context: Context, data: TaskData, stage: Stage, texts: int) -> Labeller:
-    """Return what labels so many texts: PyTorch float32, or the first of `FORMS` that is equal and faster.
+    """Return what labels so many texts: PyTorch float32, or the first form that is equal and faster.
 
     They are tried on this machine, once; a note says why nothing compiled is.
     """
@@ -121,7 +121,7 @@ def _try_all(
     exact = torch_labeller(network, threads=project.threads)
     trials: dict[str, dict[str, float | str]] = {}
     choice: dict[str, float | str] = {"name": exact.name, "gap": 0.0}
-    for name in FORMS if graph else (HALF,):
+    for name in forms_worth_a_try(read_environment(1).isa) if graph else (HALF,):
         progress(0.0, f"{name} on {len(sample)} texts")
         try:
             if graph and name in COMPILED:

@@ -18,7 +18,6 @@ from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.slices import select_rows
 from edgekd.export import Graph
 from edgekd.pipeline.answering import reference_stage
-from edgekd.pipeline.biasing import teacher_answers
 from edgekd.pipeline.context import Context, library_versions
 from edgekd.pipeline.staging import run_stage
 from edgekd.plugins import load_plugin
@@ -41,8 +40,9 @@ def find_restored(
     """Return the names of the nodes that this build leaves in fp32; none where it asks for no search."""
     if not build.restore:
         return ()
-    taught = teacher_answers(context, data, teacher, "validation").labels
-    exact = reference_stage(context, data.split("validation"), student, graph.student).labels
+    rows = data.split("validation")
+    taught = reference_stage(context, rows, teacher, "teacher").labels  # without a bias, as the student's are
+    exact = reference_stage(context, rows, student, graph.student).labels
     return restore_stage(context, data, graph, build, hardware, taught, exact)
 
 

@@ -12,7 +12,7 @@ from edgekd.compile import open_artifact
 from edgekd.compile.policy import set_policy
 from edgekd.config import Slice
 from edgekd.config.routing import Routing
-from edgekd.data.slices import slice_masks
+from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ConfigError, unknown_name
 from edgekd.evaluate.arrays import Flags
@@ -96,13 +96,14 @@ def decide_stage(context: Context, data: TaskData, teacher: Stage, variant: Vari
         policy: dict[str, Any] = {}
         if routing is not None:
             masks, bias = slice_masks(rows, slices), spread_bias(fit.bias, rows.labels)
-            known = Rows(answers.probabilities(temperature), taught, rows.classes, rows.labels, bias)
+            traffic = select_traffic(rows, context.project.data.sample)
+            known = Rows(answers.probabilities(temperature), taught, rows.classes, rows.labels, bias, traffic)
             policy = tune_policy(known, routing, slices, masks)
-            policy = carve_policy(policy, known, rows.texts, routing, slices, masks)
+            policy = carve_policy(policy, known, rows.texts, routing, slices, masks, traffic)
             write_atomic(folder / "logs" / "routing.json", json.dumps(policy, indent=1))
         set_policy(artifact, policy, folder / "artifact", fit.bias)
 
-    stage = run_stage(context, f"decide/{variant.name}", 1, reads, build)
+    stage = run_stage(context, f"decide/{variant.name}", 2, reads, build)
     fit = read_fit(stage.path)
     for line in describe_fit(variant.name, fit):
         context.note(line)
@@ -116,11 +117,15 @@ def carve_policy(
     routing: Routing,
     slices: Sequence[Slice],
     masks: Mapping[str, Flags],
+    traffic: Flags | None = None,
 ) -> dict[str, Any]:
-    """Return the policy with carve-outs, chosen by judging what it answers to validation rows."""
+    """Return the policy with carve-outs, chosen by judging what it answers to validation rows.
+
+    `traffic` marks the rows that came as traffic comes, on which precision and false alarms are counted.
+    """
     taught, labels = rows.taught, rows.labels
     routed = route_rows(policy, labels, texts, rows.probabilities, taught, masks, rows.bias)
-    judged = judge_routing("", policy, routed, taught, rows.truth, labels, slices, masks)
+    judged = judge_routing("", policy, routed, taught, rows.truth, labels, slices, masks, traffic)
     carved = choose_carved([entry.quality for entry in judged.slices], routing.carve_out)
     if not carved:
         return dict(policy)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.teacher_floor import FloorRows, TeacherFloor, judge_teacher
-from edgekd.pipeline.biasing import teacher_answers
+from edgekd.pipeline.answering import reference_stage
+from edgekd.pipeline.biasing import describe_fit, teacher_fit
 from edgekd.pipeline.context import Context
 from edgekd.store import Stage
 
@@ -13,14 +14,14 @@ from edgekd.store import Stage
 def find_teacher_floors(context: Context, data: TaskData, teacher: Stage) -> tuple[TeacherFloor, ...]:
     """Return what the teacher reaches on each slice with a floor, and say at once where it is under one.
 
-    Its answers to the validation rows are a stage of their own, which routing and restoring read too.
-    Without a floor nothing is asked of it.
+    It is judged without a decision bias: students learn from its probabilities, which a bias leaves as they
+    are, and one fitted on these rows would hide here what it does not know. Without a floor nothing is asked.
     """
     slices = context.project.slices
     if not any(entry.at_least or entry.class_at_least or entry.at_most for entry in slices):
         return ()
     validation, train = (data.split(name) for name in ("validation", "train"))
-    predicted = teacher_answers(context, data, teacher, "validation").labels
+    predicted = reference_stage(context, validation, teacher, "teacher").labels
     asked, taught = (
         FloorRows(part.classes, slice_masks(part, slices), select_traffic(part, context.project.data.sample))
         for part in (validation, train)
@@ -29,4 +30,7 @@ def find_teacher_floors(context: Context, data: TaskData, teacher: Stage) -> tup
     for floor in floors:
         if floor.is_under or floor.value is None:
             context.note(floor.words)
+    if fit := teacher_fit(context, data, teacher):
+        for line in describe_fit("teacher", fit):
+            context.note(line)
     return floors

@@ -5,6 +5,7 @@ The policy is part of the artifact, in `calibration.json`:
     {"max_prob": 0.45, "margin": 0.0,              to the teacher below either
      "refuse_below": 0.2, "refuse_as": "oos",      refused below that, with this label
      "critical": ["abuse"], "risk": 0.05,          to the teacher if these together are likelier
+     "critical_prob": 0.9,                         `max_prob` of answers that are critical themselves
      "slices": {"not-english": 0.6, "minors": 1},  a higher `max_prob` in a slice; 1: always
      "rules": [{"phrase": "charge back", "label": "dispute"}]}   answered so, above the student
 
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 ANSWER, TEACHER, REFUSE = "answer", "teacher", "refuse"
-_KEYS = {"max_prob", "margin", "refuse_below", "refuse_as", "critical", "risk", "slices", "rules"}
+_KEYS = {
+    "max_prob", "margin", "refuse_below", "refuse_as", "critical", "risk", "critical_prob", "slices", "rules",
+}  # fmt: skip
 
 
 class Route(NamedTuple):
@@ -59,6 +62,7 @@ class Policy:
         self._refuse_below = _share(document, "refuse_below")
         self._refuse_as = str(document.get("refuse_as", ""))
         self._risk = _share(document, "risk", 1.0)
+        self._critical_prob = _share(document, "critical_prob", self._max_prob)
         critical = document.get("critical", [])
         if not isinstance(critical, list):
             raise ServingError(f"routing: critical: expected a list of labels, got {critical!r:.40}")
@@ -85,22 +89,22 @@ class Policy:
         for pattern, ruled in self._rules:
             if found := pattern.search(text):
                 return Route(ANSWER, ruled, top, f"rule: {found.group()}")
-        needed = self._max_prob
-        for name in slices:
-            needed = max(needed, self._slices.get(name, 0.0))
-        if needed >= 1:
+        least = max((self._slices.get(name, 0.0) for name in slices), default=0.0)
+        needed = max(self._max_prob, least)
+        if least >= 1:
             return Route(TEACHER, label, top, "this slice always goes to the teacher")
         if self._critical:
             risk = float(probabilities[self._critical].sum())
             if index in self._critical:
-                if top < needed:
-                    return Route(TEACHER, label, top, f"critical, and below {needed:g}")
+                sure = max(self._critical_prob, least)
+                if top < sure or sure >= 1:
+                    return Route(TEACHER, label, top, f"critical, and below {sure:g}")
                 return Route(ANSWER, label, top, "critical, and sure")
             if risk > self._risk:
                 return Route(TEACHER, label, top, f"a critical label has {risk:.3g}, above {self._risk:g}")
         if top < self._refuse_below:
             return Route(REFUSE, self._refuse_as, top, f"below {self._refuse_below:g}")
-        if top < needed:
+        if top < needed or needed >= 1:
             return Route(TEACHER, label, top, f"below {needed:g}")
         if self._margin and top - float(np.delete(probabilities, index).max(initial=0.0)) < self._margin:
             return Route(TEACHER, label, top, f"the next label is within {self._margin:g}")

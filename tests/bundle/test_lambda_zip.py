@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 
 import pytest
 import sample_students as samples
@@ -244,7 +245,8 @@ def test_a_function_without_room_is_out_of_memory(root):
     place = prepare_place("x86_64", PYTHON)
     if place.limit is None:
         pytest.skip("memory cannot be limited here")
-    with start_function(root, 16, place) as started:
+    patient = replace(place, init_seconds=60.0)  # with so little memory it has a hundredth of a processor
+    with start_function(root, 16, patient) as started:
         assert started.problem == "out of memory"
         assert started.invoke(b"{}") is None
 

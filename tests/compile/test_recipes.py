@@ -112,7 +112,8 @@ def check_process(artifact, runtime, folder):
     assert json.loads(seen.said)["label"] in samples.LABELS
     assert (seen.written, seen.hosts, seen.forked) == (set(), set(), 0)
     assert seen.threads <= THREADS.get(runtime, seen.threads)
-    assert not list((folder / "tmp").iterdir())
+    # Torch's compiler makes an empty folder there when it is imported.
+    assert not [path for path in (folder / "tmp").rglob("*") if path.is_file()]
 
 
 def check_every_length(model, graph, most):

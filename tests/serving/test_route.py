@@ -35,6 +35,9 @@ def decide(document, probabilities, text="hello", slices=()):
         ({"critical": ["abuse"], "risk": 0.1}, [0.86, 0.04, 0.1, 0.0], "answer", "order"),
         ({**CRITICAL, "refuse_below": 0.9, "max_prob": 0.3}, [0.3, 0.2, 0.4, 0.1], "answer", "abuse"),
         ({"critical": ["abuse"], "max_prob": 0.5}, [0.3, 0.2, 0.4, 0.1], "teacher", "abuse"),
+        ({"critical": ["abuse"], "critical_prob": 0.7}, [0.1, 0.1, 0.6, 0.2], "teacher", "abuse"),
+        ({"critical": ["abuse"], "critical_prob": 0.7}, [0.6, 0.1, 0.1, 0.2], "answer", "order"),
+        ({**CRITICAL, "critical_prob": 0.5, "max_prob": 0.9}, [0.1, 0.1, 0.6, 0.2], "answer", "abuse"),
     ],
 )  # fmt: skip
 def test_each_clause(document, probabilities, action, label):
@@ -139,6 +142,21 @@ def test_a_tuned_policy_calls_less_than_a_plain_threshold():
     refusing = tune_policy(rows, Routing(quality=2, refuse_as="oos", teacher_per_1k=3), [], {})
     calls = [judge(policy, rows).slice_named("overall").fallback.estimate for policy in (plain, refusing)]
     assert calls[1] < calls[0]
+
+
+def test_an_unsure_critical_class_does_not_send_everything_to_the_teacher():
+    rows = make_rows(4, n=4000)
+    table, taught = rows.probabilities.copy(), rows.taught.copy()
+    abuse = rows.truth == 2
+    taught[abuse] = 2
+    away = np.flatnonzero((table.argmax(axis=1) == 2) & ~abuse)[:200]
+    table[away] = [0.01, 0.01, 0.9, 0.08]  # called abuse, surely and wrongly
+    rows = Rows(table, taught, rows.truth, LABELS)
+    policy = tune_policy(rows, Routing(quality=8, critical=("abuse",), teacher_per_1k=3), [], {})
+    place = {"overall": np.ones(len(rows.truth), np.bool_)}
+    routed = route_rows(policy, LABELS, [""] * len(rows.truth), table, taught, place)
+    assert (routed.labels == 2)[abuse].all()
+    assert routed.to_teacher.mean() < 0.7 and policy["critical_prob"] > policy["max_prob"]
 
 
 def test_a_slice_that_needs_more_gets_a_threshold_of_its_own():

@@ -56,9 +56,11 @@ def _critical(policy: Mapping[str, Any]) -> list[str]:
     labels = policy.get("critical", [])
     if not labels:
         return []
+    sure = policy.get("critical_prob", policy.get("max_prob", 0.0))
+    own = f", or where one of them is answered with less than {sure:.3g}" if sure else ""
     return [
         f"Critical labels, which are never refused: {_labels(labels)}. To the teacher where they together "
-        f"have more than {policy.get('risk', 1.0):.3g} and another label is likeliest."
+        f"have more than {policy.get('risk', 1.0):.3g} and another label is likeliest{own}."
     ]
 
 

@@ -20,11 +20,12 @@ _NEW_EVERY_DAYS = 7.5  # a new series about once a week, until the last message
 
 @dataclass(frozen=True)
 class Series:
-    """One series: how many volumes are out, and since when there is a first one."""
+    """One series: how many volumes are out, since when, and whether its title sounds critical."""
 
     title: str
     volumes: int
     released: date
+    is_loud: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,18 @@ def load_catalogue() -> Catalogue:
     """Build the catalogue; it is the same whatever the seed of the messages."""
     dice = Dice("mangaassist-catalogue")
     titles = read_sections("catalogue")
+    loud = set(titles["titles that sound critical"])
     series = [
-        Series(title, dice.between(3, 28), _BACKLIST_FROM + timedelta(days=dice.below(_BACKLIST_DAYS)))
+        Series(
+            title,
+            dice.between(3, 28),
+            _BACKLIST_FROM + timedelta(days=dice.below(_BACKLIST_DAYS)),
+            title in loud,
+        )
         for title in titles["titles backlist"]
     ]
     for i, title in enumerate(dice.shuffle(titles["titles new"])):
         day = _NEW_FROM + timedelta(days=int(i * _NEW_EVERY_DAYS) + dice.below(5))
-        series.append(Series(title, dice.between(1, 4), day))
+        series.append(Series(title, dice.between(1, 4), day, title in loud))
     series.sort(key=lambda item: (item.released, item.title))
     return Catalogue(tuple(series), tuple(item.released for item in series))

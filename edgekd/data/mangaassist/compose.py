@@ -34,8 +34,8 @@ _MIXED = {
 class Wish:
     """What a message is to be: settled by the plan, written by `compose`.
 
-    A near miss sounds like a critical intent and is of another one. `for_test` says which of the
-    reserved phrasings may be used.
+    A near miss sounds like a critical intent and is of another one: by its words, or with `loud_title` by
+    the title that it names. `for_test` says which of the reserved phrasings may be used.
     """
 
     intent: str
@@ -47,6 +47,12 @@ class Wish:
     near_miss: bool
     reserved_share: float
     for_test: bool
+    loud_title: bool = False
+
+    @property
+    def must_name(self) -> bool:
+        """Whether the message has to name its title."""
+        return self.fresh or self.loud_title
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,10 @@ class Composer:
         dice = self._dice
         settled = self._catalogue.settled(wish.day)
         fresh = self._catalogue.fresh(wish.day)
-        main = dice.pick(fresh) if wish.fresh else dice.pick(settled)
+        titles = fresh if wish.fresh else settled
+        if wish.loud_title:
+            titles = tuple(series for series in titles if series.is_loud) or titles
+        main = dice.pick(titles)
         bank = load_bank(wish.language)
         mixed = wish.language != "en" and not wish.multi and dice.chance(0.33)
         core_bank = load_bank("en") if mixed else bank
@@ -109,7 +118,7 @@ class Composer:
 
     def _core(self, wish: Wish, bank: Bank, details: Details) -> tuple[str, bool]:
         """Word what is wanted; also tell whether its own intent is phrased in a reserved way."""
-        section = f"{'near' if wish.near_miss else 'intent'} {wish.intent}"
+        section = f"{'near' if wish.near_miss and not wish.loud_title else 'intent'} {wish.intent}"
         phrasing, new = self._phrasing(section, bank, wish)
         first = details.fill(phrasing)
         if not wish.multi:
@@ -132,7 +141,7 @@ class Composer:
         """
         reserved = self._dice.chance(wish.reserved_share)
         kind, intent = section.split()
-        naming = wish.fresh and intent == wish.intent
+        naming = wish.must_name and intent == wish.intent
         deck = self._decks.setdefault((bank.language, section, reserved, naming), [])
         if not deck:
             phrases = bank.sections[section]
@@ -162,7 +171,7 @@ class Composer:
             detail = self._detail(family, bank)
             if detail is not None:
                 parts.append(details.fill(detail))
-        must_name = wish.fresh and main not in core_details.mentioned
+        must_name = wish.must_name and main not in core_details.mentioned
         if not safety and (must_name or dice.chance(0.25)):
             line = details.fill(self._persona(mood, bank, must_name))
             parts.insert(0 if dice.chance(0.65) else len(parts), line)

@@ -31,6 +31,7 @@ _MULTI_SHARE = 0.08
 _MULTI_CRITICAL = 0.04  # who reports a fraud or a threat seldom asks for something else as well
 _FRESH_SHARE = 0.10
 _NEAR_MISS_SHARE = 0.03  # of messages outside the critical families: they sound critical and are not
+_LOUD_TITLES = 0.3  # of the extra near misses: ordinary words, and a title that sounds critical
 
 # Wording moves on: after labelling was done, this share of messages uses phrasings that the
 # labelled train split has never seen; of critical messages fewer do, as a shop has those labelled
@@ -145,6 +146,7 @@ def draw_wishes(split: Split, dice: Dice) -> list[tuple[Wish, str]]:
                 near_miss=split.sample == "near-miss" or (not critical and dice.chance(_NEAR_MISS_SHARE)),
                 reserved_share=new_share,
                 for_test=split.name == "test",
+                loud_title=split.sample == "near-miss" and dice.chance(_LOUD_TITLES),
             )
             wishes.append((wish, dice.weigh(_REGIONS[language])))
     return wishes
