@@ -49,8 +49,8 @@ def fit_bias(
     """Find the bias that costs the fewest right answers in traffic and has these rows prove every floor.
 
     The choice becomes argmax(score + bias), with `scores` the logits over the temperature. Classes with a
-    floor on their recall may get a bias of at most 6. Limits on false alarms and floors on accuracy count as
-    floors do. A search by coordinates: a step is taken if it leaves less missing to the limits (by one-sided
+    floor on their recall may get a bias of at most 6, and one below 0 where false alarms have a limit. Limits
+    on false alarms and floors on accuracy count as floors do. A search by coordinates: a step is taken if it leaves less missing to the limits (by one-sided
     95 % bounds, each as a share of the errors that its limit allows, summed over slices), or as much and more
     traffic rows right.
     Nothing is random. Fit it on validation rows.
@@ -82,6 +82,7 @@ class _Search:
     ) -> None:
         self._scores, self._truth, self._slices = scores, truth, slices
         self._places, self._drawn = places, drawn
+        self._least = -_LARGEST if any(rows.at_most is not None for rows in slices) else 0.0
 
     def answers(self, bias: npt.NDArray[np.float64]) -> Labels:
         """Return the label chosen for each row."""
@@ -104,7 +105,7 @@ class _Search:
         found = []
         for place, step, sign in product(self._places, _STEPS, (1, -1)):
             other = bias.copy()
-            other[place] = round(float(np.clip(bias[place] + sign * step, 0, _LARGEST)), 2)
+            other[place] = round(float(np.clip(bias[place] + sign * step, self._least, _LARGEST)), 2)
             found.append(other)
         return found
 
@@ -112,7 +113,7 @@ class _Search:
         predicted = self.answers(bias)
         missing = sum(_missing(rows, predicted, self._truth) for rows in self._slices)
         right = float((predicted == self._truth)[self._drawn].sum())
-        return round(missing, 9), -right + 1e-3 * float(bias.sum())
+        return round(missing, 9), -right + 1e-3 * float(np.abs(bias).sum())
 
 
 def _floor(rows: SliceRows) -> float | None:

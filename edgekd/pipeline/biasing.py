@@ -21,7 +21,7 @@ from edgekd.serving.calibrate import spread_bias
 from edgekd.store import Stage, write_atomic
 
 NOTES = Path("logs") / "bias.json"
-VERSION = 1
+VERSION = 2
 """Of the fit; part of what a stage reads that rests on it."""
 
 
@@ -81,7 +81,7 @@ def describe_fit(name: str, fit: BiasFit) -> list[str]:
     """Say in plain lines what floors cost, which of them validation rows do not prove, and what is thin."""
     lines = []
     if fit.bias:
-        bias = ", ".join(f"{label} +{number:g}" for label, number in fit.bias.items())
+        bias = ", ".join(f"{label} {number:+g}" for label, number in fit.bias.items())
         cost = 100 * (fit.accuracy_before - fit.accuracy_after)
         lines.append(f"{name}: bias for floors: {bias}; costs {cost:.2f} points of validation accuracy")
     if fit.unmet:

@@ -52,7 +52,7 @@ class BiasNote:
         """Say the bias of each class, and what it costs; empty where nothing is added."""
         parts = []
         if self.added:
-            bias = ", ".join(f"{name} +{number:g}" for name, number in self.added)
+            bias = ", ".join(f"{name} {number:+g}" for name, number in self.added)
             before, after = 100 * self.accuracy_before, 100 * self.accuracy_after
             parts.append(
                 f"So that floors hold, this is added to the scores of classes before one is chosen: "

@@ -99,6 +99,17 @@ def test_a_floor_that_holds_costs_no_right_answer_in_traffic():
     assert found.unmet == () and found.accuracy_after >= found.accuracy_before
 
 
+def test_a_class_that_is_called_too_often_is_called_less():
+    """Its floor leaves room, and only a bias below 0 keeps the limit on false alarms."""
+    rows = make_rows(weakness=-2.5, strength=4.5)
+    limit = Slice(name="alarms", false_alarm_of=("abuse", "harm"), at_most=2)
+    free = fit(rows, OVERALL, recall(85, "abuse", "harm"))
+    assert all(number > 0 for number in free.bias.values())
+    held = fit(rows, OVERALL, limit, recall(85, "abuse", "harm"))
+    assert held.unmet == () and min(held.bias.values()) < 0
+    assert held.accuracy_after > free.accuracy_after
+
+
 def test_thin_classes_are_named_with_their_rows():
     rows = make_rows(each=100)
     _, truth, _ = rows
