@@ -50,9 +50,9 @@ def fit_bias(
 
     The choice becomes argmax(score + bias), with `scores` the logits over the temperature. Classes with a
     floor on their recall may get a bias of at most 6, and one below 0 where false alarms have a limit. Limits
-    on false alarms and floors on accuracy count as floors do. A search by coordinates: a step is taken if it leaves less missing to the limits (by one-sided
-    95 % bounds, each as a share of the errors that its limit allows, summed over slices), or as much and more
-    traffic rows right.
+    on false alarms and floors on accuracy count as floors do. A search by coordinates: a step is taken if it
+    leaves less missing to the limits (by one-sided 95 % bounds, each as a share of the errors that its limit
+    allows, summed over slices), or as much and more traffic rows right.
     Nothing is random. Fit it on validation rows.
 
     Source: cost-sensitive choice, Elkan, C. (2001), The foundations of cost-sensitive learning, IJCAI.
