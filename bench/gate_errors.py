@@ -19,19 +19,24 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import binom
 
 from edgekd.config import Target, load_project
 from edgekd.data.load import load_data
-from edgekd.data.slices import slice_masks
+from edgekd.data.slices import select_traffic, slice_masks
+from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.predictions import load_predictions
 from edgekd.evaluate.result import Calibration, Drop, EvalResult, SliceResult
+from edgekd.evaluate.slices import traffic_weights
 from edgekd.gate.checks import check_proven, check_watched
 from edgekd.gate.evidence import VariantEvidence
+from edgekd.gate.floors import check_floor
 from edgekd.gate.verdict import judge_target
 from edgekd.stats.interval import Interval
 from edgekd.stats.paired import paired_drop_bound
 from edgekd.stats.paired_power import chance_of_harm, chance_to_pass, rows_to_decide
 from edgekd.stats.proportion import exact_upper_bound, wilson_interval
+from edgekd.stats.tally import Tally
 
 DRAWS = 20_000
 FEW = 2000  # draws of the bar at the margin: 5 % of them and their noise are 116
@@ -42,13 +47,18 @@ Judge = Callable[[int, int], bool]  # lost, gained
 
 @dataclass(frozen=True)
 class Table:
-    """What was answered right on the test rows of a study: teacher [row] and variants [variant, row]."""
+    """What was answered right on the test rows of a study: teacher [row] and variants [variant, row].
+
+    `called` holds for each class that has extra test rows: of the rows that the first variant calls so,
+    whether they are, and how much each counts in traffic.
+    """
 
     name: str
     teacher: Hits
     variants: Hits
     names: tuple[str, ...]
     masks: dict[str, Hits]
+    called: dict[str, tuple[Hits, npt.NDArray[np.float64]]]
 
 
 def read_table(path: Path) -> Table:
@@ -68,7 +78,20 @@ def read_table(path: Path) -> Table:
         np.stack([labels == test.classes for labels in answers.values()]),
         tuple(answers),
         slice_masks(test, project.slices),
+        _called(test, next(iter(answers.values())), select_traffic(test, project.data.sample)),
     )
+
+
+def _called(
+    test: TaskData, labels: npt.NDArray[np.int64], traffic: Hits | None
+) -> dict[str, tuple[Hits, npt.NDArray[np.float64]]]:
+    if traffic is None:
+        return {}
+    weights = traffic_weights(test.classes, traffic)
+    extra = np.unique(test.classes[~traffic])
+    rows = {test.labels[place]: (place, labels == place) for place in extra}
+    found = {name: (test.classes[mask] == place, weights[mask]) for name, (place, mask) in rows.items()}
+    return {name: pair for name, pair in found.items() if len(np.unique(pair[1])) > 1}
 
 
 def _age(path: Path) -> float:
@@ -232,6 +255,43 @@ def caught(table: Table, rng: np.random.Generator) -> list[str]:
     return lines
 
 
+def at_floor(table: Table, rng: np.random.Generator) -> list[str]:
+    """A variant whose value is exactly the floor of a proven slice passes."""
+    lines = []
+    for name in ("overall", min(table.masks, key=lambda key: table.masks[key].sum())):
+        hits = table.variants[0][table.masks[name]]
+        n, floor = len(hits), float(hits.mean())
+        counts = rng.binomial(n, floor, DRAWS)
+        distinct, which = np.unique(counts, return_inverse=True)
+        passes = np.array([_keeps(Tally(k, n - k, k, n - k), floor, n) for k in map(float, distinct)])
+        exact = binom.pmf(distinct, n, floor)[passes].sum()
+        lines.append(_floor_line(table, f"accuracy of {name}", n, floor, passes[which.ravel()], exact))
+    for name, (hits, weights) in list(table.called.items())[:4]:
+        floor, n = Tally.of(hits, weights).share, len(hits)
+        kinds, times = np.unique(np.stack([hits, weights]), axis=1, return_counts=True)
+        right, weight = kinds[0].astype(bool), kinds[1]
+
+        def tally(counts: npt.NDArray[np.int64], right: Hits = right, weight: Hits = weight) -> Tally:
+            parts = [(counts[part], weight[part]) for part in (right, ~right)]
+            return Tally(*(float(many @ each**power) for power in (1, 2) for many, each in parts))
+
+        counts = rng.multinomial(n, times / n, DRAWS)
+        passed = np.array([_keeps(tally(one), floor, n) for one in counts])
+        lines.append(_floor_line(table, f"precision of {name}, weighted", n, floor, passed, None))
+    return lines
+
+
+def _keeps(tally: Tally, floor: float, n: int) -> bool:
+    value = wilson_interval(n // 2, n)
+    result = SliceResult("s", "prove", "accuracy", None, n, value, (), at_least=floor, tally=tally)
+    return check_floor(result).status == "pass"
+
+
+def _floor_line(table: Table, what: str, n: int, floor: float, passed: Hits, exact: float | None) -> str:
+    known = "–" if exact is None else f"{exact:.2%}"
+    return f"| {table.name} | {what} | {n:,} | {floor:.2%} | {share(passed)} | {known} |"
+
+
 PARTS = (
     ("A variant exactly at the margin of one proven slice, passed (5 %; at most 116 of the first 2,000)",
      "| study | slice | margin, points | of 2,000 | of all draws | exact |\n"
@@ -245,6 +305,9 @@ PARTS = (
     ("A watched slice whose true drop is twice its margin, caught (at least 90 % at the planned rows)",
      "| study | margin, points | slices | rows | caught | exact |\n"
      "| --- | ---: | ---: | ---: | ---: | ---: |", caught),
+    ("A value exactly at its floor, passed (at most 5 %)",
+     "| study | value | rows | floor | passed | exact |\n"
+     "| --- | --- | ---: | ---: | ---: | ---: |", at_floor),
 )  # fmt: skip
 
 
