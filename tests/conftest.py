@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from forked import run_forked
 from jaxtyping import install_import_hook
 
 _CHECKED = ["edgekd.distill.losses", "edgekd.distill.training.features", "edgekd.distill.training.schedule"]
@@ -143,10 +144,7 @@ def child_environment() -> dict[str, str]:
 
 def edgekd(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
-    command = [sys.executable, "-m", "edgekd", *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, cwd=cwd, timeout=600, check=False, env=child_environment()
-    )
+    return run_forked([*map(str, arguments)], cwd, child_environment(), 600)
 
 
 @pytest.fixture(scope="session")

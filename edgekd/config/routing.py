@@ -33,6 +33,8 @@ class Routing(Frozen):
     """Slices that always go to the teacher."""
     carve_out: tuple[str, ...] = ()
     """Slices that go to the teacher unless validation rows prove them; callers must be able to tell them."""
+    carve_to: Literal["teacher", "incumbent"] = "teacher"
+    """Who answers what is carved out: the teacher, or what is promoted where validation rows prove that."""
     rules: tuple[Rule, ...] = ()
     """Above the student."""
     teacher_per_1k: float = Field(gt=0)

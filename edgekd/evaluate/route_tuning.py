@@ -202,11 +202,8 @@ class _View:
         """Each threshold on critical answers, from none that goes to the teacher to all of them."""
         tops = self.top[self.is_critical_answer]
         ahead = self.answer_hit.astype(np.int64) - self.taught_hit
-        cuts = (
-            np.unique(np.quantile(tops, np.linspace(0, 1, _CRITICAL_CUTS), method="lower"))
-            if len(tops)
-            else []
-        )
+        tops = tops if len(tops) else np.zeros(1)
+        cuts = np.unique(np.quantile(tops, np.linspace(0, 1, _CRITICAL_CUTS), method="lower"))
         for cut in (*map(float, cuts), 1.0):
             stands = self.is_critical_answer & (self.top >= cut) & (cut < 1)
             lost, gained = (int((stands & flags).sum()) for flags in self._against(self.answer_hit))

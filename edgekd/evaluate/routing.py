@@ -16,18 +16,22 @@ from edgekd.evaluate.judge import judge_slices
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.result import ClassResult, Confusion, SliceResult
 from edgekd.evaluate.slices import select_rows
-from edgekd.serving.route import REFUSE, TEACHER, Policy
+from edgekd.serving.route import INCUMBENT, REFUSE, TEACHER, Policy
 from edgekd.stats.interval import Interval
 from edgekd.stats.proportion import wilson_interval
 
 
 @dataclass(frozen=True)
 class RoutedSlice(Record):
-    """One slice of the routed system: its quality, and the share of its rows sent on or refused."""
+    """One slice of the routed system: its quality, and the share of its rows sent on or refused.
+
+    `kept` is the share that stays with the version before; None where the policy leaves it none.
+    """
 
     quality: SliceResult
     fallback: Interval | None
     refused: Interval | None
+    kept: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class Routed:
     labels: Labels
     to_teacher: Flags
     refused: Flags
+    to_incumbent: Flags
 
 
 def route_rows(
@@ -69,25 +74,31 @@ def route_rows(
     taught: Labels,
     masks: Mapping[str, Flags],
     bias: Biases | None = None,
+    held: Routed | None = None,
 ) -> Routed:
     """Send each row through the policy as the artifact's own loader does, with its `bias` [label].
 
-    `probabilities` are the artifact's calibrated ones, `taught` the teacher's answers; a caller names
-    those slices of the policy in whose mask a row is.
+    `probabilities` are the artifact's calibrated ones, `taught` the teacher's answers, and `held` what the
+    version serves that some slices stay with. A caller names those slices of the policy that a row is in.
     """
     opened = Policy(dict(policy), labels, bias)
-    names = [name for name in policy.get("slices", {}) if name in masks]
+    kept = policy.get("incumbent", {}).get("slices", [])
+    names = [name for name in (*policy.get("slices", {}), *kept) if name in masks]
     place = {label: index for index, label in enumerate(labels)}
     answers = np.array(taught)
-    to_teacher, refused = (np.zeros(len(texts), dtype=np.bool_) for _ in range(2))
+    to_teacher, refused, to_incumbent = (np.zeros(len(texts), dtype=np.bool_) for _ in range(3))
     for row, (text, table) in enumerate(zip(texts, probabilities, strict=True)):
         route = opened.decide(text, table, [name for name in names if masks[name][row]])
         if route.action == TEACHER:
             to_teacher[row] = True
-            continue
-        refused[row] = route.action == REFUSE
-        answers[row] = place.get(route.label, -1)
-    return Routed(answers, to_teacher, refused)
+        elif route.action == INCUMBENT:
+            assert held is not None, "a policy that names a version is judged with its answers"
+            to_incumbent[row], answers[row] = True, held.labels[row]
+            to_teacher[row], refused[row] = held.to_teacher[row], held.refused[row]
+        else:
+            refused[row] = route.action == REFUSE
+            answers[row] = place.get(route.label, -1)
+    return Routed(answers, to_teacher, refused, to_incumbent)
 
 
 def judge_routing(
@@ -108,10 +119,11 @@ def judge_routing(
     found = []
     chosen = select_rows(slices, masks, truth, labels, traffic)
     results = judge_slices(chosen, routed.labels, {"teacher": taught}, truth, traffic)
+    held = bool(policy.get("incumbent"))
     for rows, quality in zip(chosen, results, strict=True):
         shares = (
             wilson_interval(int(flags[rows.rows].sum()), total) if (total := int(rows.rows.sum())) else None
-            for flags in (routed.to_teacher, routed.refused)
+            for flags in (routed.to_teacher, routed.refused, *((routed.to_incumbent,) if held else ()))
         )
         if _is_taught(policy, rows.slice.name):
             quality = replace(quality, drops=tuple(replace(d, low=0.0, high=0.0) for d in quality.drops))

@@ -38,8 +38,9 @@ def choose_carved(results: Sequence[SliceResult], allowed: Collection[str]) -> t
 def list_carved(
     policy: Mapping[str, Any], allowed: Collection[str], risky: Collection[str]
 ) -> tuple[str, ...]:
-    """Name the slices that a policy has carved out: those allowed that always go to the teacher."""
+    """Name the slices that a policy has carved out: those allowed that always go to somebody else."""
     always = [name for name, threshold in policy.get("slices", {}).items() if threshold >= 1]
+    always += policy.get("incumbent", {}).get("slices", [])
     return tuple(name for name in always if name in allowed and name not in risky)
 
 

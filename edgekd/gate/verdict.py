@@ -106,8 +106,7 @@ def judge_target(
     notes = [choice.reason]
     if incumbent is not None and all(entry.artifact_digest != incumbent for entry in evidence):
         notes.append(f"the incumbent {incumbent[:12]} was not measured beside these, so not compared")
-    if winner.carved:
-        notes.append(f"carved out, answered by the teacher: {', '.join(winner.carved)}")
+    notes += _describe_carved(winner)
     notes += [f"not checked: {what}" for what in unchecked(target, winner)]
     return GateVerdict(
         target=target.name,
@@ -118,6 +117,16 @@ def judge_target(
         basis=winner.basis,
         reason="; ".join(notes),
     )
+
+
+def _describe_carved(winner: VariantEvidence) -> list[str]:
+    kept = {} if winner.routing is None else winner.routing.policy.get("incumbent", {})
+    staying = [name for name in winner.carved if name in kept.get("slices", ())]
+    leaving = [name for name in winner.carved if name not in staying]
+    return [
+        *([f"carved out, answered by the teacher: {', '.join(leaving)}"] if leaving else []),
+        *([f"carved out, left with {kept['artifact'][:12]}: {', '.join(staying)}"] if staying else []),
+    ]
 
 
 def _judge(

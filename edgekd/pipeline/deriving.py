@@ -12,7 +12,7 @@ from edgekd.evaluate.arrays import Flags, Labels
 from edgekd.evaluate.judge import evaluate, paired_drop
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.result import Drop, EvalResult
-from edgekd.evaluate.routing import RoutingResult, judge_routing, route_rows
+from edgekd.evaluate.routing import Routed, RoutingResult, judge_routing, route_rows
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import GateVerdict, judge_target
 from edgekd.pipeline.bench import Bench, in_ms
@@ -51,12 +51,14 @@ class Answered:
     Attributes:
         policy: of routing; None where the artifact answers everything itself.
         fp32: name of the reference that is its own student before compilation; None where there is none.
+        held: what the version serves that some slices stay with; None where none does.
     """
 
     predictions: Predictions
     temperature: float
     policy: Mapping[str, Any] | None
     fp32: str | None
+    held: Routed | None = None
 
 
 def judge_answers(
@@ -86,7 +88,14 @@ def judge_answers(
         table = predictions.probabilities(answered.temperature)
         bias = None if predictions.bias is None else predictions.bias / answered.temperature
         routed = route_rows(
-            answered.policy, trial.labels, trial.texts, table, teacher.labels, trial.masks, bias
+            answered.policy,
+            trial.labels,
+            trial.texts,
+            table,
+            teacher.labels,
+            trial.masks,
+            bias,
+            answered.held,
         )
         served = routed.labels
         routing = judge_routing(

@@ -12,6 +12,7 @@ from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ArtifactError
 from edgekd.evaluate.predictions import Predictions, load_predictions
+from edgekd.evaluate.routing import Routed
 from edgekd.evaluate.teacher_floor import TeacherFloor
 from edgekd.gate.carving import list_carved
 from edgekd.gate.checks import check_slices
@@ -27,6 +28,7 @@ from edgekd.pipeline.compiling import Variant
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.deriving import Answered, Trial, decide, derive_evidence
 from edgekd.pipeline.figures import find_ages, find_cost, find_people
+from edgekd.pipeline.holding import find_held
 from edgekd.pipeline.ordering import order_of_testing
 from edgekd.pipeline.porting import find_foreign, port_artifact
 from edgekd.report.bench import cost_usd
@@ -54,6 +56,8 @@ class Judged:
     """Digests of the test rows in each slice."""
     barred: Mapping[str, str] = field(default_factory=dict)
     """Artifacts that were taken back and may not be promoted again, with the reason."""
+    held: Mapping[str, Routed | None] = field(default_factory=dict)
+    """What the version serves that keeps some of a variant's slices, by variant."""
 
 
 def find_incumbent(context: Context, data: TaskData, target: Target) -> Artifact | None:
@@ -95,11 +99,12 @@ def judge(
     if incumbent is not None and incumbent.digest not in {v.artifact.digest for v in variants if v.artifact}:
         build = Build(runtime=incumbent.runtime, recipe=incumbent.recipe)
         everyone.append(Variant(f"incumbent.{incumbent.digest[:8]}", incumbent.student, build, incumbent))
-    order = order_of_testing(context, data, everyone, teacher)
+    order = order_of_testing(context, data, everyone, teacher, target)
     folders = {v.name: answer_stage(context, test, v.artifact).path for v in everyone if v.artifact}
     trial = open_trial(context, test, references, bench)
+    held = {v.name: _held(context, target, test, v.artifact, references) for v in everyone if v.artifact}
     answered = {
-        v.artifact.digest: read_answered(v.artifact, folders[v.name], test, references)
+        v.artifact.digest: read_answered(v.artifact, folders[v.name], test, references, held[v.name])
         for v in everyone
         if v.artifact
     }
@@ -118,7 +123,7 @@ def judge(
     artifacts = {variant.artifact.digest: variant.artifact for variant in everyone if variant.artifact}
     fp32 = {v.name: own for v in everyone if v.artifact and (own := answered[v.artifact.digest].fp32)}
     foreign = find_foreign(target.hardware, bench.result.environment)
-    held = None if incumbent is None else incumbent.digest
+    before = None if incumbent is None else incumbent.digest
     rows = slice_rows(trial.texts, trial.truth, trial.labels, trial.slices, trial.masks)
     terms = Terms(rows=rows, again=again)
     barred = find_barred(
@@ -130,13 +135,13 @@ def judge(
     )
     asked: set[str] = set()
     while True:
-        verdict = decide(trial, target, evidence, served, held, order, barred)
+        verdict = decide(trial, target, evidence, served, before, order, barred)
         verdict = replace(verdict, teacher_under=teacher_under)
         chosen = verdict.promoted_digest
         if chosen is None or chosen in asked or not foreign:
             _tell_uncarved(context, target, evidence)
             seen = tuple(everyone), tuple(evidence)
-            return Judged(target, *seen, verdict, folders, order, held, fp32, rows, barred)
+            return Judged(target, *seen, verdict, folders, order, before, fp32, rows, barred, held)
         asked.add(chosen)
         artifact, others = artifacts[chosen], data.split("validation")
         validated = load_predictions(
@@ -181,8 +186,18 @@ def _tell_uncarved(context: Context, target: Target, evidence: Sequence[VariantE
                 )
 
 
+def _held(
+    context: Context, target: Target, test: TaskData, artifact: Artifact, references: dict[str, Predictions]
+) -> Routed | None:
+    return find_held(context, target, test, artifact, references["teacher"].labels, "answer")
+
+
 def read_answered(
-    artifact: Artifact, folder: Path, test: TaskData, references: dict[str, Predictions]
+    artifact: Artifact,
+    folder: Path,
+    test: TaskData,
+    references: dict[str, Predictions],
+    held: Routed | None = None,
 ) -> Answered:
     """Read an artifact's answers, and name its own student among the references.
 
@@ -199,6 +214,7 @@ def read_answered(
         calibration.temperature,
         calibration.routing or None,
         artifact.student if is_own else None,
+        held,
     )
 
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+from edgekd.config import Target
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.arrays import Labels
-from edgekd.evaluate.routing import route_rows
 from edgekd.evaluate.slices import select_rows
 from edgekd.pipeline.answering import artifact_answers
 from edgekd.pipeline.biasing import teacher_answers
 from edgekd.pipeline.compiling import Variant
 from edgekd.pipeline.context import Context
-from edgekd.serving.calibrate import read_calibration, spread_bias
+from edgekd.pipeline.holding import serve_rows
+from edgekd.serving.calibrate import read_calibration
 from edgekd.store import Stage
 
 
 def order_of_testing(
-    context: Context, data: TaskData, variants: Sequence[Variant], teacher: Stage
+    context: Context, data: TaskData, variants: Sequence[Variant], teacher: Stage, target: Target
 ) -> tuple[str, ...]:
     """Name the built variants, the one that is likeliest to be proven first.
 
@@ -41,14 +42,10 @@ def order_of_testing(
     for variant in variants:
         if variant.artifact is None:
             continue
-        predictions = artifact_answers(context, rows, variant.artifact, "validate")
-        calibration = read_calibration(variant.artifact.path / "calibration.json")
-        labels = predictions.labels
-        if calibration.routing:
-            table = predictions.probabilities(calibration.temperature)
-            bias = spread_bias(calibration.bias, rows.labels)
-            policy = calibration.routing
-            labels = route_rows(policy, rows.labels, rows.texts, table, taught(), masks, bias).labels
+        if read_calibration(variant.artifact.path / "calibration.json").routing:
+            labels = serve_rows(context, target, rows, variant.artifact, taught(), "validate").labels
+        else:
+            labels = artifact_answers(context, rows, variant.artifact, "validate").labels
         hits = [entry.hits(labels, rows.classes) for entry in chosen]
         values[variant.name] = [float(found.mean()) if len(found) else 0.0 for found in hits]
     best = [max(column) for column in zip(*values.values(), strict=True)]

@@ -22,7 +22,7 @@ from edgekd.gate.withdrawal import find_harm, withdraw
 from edgekd.pipeline.bench import Bench
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.judging import Judged
-from edgekd.pipeline.replaying import Question, write_people, write_question, write_rows
+from edgekd.pipeline.replaying import Question, keep_held, write_people, write_question, write_rows
 from edgekd.pipeline.rundir import digest_evidence, place_files, write_record
 from edgekd.pipeline.withdrawing import find_passing_version
 from edgekd.serving.calibrate import read_calibration
@@ -84,6 +84,7 @@ def _question(context: Context, test: TaskData, judged: Judged, bench: Bench) ->
         fp32=judged.fp32,
         teacher_under=judged.verdict.teacher_under,
         barred=judged.barred,
+        held=keep_held(judged.held),
     )
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from edgekd.errors import BadInputError, LedgerError
 from edgekd.evaluate.arrays import Flags, Labels
 from edgekd.evaluate.predictions import Predictions, load_predictions, save_predictions
 from edgekd.evaluate.record import Record
+from edgekd.evaluate.routing import Routed
 from edgekd.evaluate.teacher_floor import TeacherFloor
 from edgekd.evaluate.verdicts import people_figures
 from edgekd.gate.evidence import VariantEvidence
@@ -53,6 +54,8 @@ class Question(Record):
         teacher_under: floors that the teacher missed on validation rows, whose answers are not kept.
         rules: of judging; see `edgekd.gate.verdict.RULES`.
         barred: artifacts that were taken back and could not be promoted again, with the reason.
+        held: what the version served that keeps some of a variant's slices, by variant: its `labels` [row],
+            and the places of the rows that it sent `to_teacher` or `refused`.
     """
 
     target: Target
@@ -70,6 +73,29 @@ class Question(Record):
     fp32: Mapping[str, str] | None = None
     teacher_under: tuple[TeacherFloor, ...] = ()
     barred: Mapping[str, str] = field(default_factory=dict)
+    held: Mapping[str, Mapping[str, tuple[int, ...]]] = field(default_factory=dict)
+
+
+def keep_held(held: Mapping[str, Routed | None]) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Write down what versions served that keep slices of variants, for `Question.held`."""
+    return {
+        name: {
+            "labels": tuple(routed.labels.tolist()),
+            "to_teacher": tuple(np.flatnonzero(routed.to_teacher).tolist()),
+            "refused": tuple(np.flatnonzero(routed.refused).tolist()),
+        }
+        for name, routed in held.items()
+        if routed is not None
+    }
+
+
+def _read_held(kept: Mapping[str, Sequence[int]] | None) -> Routed | None:
+    if kept is None:
+        return None
+    labels = np.array(kept["labels"], np.int64)
+    places = np.arange(len(labels))
+    to_teacher, refused = (np.isin(places, kept[name]) for name in ("to_teacher", "refused"))
+    return Routed(labels, to_teacher, refused, np.zeros(len(labels), np.bool_))
 
 
 def write_question(folder: Path, question: Question) -> Path:
@@ -223,6 +249,7 @@ def _judge(folder: Path, question: Question) -> tuple[GateVerdict, tuple[str, ..
                 temperature,
                 None if kept.routing is None else kept.routing.policy,
                 _own_student(question, kept, trial),
+                _read_held(question.held.get(kept.variant)),
             )
             entry, served[kept.artifact_digest] = derive_evidence(trial, kept, answered)
         old, new = kept.to_json(), entry.to_json()

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgekd.compile import open_artifact
+from edgekd.compile import Artifact, open_artifact
 from edgekd.compile.policy import set_policy
-from edgekd.config import Slice
+from edgekd.config import Slice, Target
 from edgekd.config.routing import Routing
 from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.data.taskdata import TaskData
@@ -18,9 +18,9 @@ from edgekd.errors import ConfigError, unknown_name
 from edgekd.evaluate.arrays import Flags
 from edgekd.evaluate.bias import BiasFit
 from edgekd.evaluate.route_tuning import Rows, tune_policy
-from edgekd.evaluate.routing import judge_routing, route_rows
+from edgekd.evaluate.routing import Routed, judge_routing, route_rows
 from edgekd.gate.carving import choose_carved
-from edgekd.impact.fallback import Routed
+from edgekd.impact.fallback import Routed as Prices
 from edgekd.impact.saving import cost_reduction
 from edgekd.pipeline.answering import artifact_answers
 from edgekd.pipeline.biasing import VERSION as FIT
@@ -34,6 +34,7 @@ from edgekd.pipeline.biasing import (
 )
 from edgekd.pipeline.compiling import Variant
 from edgekd.pipeline.context import Context
+from edgekd.pipeline.holding import find_holder, serve_rows
 from edgekd.pipeline.staging import run_stage
 from edgekd.progress import Progress
 from edgekd.serving.calibrate import read_calibration, spread_bias
@@ -64,12 +65,19 @@ def check_routing(context: Context, data: TaskData) -> None:
             raise ConfigError(f"routing.{key}: {unknown_name('slice', missing[0], slices)}")
 
 
-def decide_stage(context: Context, data: TaskData, teacher: Stage, variant: Variant) -> Variant:
+def decide_stage(
+    context: Context,
+    data: TaskData,
+    teacher: Stage,
+    variant: Variant,
+    target: Target,
+    incumbent: Artifact | None = None,
+) -> Variant:
     """Give a variant the bias that keeps its floors, and the policy that calls the teacher least.
 
     Both are found on validation rows; the policy holds the quality there with the bias at work. Slices that
-    may be carved out and that the policy's answers to these rows do not prove go to the teacher, too. No test
-    row is read.
+    may be carved out and that the policy's answers to these rows do not prove go to the teacher, too, or stay
+    with the incumbent where a project says so. No test row is read.
     """
     routing, artifact = context.project.routing, variant.artifact
     floors = limited_slices(context.project)
@@ -79,7 +87,10 @@ def decide_stage(context: Context, data: TaskData, teacher: Stage, variant: Vari
     taught = teacher_answers(context, data, teacher, "validation").labels
     answers = artifact_answers(context, rows, artifact, "validate")
     temperature = read_calibration(artifact.path / "calibration.json").temperature
+    stays = routing is not None and routing.carve_to == "incumbent"
+    holder = find_holder(context, target, incumbent) if stays else None
     reads = {
+        "holder": None if holder is None else holder.digest,
         "artifact": artifact.digest,
         "teacher": teacher.digest,
         "rows": rows.digest,
@@ -99,7 +110,10 @@ def decide_stage(context: Context, data: TaskData, teacher: Stage, variant: Vari
             traffic = select_traffic(rows, context.project.data.sample)
             known = Rows(answers.probabilities(temperature), taught, rows.classes, rows.labels, bias, traffic)
             policy = tune_policy(known, routing, slices, masks)
-            policy = carve_policy(policy, known, rows.texts, routing, slices, masks, traffic)
+            held = None
+            if holder is not None:
+                held = holder.digest, serve_rows(context, target, rows, holder, taught, "validate")
+            policy = carve_policy(policy, known, rows.texts, routing, slices, masks, traffic, held)
             write_atomic(folder / "logs" / "routing.json", json.dumps(policy, indent=1))
         set_policy(artifact, policy, folder / "artifact", fit.bias)
 
@@ -118,10 +132,13 @@ def carve_policy(
     slices: Sequence[Slice],
     masks: Mapping[str, Flags],
     traffic: Flags | None = None,
+    held: tuple[str, Routed] | None = None,
 ) -> dict[str, Any]:
     """Return the policy with carve-outs, chosen by judging what it answers to validation rows.
 
     `traffic` marks the rows that came as traffic comes, on which precision and false alarms are counted.
+    `held` is the digest of the version that may keep slices, and what it serves: it keeps those of the
+    carved slices that these rows prove for it, and the teacher gets the others.
     """
     taught, labels = rows.taught, rows.labels
     routed = route_rows(policy, labels, texts, rows.probabilities, taught, masks, rows.bias)
@@ -129,12 +146,21 @@ def carve_policy(
     carved = choose_carved([entry.quality for entry in judged.slices], routing.carve_out)
     if not carved:
         return dict(policy)
-    return {**policy, "slices": {**policy.get("slices", {}), **dict.fromkeys(carved, 1.0)}}
+    leaving, found = carved, dict(policy)
+    if held is not None:
+        digest, served = held
+        judged = judge_routing("", {}, served, taught, rows.truth, labels, slices, masks, traffic)
+        leaving = choose_carved([entry.quality for entry in judged.slices], carved)
+        if staying := [name for name in carved if name not in leaving]:
+            found["incumbent"] = {"artifact": digest, "slices": staying}
+    if leaving:
+        found["slices"] = {**policy.get("slices", {}), **dict.fromkeys(leaving, 1.0)}
+    return found
 
 
 def find_saving(routing: Routing, fallback: Interval, student_per_1k: float) -> Interval:
     """Return the share of the teacher's cost that is saved, over the interval of the fallback rate."""
-    prices = Routed(routing.teacher_per_1k, student_per_1k, routing.billing)
+    prices = Prices(routing.teacher_per_1k, student_per_1k, routing.billing)
     saved = [
         cost_reduction(routing.teacher_per_1k, prices.per_1k(rate))
         for rate in (fallback.estimate, fallback.high, fallback.low)

@@ -82,7 +82,7 @@ class Results:
     compiled_teachers: dict[int, Artifact] = field(default_factory=dict)
     """By threads: in ONNX Runtime, fp32."""
     promoted: dict[str, str | None] = field(default_factory=dict)
-    """Digest of what was promoted for each target before anything was measured."""
+    """Digest of what was promoted for each target before anything was compiled."""
     incumbents: dict[str, Artifact | None] = field(default_factory=dict)
     benches: dict[int, Bench] = field(default_factory=dict)
     references: dict[str, Predictions] = field(default_factory=dict)
@@ -112,13 +112,14 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str, word:
     if not is_first_process():  # only training is for several
         return results
     if step >= STEPS.index("compile"):
+        _find_incumbents(context, results, measurable, word)
         builds = {(build.runtime, build.label) for target in measurable for build in target.builds}
         with helped(context, until, only, len(builds) * len(results.students)) as compiling:
             _compile(compiling, results, measurable)
             if step >= STEPS.index("bench"):
                 _compile_teacher(compiling, results, measurable)
     if step >= STEPS.index("bench"):
-        _bench(context, results, measurable, word)
+        _bench(context, results, measurable)
     if step >= STEPS.index("evaluate"):
         references = results.references
         references["teacher"] = teacher_answers(context, data, results.teacher, "test")
@@ -157,6 +158,7 @@ def compile_backwards(context: Context, until: str, only: tuple[str, ...]) -> No
     results.students = dict(reversed(results.students.items()))
     if STEPS.index(until) >= STEPS.index("bench"):
         _compile_teacher(context, results, measurable)
+    _find_incumbents(context, results, measurable)
     backwards = [t.model_copy(update={"builds": t.builds[::-1]}) for t in reversed(measurable)]
     _compile(context, results, backwards)
 
@@ -207,7 +209,10 @@ def _compile(context: Context, results: Results, targets: list[Target]) -> None:
 
     for target in targets:
         compiled = compile_target(context, data, graphs, target, origins, restored)
-        results.variants[target.name] = tuple(decide_stage(context, data, teacher, v) for v in compiled)
+        held = results.incumbents[target.name]
+        results.variants[target.name] = tuple(
+            decide_stage(context, data, teacher, variant, target, held) for variant in compiled
+        )
 
 
 def _compile_teacher(context: Context, results: Results, targets: list[Target]) -> None:
@@ -261,13 +266,17 @@ def _write(context: Context, results: Results, step: int, word: Word) -> None:
         raise refused[0]
 
 
-def _bench(context: Context, results: Results, measurable: list[Target], word: Word) -> None:
+def _find_incumbents(context: Context, results: Results, targets: list[Target], word: Word = SILENT) -> None:
+    """Look up once what is promoted: another run may promote while this one compiles and measures."""
+    for target in targets:
+        results.promoted[target.name] = find_promoted(context, target, word.expects)
+        results.incumbents[target.name] = find_incumbent(context, results.data, target)
+
+
+def _bench(context: Context, results: Results, measurable: list[Target]) -> None:
     for threads, group in _by_threads(measurable).items():
         artifacts = [v.artifact for t in group for v in results.variants[t.name] if v.artifact]
-        for target in group:  # looked up once: another run may promote while this one measures
-            results.promoted[target.name] = find_promoted(context, target, word.expects)
-            held = results.incumbents[target.name] = find_incumbent(context, results.data, target)
-            artifacts += [] if held is None else [held]
+        artifacts += [held for t in group if (held := results.incumbents[t.name]) is not None]
         reference = results.compiled_teachers[threads]
         results.benches[threads] = bench_stage(
             context, results.data, results.teacher, reference, artifacts, threads

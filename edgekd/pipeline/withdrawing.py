@@ -16,6 +16,7 @@ from edgekd.pipeline.answering import answer_stage
 from edgekd.pipeline.bench import Bench
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.deriving import judge_answers
+from edgekd.pipeline.holding import find_held
 from edgekd.pipeline.judging import open_trial, read_answered
 
 
@@ -63,7 +64,8 @@ def find_passing_version(
         if tuple(artifact.manifest["labels"]) != test.labels:
             continue
         folder = answer_stage(context, test, artifact).path
-        answered = read_answered(artifact, folder, test, references)
+        held = find_held(context, target, test, artifact, references["teacher"].labels, "answer")
+        answered = read_answered(artifact, folder, test, references, held)
         evaluation, routing, _ = judge_answers(trial, digest, answered)
         judged = evaluation.slices if routing is None else tuple(one.quality for one in routing.slices)
         if combine(check_slices(judged)) == "pass":

@@ -7,6 +7,7 @@ The policy is part of the artifact, in `calibration.json`:
      "critical": ["abuse"], "risk": 0.05,          to the teacher if these together are likelier
      "critical_prob": 0.9,                         `max_prob` of answers that are critical themselves
      "slices": {"not-english": 0.6, "minors": 1},  a higher `max_prob` in a slice; 1: always
+     "incumbent": {"artifact": "3f…", "slices": ["ios"]},   these stay with the version before, of this digest
      "rules": [{"phrase": "charge back", "label": "dispute"}]}   answered so, above the student
 
 An empty policy answers everything.
@@ -25,14 +26,15 @@ from .errors import ServingError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-ANSWER, TEACHER, REFUSE = "answer", "teacher", "refuse"
+ANSWER, TEACHER, REFUSE, INCUMBENT = "answer", "teacher", "refuse", "incumbent"
 _KEYS = {
     "max_prob", "margin", "refuse_below", "refuse_as", "critical", "risk", "critical_prob", "slices", "rules",
+    "incumbent",
 }  # fmt: skip
 
 
 class Route(NamedTuple):
-    """What to do with a text: `action` is answer, teacher or refuse.
+    """What to do with a text: `action` is answer, teacher, refuse, or incumbent for the version before.
 
     `label` is the student's, a rule's, or where it refuses that of the refusal (empty if there is none);
     `probability` is always the student's own, of the label that it would answer.
@@ -73,6 +75,7 @@ class Policy:
         if not isinstance(slices, dict):
             raise ServingError(f"routing: slices: expected names with their thresholds, got {slices!r:.40}")
         self._slices = {str(name): _share(slices, name) for name in slices}
+        self._holder, self._held = _held(document.get("incumbent"))
         self._rules = []
         for rule in document.get("rules", []):
             if not isinstance(rule, dict) or set(rule) != {"phrase", "label"}:
@@ -93,6 +96,8 @@ class Policy:
         needed = max(self._max_prob, least)
         if least >= 1:
             return Route(TEACHER, label, top, "this slice always goes to the teacher")
+        if self._held and not self._held.isdisjoint(slices):
+            return Route(INCUMBENT, label, top, f"this slice stays with {self._holder[:12]}")
         if self._critical:
             risk = float(probabilities[self._critical].sum())
             if index in self._critical:
@@ -127,6 +132,16 @@ def _pattern(phrase: str) -> re.Pattern[str]:
         for edge in (phrase.strip()[0], phrase.strip()[-1])
     )
     return re.compile(first + r"\s+".join(map(re.escape, words)) + last, re.IGNORECASE)
+
+
+def _held(document: Any) -> tuple[str, frozenset[str]]:
+    """Read which version keeps which slices."""
+    if document is None:
+        return "", frozenset()
+    names = document.get("slices") if isinstance(document, dict) else None
+    if not isinstance(names, list) or set(document) != {"artifact", "slices"}:
+        raise ServingError(f"routing: incumbent: expected an artifact and its slices, got {document!r:.60}")
+    return str(document["artifact"]), frozenset(map(str, names))
 
 
 def _share(document: dict[str, Any], name: str, absent: float = 0.0) -> float:

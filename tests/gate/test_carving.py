@@ -13,7 +13,7 @@ from carving import AT_MARGIN, World, run_trials, share_wrong
 from edgekd.config import Slice
 from edgekd.config.routing import Routing
 from edgekd.evaluate.route_tuning import Rows
-from edgekd.evaluate.routing import judge_routing, route_rows
+from edgekd.evaluate.routing import Routed, judge_routing, route_rows
 from edgekd.gate.carving import choose_carved, list_carved
 from edgekd.gate.checks import check_proven
 from edgekd.pipeline.routing import carve_policy
@@ -80,6 +80,38 @@ def test_a_slice_that_the_teacher_answers_loses_nothing_however_few_its_rows():
     # A rule stands above every slice, so there the rows must prove it.
     ruled = {**policy, "rules": [{"phrase": "charge back", "label": "b"}]}
     assert check(ruled).status == "inconclusive"
+
+
+def test_a_carved_slice_stays_with_the_incumbent_where_rows_prove_it_there():
+    """The student is wrong on both slices, the incumbent on the second alone."""
+    slices = (
+        Slice(name="overall", margin=50),
+        Slice(name="first", tier="prove", margin=3),
+        Slice(name="second", tier="prove", margin=3),
+    )
+    labels, n = ("a", "b"), 1000
+    truth, place = np.zeros(n, np.int64), np.arange(n)
+    masks = {"overall": np.ones(n, np.bool_), "first": place < 300, "second": (place >= 300) & (place < 600)}
+    table = np.where((place < 600)[:, None], [[0.1, 0.9]], [[0.9, 0.1]])
+    rows, texts, none = Rows(table, truth, truth, labels), [""] * n, np.zeros(n, np.bool_)
+    held = Routed(np.where(masks["second"], 1, 0), place % 10 == 0, none, none)
+    routing = Routing(teacher_per_1k=1.0, carve_out=("first", "second"), carve_to="incumbent")
+    policy = carve_policy({"max_prob": 0.0}, rows, texts, routing, slices, masks, held=("ab" * 32, held))
+    assert policy == {
+        "max_prob": 0.0,
+        "slices": {"second": 1.0},
+        "incumbent": {"artifact": "ab" * 32, "slices": ["first"]},
+    }
+    assert set(list_carved(policy, routing.carve_out, ())) == {"first", "second"}
+    routed = route_rows(policy, labels, texts, table, truth, masks, held=held)
+    assert (routed.labels == truth).all() and (routed.to_incumbent == masks["first"]).all()
+    # What the incumbent sends on is the teacher's, and is paid for.
+    assert (routed.to_teacher == (masks["second"] | (masks["first"] & held.to_teacher))).all()
+    found = judge_routing("x", policy, routed, truth, truth, labels, slices, masks)
+    first = found.slice_named("first")
+    assert (first.kept.estimate, first.fallback.estimate) == (1.0, 0.1)
+    assert first.quality.drop_from("teacher").high > 0  # proven by its rows, as nobody is the teacher there
+    assert check_proven(first.quality).status == "pass"
 
 
 @pytest.mark.parametrize("slices", [1, 10])

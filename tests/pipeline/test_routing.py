@@ -143,3 +143,41 @@ def test_a_replay_finds_what_was_changed(project, run_edgekd):
     assert name in done.stderr and "is missing" in done.stderr
     done = run_edgekd("ledger", "replay", "project.yaml", "9", cwd=project)
     assert done.returncode == 2 and "3 entries" in done.stderr
+
+
+def test_a_carved_slice_stays_with_what_is_promoted(project, run_edgekd):
+    """A student that has hardly learned is smaller than what is promoted, and leaves a slice with it."""
+    before = (project / ".edgekd" / "registry" / "small" / "desk" / "current").resolve()
+    held = hashlib.sha256((before / "manifest.json").read_bytes()).hexdigest()
+    desk = project / "targets" / "desk.yaml"
+    desk.write_text(desk.read_text().replace("recipe: fp32}", "recipe: int8-dynamic}"))
+    change(
+        project,
+        targets=["desk"],
+        students=[{"model": "static-256", "training": {"epochs": 1, "learning_rate": 0.0001, "batch": 32}}],
+        slices=[
+            {"name": "overall", "tier": "prove", "margin": 60},
+            {"name": "ios", "where": "device = 'ios'", "tier": "prove", "margin": 10},
+        ],
+        routing={"teacher_per_1k": 3.0, "quality": 60, "carve_out": ["ios"], "carve_to": "incumbent"},
+    )
+    for _ in range(2):  # the unchanged project runs again, though the incumbent is now the one that left it
+        done = run_edgekd("run", "project.yaml", "--json", cwd=project)
+        assert done.returncode == 0, done.stderr
+        folder = project / ".edgekd" / "runs" / json.loads(done.stdout)["run"].rpartition("/")[2]
+        verdict = json.loads((folder / "verdicts" / "desk.json").read_text())
+        name = "static-256.onnxruntime.int8-dynamic"
+        assert verdict["promoted"] == name
+        model = load(folder / "artifacts" / "desk" / name)
+        assert model.calibration.routing["incumbent"] == {"artifact": held, "slices": ["ios"]}
+    assert f"carved out, left with {held[:12]}: ios" in verdict["reason"]
+    assert model.route("where is my parcel", ["ios"]).action == "incumbent"
+    evidence = json.loads((folder / "evidence" / "desk" / f"{name}.json").read_text())
+    routed = {entry["quality"]["name"]: entry for entry in evidence["routing"]["slices"]}
+    assert routed["ios"]["kept"]["estimate"] == 1 and 0 < routed["overall"]["kept"]["estimate"] < 1
+    student = next(entry for entry in evidence["evaluation"]["slices"] if entry["name"] == "ios")
+    assert routed["ios"]["quality"]["value"]["estimate"] > student["value"]["estimate"] + 0.1
+    number = str(len(read_ledger(project / ".edgekd" / "registry" / "ledger.jsonl")))
+    again = run_edgekd("ledger", "replay", "project.yaml", number, "--json", cwd=project)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert json.loads(again.stdout)["same"] is True

@@ -88,11 +88,31 @@ def test_rules_are_above_the_student(phrase, text, matches):
         ({"rules": [{"phrase": "a"}]}, "rules: expected a phrase and a label each"),
         ({"rules": ["a"]}, "rules: expected a phrase and a label each"),
         ({"critical": "abuse"}, "critical: expected a list"),
+        ({"incumbent": ["ios"]}, "incumbent: expected an artifact and its slices"),
+        (
+            {"incumbent": {"artifact": "ab", "slices": "ios"}},
+            "incumbent: expected an artifact and its slices",
+        ),
     ],
 )
 def test_a_wrong_policy_is_refused_when_it_is_opened(document, said):
     with pytest.raises(ServingError, match=said):
         Policy(document, LABELS)
+
+
+def test_a_slice_stays_with_the_version_before():
+    kept = {"artifact": "ab" * 32, "slices": ["ios", "fr"]}
+    document = {
+        "incumbent": kept,
+        "slices": {"fr": 1.0},
+        "rules": [{"phrase": "charge back", "label": "return"}],
+    }
+    policy, sure = Policy(document, LABELS), np.array([0.9, 0.05, 0.03, 0.02])
+    route = policy.decide("hello", sure, ["ios"])
+    assert (route.action, route.label) == ("incumbent", "order") and "abababababab" in route.reason
+    assert policy.decide("hello", sure).action == "answer"
+    assert policy.decide("hello", sure, ["ios", "fr"]).action == "teacher"
+    assert policy.decide("charge back", sure, ["ios"]).action == "answer"
 
 
 def make_rows(seed, n=400, teacher=0.9):

@@ -30,7 +30,7 @@ was judged."""
 
 
 def _caller(policy: Mapping[str, Any]) -> str:
-    if not policy.get("slices"):
+    if not policy.get("slices") and not policy.get("incumbent"):
         return "Whoever calls it sends on what it does not answer."
     return "Whoever calls it names the slices that a message is in, and sends on what it does not answer."
 
@@ -49,6 +49,15 @@ def _slices(policy: Mapping[str, Any]) -> list[str]:
     return [
         *([f"Always to the teacher: messages in {', '.join(always)}."] if always else []),
         *([f"Slices with a threshold of their own: {', '.join(own)}."] if own else []),
+        *_kept(policy.get("incumbent")),
+    ]
+
+
+def _kept(held: Mapping[str, Any] | None) -> list[str]:
+    if not held:
+        return []
+    return [
+        f"Left with the version before, `{held['artifact'][:12]}`: messages in {', '.join(held['slices'])}."
     ]
 
 
