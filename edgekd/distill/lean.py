@@ -19,11 +19,14 @@ from edgekd.distill.weights import quiet
 
 
 class LeanEncoder(nn.Module):
-    """An encoder, one tanh layer over its first token, and a linear head, without dropout.
+    """An encoder, one tanh layer over its first token, and a linear head.
 
     It shares the model's own parameters, so that training one trains the other. With `fold` what
-    depends on places alone is computed for that many, once and for all: for export.
+    depends on places alone is computed for that many, once and for all: for export. `dropout` is 0 until
+    somebody says otherwise; it acts in training, where the encoder's own does but for attention maps.
     """
+
+    dropout = 0.0
 
     def __init__(self, encoder: Any, pooler: nn.Linear, head: nn.Linear) -> None:
         super().__init__()
@@ -43,7 +46,7 @@ class LeanEncoder(nn.Module):
 
     def forward(self, input_ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return logits [batch, label] of ids [batch, sequence]; the mask is 1 on real tokens."""
-        hidden = self.norm(self.words(input_ids) + self._place(input_ids))
+        hidden = self._drop(self.norm(self.words(input_ids) + self._place(input_ids)))
         bias = self._bias(input_ids.shape[1])
         last = len(self.layers) - 1
         for index, layer in enumerate(self.layers):
@@ -52,11 +55,15 @@ class LeanEncoder(nn.Module):
                 bias = bias[:, :1]
             *projections, output, norm = self._attention(layer)
             mixed = self._attend(projections, asking, hidden, mask, bias)
-            mixed = norm(output(mixed) + asking)
+            mixed = norm(self._drop(output(mixed)) + asking)
             wide = functional.gelu(layer.intermediate.dense(mixed))
-            hidden = layer.output.LayerNorm(layer.output.dense(wide) + mixed)
-        logits: Tensor = self.head(torch.tanh(self.pooler(hidden[:, 0])))
+            hidden = layer.output.LayerNorm(self._drop(layer.output.dense(wide)) + mixed)
+        logits: Tensor = self.head(self._drop(torch.tanh(self.pooler(hidden[:, 0]))))
         return logits
+
+    def _drop(self, states: Tensor) -> Tensor:
+        is_on = self.training and self.dropout > 0
+        return functional.dropout(states, self.dropout) if is_on else states
 
     def _place(self, ids: Tensor) -> Tensor:
         """Return what is added to the tokens' vectors, [sequence, width] or [batch, sequence, width]."""

@@ -11,8 +11,12 @@ from edgekd.data.mangaassist.dice import Dice, apportion
 from edgekd.data.mangaassist.intents import CRITICAL, FAMILIES, FAMILY_OF
 
 _LANGUAGES = (("en", 0.72), ("es", 0.09), ("de", 0.06), ("fr", 0.055), ("pt", 0.045), ("ja", 0.03))
-# A shop that asks for more critical rows and near misses to learn from asks for every language's.
-_SOUGHT_LANGUAGES = (("en", 0.40), ("es", 0.15), ("de", 0.14), ("fr", 0.14), ("pt", 0.13), ("ja", 0.04))
+# A shop that asks for more critical rows and near misses to learn from asks for every language's; of near misses
+# for more of them in other languages, in which few ordinary rows stand against the critical ones.
+_SOUGHT = {
+    "critical": (("en", 0.52), ("es", 0.12), ("de", 0.11), ("fr", 0.11), ("pt", 0.10), ("ja", 0.04)),
+    "near-miss": (("en", 0.40), ("es", 0.15), ("de", 0.14), ("fr", 0.14), ("pt", 0.13), ("ja", 0.04)),
+}
 _DEVICES = (("web", 0.35), ("ios", 0.27), ("android", 0.22), ("android-lowmem", 0.09), ("kiosk", 0.07))
 _REGIONS = {
     "en": (("na", 0.5), ("eu", 0.3), ("apac", 0.16), ("latam", 0.04)),
@@ -128,8 +132,8 @@ def draw_wishes(split: Split, dice: Dice) -> list[tuple[Wish, str]]:
         intents = [
             intent for intent, count in split.rows if FAMILY_OF[intent] == family for _ in range(count)
         ]
-        sought = split.name == "train" and split.sample != "traffic"
-        languages = _deal(len(intents), _SOUGHT_LANGUAGES if sought else _LANGUAGES, dice)
+        shares = _SOUGHT.get(split.sample, _LANGUAGES) if split.name == "train" else _LANGUAGES
+        languages = _deal(len(intents), shares, dice)
         devices = _deal(len(intents), _DEVICES, dice)
         critical = family in CRITICAL
         new_share = split.reserved_share
