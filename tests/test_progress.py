@@ -70,8 +70,8 @@ def test_the_thread_ends_with_the_block(monkeypatch):
 
 
 def test_through_a_pipe_a_run_says_stage_epoch_rate_and_time_left(small_project):
-    command = [sys.executable, "-c", LABEL, "0.2", "label", str(small_project)]
-    settings = ["--set", "teacher.training.epochs=12"]
+    command = [sys.executable, "-c", LABEL, "0.05", "label", str(small_project)]
+    settings = ["--set", "teacher.training.epochs=3"]
     done = subprocess.run([*command, *settings], capture_output=True, text=True, check=True)
     lines = [line for line in done.stderr.splitlines() if line.startswith("teacher: ")]
     assert [line for line in lines if "% after " in line and " left, epoch " in line and " rows/s" in line]

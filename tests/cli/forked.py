@@ -19,14 +19,23 @@ from unittest import mock
 
 _IMPORTED = ["edgekd.cli.main", "edgekd.cli.verbs", "torch", "transformers", "onnx", "onnxruntime"]
 _SERVER = multiprocessing.get_context("forkserver")
+_FIRST = dict(os.environ)  # of all tests: one of them may change it before it calls the command line
 
 
 def run_forked(
     arguments: Sequence[str], cwd: Path | None, environment: dict[str, str], timeout: float
 ) -> subprocess.CompletedProcess[str]:
-    """Run `edgekd` with these arguments; as `subprocess.run` with the output captured."""
+    """Run `edgekd` with these arguments; as `subprocess.run` with the output captured.
+
+    Where a test tells Python something by the environment, it begins anew.
+    """
+    if _told(environment) != _told(_FIRST):
+        command = [sys.executable, "-m", "edgekd", *arguments]
+        return subprocess.run(
+            command, capture_output=True, text=True, cwd=cwd, timeout=timeout, check=False, env=environment
+        )
     _SERVER.set_forkserver_preload(_IMPORTED)
-    with mock.patch.dict(os.environ, environment):  # what libraries read when they are imported
+    with mock.patch.dict(os.environ, {**_FIRST, "OMP_WAIT_POLICY": "PASSIVE"}, clear=True):
         forkserver.ensure_running()
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder) / "out", Path(folder) / "err"
@@ -39,6 +48,10 @@ def run_forked(
             raise subprocess.TimeoutExpired(list(arguments), timeout)
         said = (path.read_text(encoding="utf-8") for path in (out, err))
         return subprocess.CompletedProcess(list(arguments), child.exitcode, *said)
+
+
+def _told(environment: dict[str, str]) -> dict[str, str]:
+    return {k: v for k, v in environment.items() if k.startswith("PYTHON") and k != "PYTHONWARNINGS"}
 
 
 def _run(arguments: list[str], cwd: str, environment: dict[str, str], out: str, err: str) -> None:

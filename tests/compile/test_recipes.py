@@ -112,8 +112,9 @@ def check_process(artifact, runtime, folder):
     assert json.loads(seen.said)["label"] in samples.LABELS
     assert (seen.written, seen.hosts, seen.forked) == (set(), set(), 0)
     assert seen.threads <= THREADS.get(runtime, seen.threads)
-    # Torch's compiler makes an empty folder there when it is imported.
-    assert not [path for path in (folder / "tmp").rglob("*") if path.is_file()]
+    left = [path.name for path in (folder / "tmp").iterdir()]
+    # AOTInductor's loader has torch's compiler find out which vector instructions there are, and keeps that.
+    assert not left or (runtime == "aotinductor" and left[0].startswith("torchinductor_") and not left[1:])
 
 
 def check_every_length(model, graph, most):

@@ -157,7 +157,7 @@ def test_a_carved_slice_stays_with_what_is_promoted(project, run_edgekd):
         students=[{"model": "static-256", "training": {"epochs": 1, "learning_rate": 0.0001, "batch": 32}}],
         slices=[
             {"name": "overall", "tier": "prove", "margin": 60},
-            {"name": "ios", "where": "device = 'ios'", "tier": "prove", "margin": 10},
+            {"name": "ios", "where": "device = 'ios'", "tier": "prove", "margin": 90, "at_least": 60},
         ],
         routing={"teacher_per_1k": 3.0, "quality": 60, "carve_out": ["ios"], "carve_to": "incumbent"},
     )
