@@ -154,7 +154,7 @@ def test_a_carved_slice_stays_with_what_is_promoted(project, run_edgekd):
     change(
         project,
         targets=["desk"],
-        students=[{"model": "static-256", "training": {"epochs": 1, "learning_rate": 0.0001, "batch": 32}}],
+        students=[{"model": "static-256", "training": {"epochs": 1, "learning_rate": 1e-6, "batch": 32}}],
         slices=[
             {"name": "overall", "tier": "prove", "margin": 60},
             {"name": "ios", "where": "device = 'ios'", "tier": "prove", "margin": 90, "at_least": 60},

@@ -16,7 +16,7 @@ SLICES = (
 
 
 def test_teacher_under_a_floor_is_said_at_once_and_named_by_the_verdict(project, run_edgekd):
-    """The small project's teacher seldom answers `advice`: it calls most such messages something else."""
+    """The small project's teacher calls most messages of `advice` something else."""
     command = ("run", "project.yaml", "--set", SLICES)
     done = run_edgekd(*command, "--json", cwd=project)
     assert done.returncode in (0, 1), done.stderr
@@ -26,8 +26,8 @@ def test_teacher_under_a_floor_is_said_at_once_and_named_by_the_verdict(project,
     assert "the floor is 95 %; " in said[0]
     assert said[0].endswith("(teacher.reviewed: {where: \"device = 'ios'\"})")
     assert re.fullmatch(
-        r"teacher: slice 'alarms': the share of false alarms is [\d.]+ % on 30 validation rows, the limit is 5 %; "
-        r"(\d+) of the \1 rows that are wrongly called so are advice: add training rows of it",
+        r"teacher: slice 'alarms': the share of false alarms is [\d.]+ % on 30 validation rows, the limit is "
+        r"5 %; (\d+) of the \1 rows that are wrongly called so are advice: add training rows of it",
         said[1],
     )
     assert said[2] == "teacher: slice 'unseen' has a floor and no validation row to judge the teacher on"
