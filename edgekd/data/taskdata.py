@@ -40,8 +40,15 @@ class TaskData:
 
     def split(self, name: str) -> TaskData:
         """Take the rows of one split, in their order."""
-        mask = pa.array([value == name for value in self.table["split"].to_pylist()])
-        return TaskData(self.table.filter(mask), self.labels)
+        if name not in self._taken:
+            mask = pa.array([value == name for value in self.table["split"].to_pylist()])
+            self._taken[name] = TaskData(self.table.filter(mask), self.labels)
+        return self._taken[name]
+
+    @cached_property
+    def _taken(self) -> dict[str, TaskData]:
+        """The splits that were taken: stages ask for their digests again and again."""
+        return {}
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
