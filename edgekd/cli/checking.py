@@ -14,12 +14,15 @@ def check_project(path: Path, settings: tuple[str, ...]) -> Outcome:
     context = open_context(path, settings)
     from edgekd.pipeline.durations import estimate_times
     from edgekd.pipeline.forecast import forecast
-    from edgekd.pipeline.learning import load_and_compare_stage
+    from edgekd.pipeline.learning import check_distillation, load_and_compare_stage
     from edgekd.pipeline.preflight import describe, examine
+    from edgekd.pipeline.routing import check_routing
 
     _ = context.targets  # a file that is wrong is said now
     data, shared = load_and_compare_stage(context)
     found = examine(context, data, shared)
+    check_distillation(context, data)
+    check_routing(context, data)
     ahead = forecast(context, data, context.targets)
     planned = (*ahead.lines, *estimate_times(context, data, ahead))
     document: dict[str, Any] = {

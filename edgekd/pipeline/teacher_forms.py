@@ -24,14 +24,13 @@ HALF = "pytorch bfloat16"
 COMPILED = {"openvino int8": ("int8-nncf", "f32"), "openvino bfloat16": ("fp32", "bf16")}
 # The most promising first.
 FORMS = (*COMPILED, HALF)
-# Without one of these a CPU sums int8 products in 16 bits and cuts what does not fit: labels would not be
-# equal, nor be done sooner.
+# Without one of these a CPU sums int8 products in 16 bits and cuts what does not fit: labels are not equal.
 _INT8_SUMS = {"avx512_vnni", "avx_vnni", "amx_int8"}
 COMPILING = (*EXPORTING, "openvino", "nncf")
 
 
 def forms_worth_a_try(isa: tuple[str, ...]) -> tuple[str, ...]:
-    """Return those of `FORMS` that can be equal and faster on a CPU with these instructions."""
+    """Return those of `FORMS` that can be equal on a CPU with these instructions."""
     return FORMS if _INT8_SUMS & set(isa) else tuple(name for name in FORMS if name != "openvino int8")
 
 

@@ -45,6 +45,12 @@ def test_a_slice_that_cannot_pass_is_one_line_and_exit_code_1(speak, small_proje
     assert lines[-1].startswith("2 of 3 slices cannot be proven")
 
 
+def test_a_name_that_routing_does_not_know_is_refused(speak, small_project):
+    change(small_project, routing={"teacher_per_1k": 1.0, "carve_out": ["nope"]})
+    spoken = speak("check", small_project)
+    assert spoken.code == 2 and "routing.carve_out: unknown slice 'nope'" in spoken.stderr
+
+
 def test_a_run_says_it_before_anything_trains(speak, small_project):
     change(small_project, slices=SLICES, teacher={"model": "./no-such-teacher"})
     spoken = speak("label", small_project)
