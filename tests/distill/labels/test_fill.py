@@ -47,9 +47,13 @@ class Process:
         self.process.start()
         theirs.close()
 
-    def wait(self) -> str:
-        """Wait until it begins to label."""
-        return self.channel.recv()
+    def count(self) -> int:
+        """Wait for the end; returns how many batches were labelled."""
+        asked = 0
+        while self.channel.recv() == "asked":
+            asked += 1
+        self.process.join()
+        return asked
 
     def finish(self) -> int:
         """Wait for the end; returns how many rows were added."""
@@ -59,9 +63,11 @@ class Process:
         assert self.process.exitcode == 0
         return added
 
-    def kill_after(self, seconds: float) -> bool:
-        """Kill it as `kill -9` does, so long after it begins to label; tells whether it still ran."""
-        self.wait()
+    def kill_after(self, batches: int, seconds: float) -> bool:
+        """Kill it as `kill -9` does, so long after so many batches; tells whether it still ran."""
+        for _ in range(batches + 1):
+            if self.channel.recv() != "asked":
+                break
         time.sleep(seconds)
         self.process.kill()
         self.process.join()
@@ -144,16 +150,12 @@ def test_two_processes_without_shares_do_the_work_once(tmp_path):
 
 def test_fifty_kills_lose_and_duplicate_no_row(tmp_path):
     """Ten kills a store, then it is finished; whatever was in a store before a kill is there after it."""
-    undisturbed = Process(tmp_path / "undisturbed")
-    undisturbed.wait()
-    began = time.monotonic()
-    undisturbed.finish()
-    seconds = time.monotonic() - began
+    batches = Process(tmp_path / "undisturbed").count()
     rng, killed, shards = random.Random(0), 0, 0
     for number in range(KILLS // 10):
         folder, known = tmp_path / str(number), {}
         for _ in range(10):
-            killed += Process(folder).kill_after(rng.uniform(0, seconds / 6))
+            killed += Process(folder).kill_after(rng.randint(0, batches // 6), rng.uniform(0, 0.002))
             now = {path.name: path.stat().st_ino for path in folder.glob("*.arrow")}
             assert now.items() >= known.items()
             open_store(folder)  # whatever has a shard's name is whole
