@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import resource
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from forked import run_forked
+from forked import run_forked, start_forked
 from jaxtyping import install_import_hook
 
 _CHECKED = ["edgekd.distill.losses", "edgekd.distill.training.features", "edgekd.distill.training.schedule"]
@@ -157,15 +158,10 @@ class Watched:
 
     def __init__(self, *arguments: object, cwd: Path) -> None:
         self.began = time.monotonic()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "edgekd", *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=cwd,
-            process_group=0,
-            env=child_environment(),
-        )
+        (out, theirs), (err, theirs_too) = (multiprocessing.Pipe(duplex=False) for _ in range(2))
+        words = [*map(str, arguments)]
+        self._process = start_forked(words, cwd, child_environment(), theirs, theirs_too)
+        self._out, self._err = (os.fdopen(os.dup(stream.fileno()), encoding="utf-8") for stream in (out, err))
         self.notes: list[tuple[float, str]] = []
         self.stdout = ""
         self._news = threading.Condition()
@@ -179,20 +175,19 @@ class Watched:
 
     def finish(self, timeout: float = 600) -> int:
         """Wait for the end; returns the exit code, negative for a signal."""
-        code = self._process.wait(timeout)
+        self._process.join(timeout)
         for reader in self._readers:
             reader.join()
-        for stream in (self._process.stdout, self._process.stderr):
+        for stream in (self._out, self._err):
             stream.close()
-        return code
+        return self._process.exitcode
 
     def kill_after(self, start: str, seconds: float) -> int:
         """Kill the whole group, `seconds` after the first line that starts with `start`."""
         with self._news:
             self._news.wait_for(lambda: not self._is_reading or self._has(start), 600)
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
+        self._process.join(seconds)
+        if self._process.exitcode is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         return self.finish()
 
@@ -204,13 +199,13 @@ class Watched:
         return self._readers[0].is_alive()
 
     def _read_notes(self) -> None:
-        for line in self._process.stderr:
+        for line in self._err:
             with self._news:
                 self.notes.append((time.monotonic() - self.began, line.rstrip("\n")))
                 self._news.notify_all()
 
     def _read_stdout(self) -> None:
-        self.stdout = self._process.stdout.read()
+        self.stdout = self._out.read()
 
 
 @pytest.fixture(scope="session")

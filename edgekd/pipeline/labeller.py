@@ -68,9 +68,11 @@ def choose_labeller(context: Context, data: TaskData, stage: Stage, texts: int) 
     teacher = open_teacher(stage.path, stage.digest)
     network = open_network(teacher)
     exact = torch_labeller(network, threads=context.project.threads)
-    if not _is_long(data, teacher, network, texts):
+    forms = forms_worth_a_try(read_environment(1).isa)
+    if not forms or not _is_long(data, teacher, network, texts):
         return exact
     graph = _export(context, data, stage)
+    forms = forms if graph else tuple(name for name in forms if name == HALF)
     copies = min(COPY_KINDS, context.project.distillation.augmentations)
     reads = {
         "teacher": stage.digest,
@@ -84,7 +86,7 @@ def choose_labeller(context: Context, data: TaskData, stage: Stage, texts: int) 
     }
 
     def build(folder: Path, progress: Progress) -> None:
-        _try_all(context, data, stage, teacher, network, graph, folder, progress)
+        _try_all(context, data, stage, teacher, network, graph, forms, folder, progress)
 
     tried = run_stage(context, "labeller", 2, reads, build)
     choice = json.loads((tried.path / "labeller.json").read_text(encoding="utf-8"))
@@ -102,6 +104,7 @@ def _try_all(
     teacher: Teacher,
     network: nn.Module,
     graph: Graph | None,
+    forms: tuple[str, ...],
     folder: Path,
     progress: Progress,
 ) -> None:
@@ -121,7 +124,7 @@ def _try_all(
     exact = torch_labeller(network, threads=project.threads)
     trials: dict[str, dict[str, float | str]] = {}
     choice: dict[str, float | str] = {"name": exact.name, "gap": 0.0}
-    for name in forms_worth_a_try(read_environment(1).isa) if graph else (HALF,):
+    for name in forms:
         progress(0.0, f"{name} on {len(sample)} texts")
         try:
             if graph and name in COMPILED:

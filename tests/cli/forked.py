@@ -14,6 +14,8 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from multiprocessing import forkserver
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from unittest import mock
 
@@ -34,34 +36,49 @@ def run_forked(
         return subprocess.run(
             command, capture_output=True, text=True, cwd=cwd, timeout=timeout, check=False, env=environment
         )
-    _SERVER.set_forkserver_preload(_IMPORTED)
-    with mock.patch.dict(os.environ, {**_FIRST, "OMP_WAIT_POLICY": "PASSIVE"}, clear=True):
-        forkserver.ensure_running()
-    with tempfile.TemporaryDirectory() as folder:
-        out, err = Path(folder) / "out", Path(folder) / "err"
-        place = os.fspath(cwd or Path.cwd())
-        child = _SERVER.Process(target=_run, args=(list(arguments), place, environment, str(out), str(err)))
-        child.start()
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        streams = [Connection(os.dup(file.fileno()), readable=False) for file in (out, err)]
+        child = start_forked(arguments, cwd, environment, *streams)
         child.join(timeout)
         if child.exitcode is None:
             child.kill()
             raise subprocess.TimeoutExpired(list(arguments), timeout)
-        said = (path.read_text(encoding="utf-8") for path in (out, err))
+        said = []
+        for file in (out, err):
+            file.seek(0)
+            said.append(file.read().decode("utf-8"))
         return subprocess.CompletedProcess(list(arguments), child.exitcode, *said)
+
+
+def start_forked(
+    arguments: Sequence[str], cwd: Path | None, environment: dict[str, str], out: Connection, err: Connection
+) -> BaseProcess:
+    """Start `edgekd` in a process group of its own; it alone holds `out` and `err` afterwards."""
+    _SERVER.set_forkserver_preload(_IMPORTED)
+    with mock.patch.dict(os.environ, {**_FIRST, "OMP_WAIT_POLICY": "PASSIVE"}, clear=True):
+        forkserver.ensure_running()
+    place = os.fspath(cwd or Path.cwd())
+    child = _SERVER.Process(target=_run, args=(list(arguments), place, environment, out, err))
+    child.start()
+    for stream in (out, err):
+        stream.close()
+    return child
 
 
 def _told(environment: dict[str, str]) -> dict[str, str]:
     return {k: v for k, v in environment.items() if k.startswith("PYTHON") and k != "PYTHONWARNINGS"}
 
 
-def _run(arguments: list[str], cwd: str, environment: dict[str, str], out: str, err: str) -> None:
+def _run(
+    arguments: list[str], cwd: str, environment: dict[str, str], out: Connection, err: Connection
+) -> None:
+    os.setpgid(0, 0)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(cwd)
-    for number, path, flags in ((0, os.devnull, os.O_RDONLY), (1, out, os.O_WRONLY), (2, err, os.O_WRONLY)):
-        file = os.open(path, flags | (os.O_CREAT if number else 0), 0o600)
-        os.dup2(file, number)
-        os.close(file)
+    for number, stream in enumerate((Connection(os.open(os.devnull, os.O_RDONLY)), out, err)):
+        os.dup2(stream.fileno(), number)
+        stream.close()
     sys.stdin, sys.stdout, sys.stderr = (
         open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115  open as long as the process is
         for number, mode in ((0, "r"), (1, "w"), (2, "w"))

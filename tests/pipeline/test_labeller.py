@@ -12,13 +12,28 @@ from edgekd.distill.reference import reference_logits
 from edgekd.distill.softlabels import open_texts
 from edgekd.distill.teacher import load_teacher, open_teacher, teacher_tokens
 from edgekd.measure.environment import read_environment
-from edgekd.pipeline import labeller, teacher_forms
+from edgekd.pipeline import labeller
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.labelling import label_stage
 from edgekd.pipeline.learning import load_stage, teacher_stage
+from edgekd.pipeline.teacher_forms import forms_worth_a_try
 from edgekd.progress import silent
 
 pytestmark = pytest.mark.slow
+BFLOAT16 = ("openvino bfloat16", "pytorch bfloat16")  # tried here whatever this CPU has
+
+
+@pytest.mark.parametrize(
+    ("isa", "worth"),
+    [
+        (("avx2", "fma"), ()),
+        (("avx2", "avx_vnni"), ("openvino int8",)),
+        (("asimd", "bf16"), BFLOAT16),
+        (("avx512_vnni", "avx512_bf16"), ("openvino int8", *BFLOAT16)),
+    ],
+)
+def test_only_what_the_cpu_has_instructions_for_is_tried(isa, worth):
+    assert forms_worth_a_try(isa) == worth
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +50,7 @@ def noted(finished, tmp_path, monkeypatch):
     """The same with an empty store of labels, and short work taken for long; its notes are collected."""
     monkeypatch.setattr(labeller, "LEAST_TEXTS", 0)
     monkeypatch.setattr(labeller, "LEAST_MULTIPLICATIONS", 0)
+    monkeypatch.setattr(labeller, "forms_worth_a_try", lambda isa: forms_worth_a_try(isa) or BFLOAT16)
     before, data, teacher = finished
     notes: list[str] = []
     context = Context(before.project, tmp_path, lambda _: contextlib.nullcontext(silent), notes.append)
@@ -61,7 +77,7 @@ def test_first_form_that_is_equal_and_faster_is_chosen_once(noted):
         for name, trial in trials.items()
         if trial["mean_kl"] <= 0.005 and trial["top1"] >= 0.995 and trial["speedup"] >= 1.2
     ]
-    candidates = list(teacher_forms.forms_worth_a_try(read_environment(1).isa))
+    candidates = list(forms_worth_a_try(read_environment(1).isa) or BFLOAT16)
     assert list(trials) == candidates[: len(trials)] and fit in ([], [list(trials)[-1]])
     assert choice["name"] == (fit or ["pytorch float32"])[0]
     kept = {path.name for path in folder.iterdir() if path.is_dir()} - {"logs"}

@@ -20,10 +20,10 @@ _FILES = {
         "en_near",
         "en_wrap",
     ),
-    "es": ("es", "es_critical", "es_near"),
-    "de": ("de", "de_critical", "de_near"),
-    "fr": ("fr", "fr_critical", "fr_near"),
-    "pt": ("pt", "pt_critical", "pt_near"),
+    "es": ("es", "es_ordinary", "es_critical", "es_near"),
+    "de": ("de", "de_ordinary", "de_critical", "de_near"),
+    "fr": ("fr", "fr_ordinary", "fr_critical", "fr_near"),
+    "pt": ("pt", "pt_ordinary", "pt_critical", "pt_near"),
     "ja": ("ja", "ja_critical", "ja_near"),
 }
 

@@ -15,7 +15,7 @@ _LANGUAGES = (("en", 0.72), ("es", 0.09), ("de", 0.06), ("fr", 0.055), ("pt", 0.
 # misses for more in other languages, in which few ordinary rows stand against the critical ones.
 _SOUGHT = {
     "critical": (("en", 0.52), ("es", 0.12), ("de", 0.11), ("fr", 0.11), ("pt", 0.10), ("ja", 0.04)),
-    "near-miss": (("en", 0.40), ("es", 0.15), ("de", 0.14), ("fr", 0.14), ("pt", 0.13), ("ja", 0.04)),
+    "near-miss": (("en", 0.12), ("es", 0.19), ("de", 0.18), ("fr", 0.20), ("pt", 0.19), ("ja", 0.12)),
 }
 _DEVICES = (("web", 0.35), ("ios", 0.27), ("android", 0.22), ("android-lowmem", 0.09), ("kiosk", 0.07))
 _REGIONS = {
@@ -35,7 +35,7 @@ _MULTI_SHARE = 0.08
 _MULTI_CRITICAL = 0.04  # who reports a fraud or a threat seldom asks for something else as well
 _FRESH_SHARE = 0.10
 _NEAR_MISS_SHARE = 0.03  # of messages outside the critical families: they sound critical and are not
-_LOUD_TITLES = 0.3  # of the extra near misses: ordinary words, and a title that sounds critical
+_LOUD_TITLES = 0.5  # of the extra near misses: ordinary words, and a title that sounds critical
 
 # Wording moves on: after labelling was done, this share of messages uses phrasings that the
 # labelled train split has never seen; of critical messages fewer do, as a shop has those labelled
