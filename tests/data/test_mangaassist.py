@@ -26,7 +26,7 @@ SMALL = dict(
     near_misses=40,
     near_misses_test=30,
 )
-PINNED = "c80ef8f16af2e8b0ba48b34d15c9001214ca76f7a0615b5b7a720e1e4f54c693"
+PINNED = "de249ea9303a69e9755d37a01c0dfc330f6af16ffe9a3d642a7c00327a185a9a"
 
 
 def digest(table: pa.Table) -> str:

@@ -11,8 +11,9 @@ from edgekd.data.mangaassist.dice import Dice, apportion
 from edgekd.data.mangaassist.intents import CRITICAL, FAMILIES, FAMILY_OF
 
 _LANGUAGES = (("en", 0.72), ("es", 0.09), ("de", 0.06), ("fr", 0.055), ("pt", 0.045), ("ja", 0.03))
-# A shop that asks for more critical rows and near misses to learn from asks for every language's; of near
-# misses for more in other languages, in which few ordinary rows stand against the critical ones.
+# A shop that asks for more critical rows and near misses to learn from asks for every language's. Near misses
+# are mostly in other languages: beside the critical rows a model sees few ordinary ones there, and takes what
+# it does not know for critical.
 _SOUGHT = {
     "critical": (("en", 0.52), ("es", 0.12), ("de", 0.11), ("fr", 0.11), ("pt", 0.10), ("ja", 0.04)),
     "near-miss": (("en", 0.12), ("es", 0.19), ("de", 0.18), ("fr", 0.20), ("pt", 0.19), ("ja", 0.12)),
