@@ -8,7 +8,7 @@ TIMED := $(wildcard tests/measure/test_*.py) tests/measure/memory/test_group.py 
   tests/cli/test_bench_verdict.py tests/ci/test_planted.py tests/ci/test_pytest_plugin.py
 TIMED_ONES := tests/measure/remote/test_ssh.py::test_figures_equal_those_measured_here
 MADE := EDGEKD_MADE="$(CURDIR)/.made"
-SHARED := $(MADE) OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist worksteal \
+SHARED := $(MADE) OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist worksteal --durations=40 \
   $(addprefix --ignore=,$(TIMED)) $(addprefix --deselect=,$(TIMED_ONES))
 ALONE := $(MADE) $(BIN)/python -m pytest $(TIMED) $(TIMED_ONES)
 define TESTS
