@@ -15,8 +15,8 @@ _LANGUAGES = (("en", 0.72), ("es", 0.09), ("de", 0.06), ("fr", 0.055), ("pt", 0.
 # are mostly in other languages: beside the critical rows a model sees few ordinary ones there, and takes what
 # it does not know for critical.
 _SOUGHT = {
-    "critical": (("en", 0.45), ("es", 0.13), ("de", 0.13), ("fr", 0.14), ("pt", 0.12), ("ja", 0.03)),
-    "near-miss": (("en", 0.13), ("es", 0.19), ("de", 0.18), ("fr", 0.20), ("pt", 0.19), ("ja", 0.11)),
+    "critical": (("en", 0.52), ("es", 0.12), ("de", 0.11), ("fr", 0.11), ("pt", 0.10), ("ja", 0.04)),
+    "near-miss": (("en", 0.12), ("es", 0.19), ("de", 0.18), ("fr", 0.20), ("pt", 0.19), ("ja", 0.12)),
 }
 _DEVICES = (("web", 0.35), ("ios", 0.27), ("android", 0.22), ("android-lowmem", 0.09), ("kiosk", 0.07))
 _REGIONS = {
