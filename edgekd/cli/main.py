@@ -333,7 +333,7 @@ def show(what: str, project: Path, as_json: bool) -> None:
 @_json
 def doctor(as_json: bool) -> None:
     """Say what this machine and installation can do, and what to install for the rest."""
-    from edgekd.cli.showing import examine
+    from edgekd.cli.examining import examine
 
     finish(examine(), as_json)
 
