@@ -101,7 +101,7 @@ def test_verb_works_without_any_extra_and_starts_fast(installed, tmp_path, verb)
     assert done.stderr == ""
     used, wall = [], []
     most = max(MOST_SECONDS, 2 * floor_seconds(installed))
-    while len(used) < 5 or (min(used) >= most and len(used) < 15):  # more where the machine is busy
+    for _ in range(5):
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         assert run(installed, *VERBS[verb], cwd=tmp_path).returncode == 0
         wall.append(time.perf_counter() - began)

@@ -68,8 +68,11 @@ def choose_labeller(context: Context, data: TaskData, stage: Stage, texts: int) 
     teacher = open_teacher(stage.path, stage.digest)
     network = open_network(teacher)
     exact = torch_labeller(network, threads=context.project.threads)
+    if not _is_long(data, teacher, network, texts):
+        return exact
     forms = forms_worth_a_try(read_environment(1).isa)
-    if not forms or not _is_long(data, teacher, network, texts):
+    if not forms:
+        context.note("labeller: nothing faster is tried: this CPU has no instructions for int8 or bfloat16")
         return exact
     graph = _export(context, data, stage)
     forms = forms if graph else tuple(name for name in forms if name == HALF)
