@@ -48,7 +48,7 @@ def add_adapters(model: Any, lora: Lora) -> Any:
             model,
             LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets),
         )
-    for part in _heads(model):
+    for part in list_heads(model):
         part.requires_grad_(True)
     return handle
 
@@ -59,8 +59,8 @@ def merge_adapters(handle: Any) -> Any:
         return handle.merge_and_unload()
 
 
-def _heads(model: Any) -> Iterator[nn.Module]:
-    """What stands on the encoder: new layers, and a pooler, which sentence encoders often leave untrained."""
+def list_heads(model: Any) -> Iterator[nn.Module]:
+    """Yield what stands on the encoder: new layers, and a pooler, which sentence encoders leave untrained."""
     encoder = model.base_model
     yield from (child for child in model.children() if child is not encoder)
     if isinstance(pooler := getattr(encoder, "pooler", None), nn.Module):

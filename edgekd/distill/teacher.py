@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from edgekd.config import Lora, Training
 from edgekd.data.taskdata import TaskData
+from edgekd.distill.fresh import start_fresh
 from edgekd.distill.lean import LeanEncoder, make_lean
 from edgekd.distill.lora import add_adapters, merge_adapters
 from edgekd.distill.training.memory import kept_memory
@@ -72,6 +73,7 @@ def fine_tune(
     torch.manual_seed(seed)  # the new head
     # Over a dozen tokens torch's fused attention takes longer on a CPU, its backward pass above all.
     model = load_classifier(location, len(data.labels), attention="eager")
+    fresh = start_fresh(model)
     adapted = None if lora is None else add_adapters(model, lora)
     tokenizer_json = load_tokenizer_json(location)
     write_atomic(folder / "tokenizer.json", tokenizer_json)
@@ -92,7 +94,7 @@ def fine_tune(
         if isinstance(network, LeanEncoder):
             network.dropout = float(model.config.hidden_dropout_prob)
     with kept_memory():
-        train(network, rows, validation, recipe, resume=resume, log=log, on_progress=on_progress)
+        train(network, rows, validation, recipe, resume=resume, log=log, fresh=fresh, on_progress=on_progress)
     if adapted is not None:
         model = merge_adapters(adapted)
     _name_labels(model, data.labels)

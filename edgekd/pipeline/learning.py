@@ -86,7 +86,7 @@ def teacher_stage(context: Context, data: TaskData) -> Stage:
             on_progress=progress,
         )
 
-    return run_stage_together(context, "teacher", 2, reads, build)
+    return run_stage_together(context, "teacher", 3, reads, build)
 
 
 def distil_stage(

@@ -60,6 +60,14 @@ def test_weak_classes_reach_their_floor_on_the_fitted_rows():
     assert BiasFit.from_json(found.to_json()) == found
 
 
+def test_a_limit_is_kept_with_room_for_other_rows():
+    """With a bound just at the floor half of all other samples of that size would not prove it."""
+    found = fit(make_rows(), OVERALL, recall(93, "abuse", "harm"))
+    others = [make_rows(seed) for seed in range(1, 41)]
+    proven = [bound(rows, found.bias, place) >= 0.93 for rows in others for place in (2, 3)]
+    assert np.mean(proven) >= 0.8
+
+
 def test_only_a_class_with_a_floor_gets_a_bias():
     found = fit(make_rows(), OVERALL, recall(93, "harm"))
     assert set(found.bias) == {"harm"}

@@ -14,6 +14,7 @@ _FILES = {
         "en_recommendation",
         "en_orders",
         "en_returns",
+        "en_ordinary",
         "en_critical",
         "en_disputes",
         "en_safety",
@@ -24,7 +25,7 @@ _FILES = {
     "de": ("de", "de_ordinary", "de_critical", "de_near"),
     "fr": ("fr", "fr_ordinary", "fr_critical", "fr_near"),
     "pt": ("pt", "pt_ordinary", "pt_critical", "pt_near"),
-    "ja": ("ja", "ja_critical", "ja_near"),
+    "ja": ("ja", "ja_ordinary", "ja_critical", "ja_near"),
 }
 
 LANGUAGES = tuple(_FILES)

@@ -15,6 +15,7 @@ from edgekd.data.mangaassist.template import Template
 
 MIN_WORDS, MAX_WORDS = 3, 45
 
+_BRIEF = 0.4  # how often a brief message has an opener, a persona, a background or a closer, to others
 _SOLVED = 0.62  # share of backgrounds that quote a whole question
 
 _ANGRY = frozenset({"order_late", "return_refund", "return_exchange"})
@@ -35,7 +36,8 @@ class Wish:
     """What a message is to be: settled by the plan, written by `compose`.
 
     A near miss sounds like a critical intent and is of another one: by its words, or with `loud_title` by
-    the title that it names. `for_test` says which of the reserved phrasings may be used.
+    the title that it names. `for_test` says which of the reserved phrasings may be used. A brief message
+    seldom has more than the matter itself, as rows have that are written to learn from.
     """
 
     intent: str
@@ -48,6 +50,7 @@ class Wish:
     reserved_share: float
     for_test: bool
     loud_title: bool = False
+    brief: bool = False
 
     @property
     def must_name(self) -> bool:
@@ -167,21 +170,22 @@ class Composer:
         mood = self._mood(wish.intent)
         details = Details(dice, bank, main, self._another(self._catalogue.settled(wish.day), main))
         parts = [core]
+        often = _BRIEF if wish.brief else 1.0
         if not safety and not wish.multi:
             detail = self._detail(family, bank)
             if detail is not None:
                 parts.append(details.fill(detail))
         must_name = wish.must_name and main not in core_details.mentioned
-        if not safety and (must_name or dice.chance(0.25)):
+        if not safety and (must_name or dice.chance(0.25 * often)):
             line = details.fill(self._persona(mood, bank, must_name))
             parts.insert(0 if dice.chance(0.65) else len(parts), line)
-        if not safety and not wish.multi and dice.chance(0.21):
+        if not safety and not wish.multi and dice.chance(0.21 * often):
             line, series = self._background(wish, bank, family)
             core_details.mentioned.extend(series)
             parts.insert(0 if dice.chance(0.75) else len(parts), line)
-        if dice.chance(0.3):
+        if dice.chance(0.3 * often):
             parts.insert(0, self._line("opener any" if safety else f"opener {mood}", bank, details))
-        if dice.chance(0.3):
+        if dice.chance(0.3 * often):
             parts.append(self._line("closer any" if safety else f"closer {mood}", bank, details))
         for i, part in enumerate(parts[:-1]):
             if part[-1].isalnum() and part != core and len(part.split()) > 2:

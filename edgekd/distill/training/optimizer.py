@@ -15,17 +15,26 @@ from torch import Tensor, nn
 
 from edgekd.config import Training
 
+_FRESH = 2e-3
+"""Least peak rate of parameters that nothing has trained: an encoder's rate is far too low for a new head."""
+
 
 class StudentOptimizer:
-    """Moves dense parameters and row tables together, at one rate."""
+    """Moves dense parameters and row tables together, at one rate but for those that are `fresh`."""
 
-    def __init__(self, model: nn.Module, training: Training) -> None:
+    def __init__(self, model: nn.Module, training: Training, fresh: Iterable[Tensor] = ()) -> None:
         self._tables = [table for table in row_tables(model) if table.requires_grad]
         rows = {id(table) for table in self._tables}
         self._dense = [p for p in model.parameters() if p.requires_grad and id(p) not in rows]
+        new = {id(p) for p in fresh}
         groups = [
-            {"params": [p for p in self._dense if p.ndim > 1], "weight_decay": training.weight_decay},
-            {"params": [p for p in self._dense if p.ndim <= 1], "weight_decay": 0.0},
+            {
+                "params": [p for p in self._dense if (p.ndim > 1) == is_matrix and (id(p) in new) == is_new],
+                "weight_decay": training.weight_decay if is_matrix else 0.0,
+                "times": max(1.0, _FRESH / training.learning_rate) if is_new else 1.0,
+            }
+            for is_new in (False, True)
+            for is_matrix in (True, False)
         ]
         rate = training.learning_rate
         self._parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=rate, fused=True)]
@@ -46,7 +55,7 @@ class StudentOptimizer:
         torch._foreach_mul_(parts, share)
         for part in self._parts:
             for group in part.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group.get("times", 1.0)
             part.step()
             part.zero_grad(set_to_none=True)
         return float(norm)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from edgekd.distill.diagnosis.score import best_epoch, validation_figures
 from edgekd.distill.diagnosis.stop import ends_training
@@ -35,6 +36,7 @@ def train(
     *,
     resume: Path,
     log: Path,
+    fresh: Sequence[Tensor] = (),
     also: Callable[[events.Event], None] | None = None,
     on_progress: Progress = silent,
 ) -> Progressed:
@@ -48,6 +50,7 @@ def train(
     would: the loss is divided by the weight of the whole step. Only the first writes. One process computes
     on a GPU where there is one; several are for the cores of a CPU, or of several machines.
 
+    `fresh` are the parameters that nothing has trained before: they learn faster (`StudentOptimizer`).
     `also` is told of every event that the log gets.
 
     Raises:
@@ -59,7 +62,7 @@ def train(
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     processes, clock = Processes(has_idle_parts=getattr(model, "has_idle_parts", False)), StageClock()
     model.to(find_device() if processes.count == 1 else torch.device("cpu"))
-    optimizer = StudentOptimizer(model, recipe.training)
+    optimizer = StudentOptimizer(model, recipe.training, fresh)
     state = load_checkpoint(resume, model, optimizer)
     dominating = DominatingRows(len(rows.tokens))
     if state.epochs:
