@@ -11,13 +11,14 @@ from edgekd.data.mangaassist.dice import Dice, apportion
 from edgekd.data.mangaassist.intents import CRITICAL, FAMILIES, FAMILY_OF
 
 _LANGUAGES = (("en", 0.72), ("es", 0.09), ("de", 0.06), ("fr", 0.055), ("pt", 0.045), ("ja", 0.03))
-# A shop that asks for more critical rows and near misses to learn from asks for every language's. Near misses
-# are mostly in other languages: beside the critical rows a model sees few ordinary ones there, and takes what
-# it does not know for critical.
+# A shop that asks for more rows to learn from asks for every language's. Traffic holds few ordinary rows in
+# other languages, and a model takes what it does not know for critical.
 _SOUGHT = {
-    "critical": (("en", 0.52), ("es", 0.12), ("de", 0.11), ("fr", 0.11), ("pt", 0.10), ("ja", 0.04)),
+    "critical": (("en", 0.40), ("es", 0.15), ("de", 0.14), ("fr", 0.14), ("pt", 0.13), ("ja", 0.04)),
     "near-miss": (("en", 0.20), ("es", 0.17), ("de", 0.16), ("fr", 0.18), ("pt", 0.17), ("ja", 0.12)),
+    "other-language": (("es", 0.23), ("de", 0.22), ("fr", 0.22), ("pt", 0.22), ("ja", 0.11)),
 }
+_LIKE_CRITICAL = {"order_late": 2.0, "return_refund": 2.0, "faq_payment": 2.0}  # how much more rows they get
 _DEVICES = (("web", 0.35), ("ios", 0.27), ("android", 0.22), ("android-lowmem", 0.09), ("kiosk", 0.07))
 _REGIONS = {
     "en": (("na", 0.5), ("eu", 0.3), ("apac", 0.16), ("latam", 0.04)),
@@ -51,7 +52,8 @@ class Split:
     """One sample of one split: its weeks and how its rows are drawn.
 
     Sample "traffic" comes in the shares of real traffic, "critical" holds extra rows of the critical
-    families, and "near-miss" extra rows of other families that sound critical.
+    families, "near-miss" extra rows of other families that sound critical, and "other-language" extra rows
+    of those families in other languages than English.
     """
 
     name: str
@@ -79,6 +81,7 @@ def plan_splits(
     critical_validation: int,
     near_misses: int,
     near_misses_test: int,
+    other_languages: int,
 ) -> tuple[Split, ...]:
     """List the samples in the order in which they are written: those of the test split come first."""
     new, sampled = _NEW_WORDING, _NEW_SAMPLED
@@ -92,6 +95,7 @@ def plan_splits(
         Split("train", "traffic", _LABELLING, _traffic(train), 0.0),
         Split("train", "critical", _LABELLING, _critical(critical_train, even=True), 0.0),
         Split("train", "near-miss", _LABELLING, _near_misses(near_misses), 0.0),
+        Split("train", "other-language", _LABELLING, _ordinary(other_languages), 0.0),
         Split("unlabelled", "traffic", _LABELLING, _traffic(unlabelled), new, fresh_share=0.0),
     )
 
@@ -119,6 +123,16 @@ def _near_misses(total: int) -> tuple[tuple[str, int], ...]:
     bank = load_bank("en")
     weights = [
         (intent, float(len(bank.phrases(f"near {intent}"))))
+        for intent, family in FAMILY_OF.items()
+        if family not in CRITICAL
+    ]
+    return tuple(apportion(total, weights))
+
+
+def _ordinary(total: int) -> tuple[tuple[str, int], ...]:
+    """Split the rows over the intents outside the critical families."""
+    weights = [
+        (intent, _LIKE_CRITICAL.get(intent, 1.0))
         for intent, family in FAMILY_OF.items()
         if family not in CRITICAL
     ]

@@ -52,6 +52,7 @@ def generate(
     critical_validation: int = 0,
     near_misses: int = 0,
     near_misses_test: int = 0,
+    other_languages: int = 0,
 ) -> pa.Table:
     """Generate the customer messages of a manga shop's assistant, for intent classification.
 
@@ -78,6 +79,8 @@ def generate(
         critical_validation: the same for the validation split, evenly too: 600 give 300 per intent.
         near_misses: further train rows that are near misses, with `sample` "near-miss".
         near_misses_test: the same for the test split.
+        other_languages: further train rows outside the critical families, none of them in English, with
+            `sample` "other-language".
 
     Returns:
         A table with the columns of `SCHEMA`, by split and then by date. `intent` and `family` are
@@ -99,6 +102,7 @@ def generate(
         critical_validation=critical_validation,
         near_misses=near_misses,
         near_misses_test=near_misses_test,
+        other_languages=other_languages,
     ):
         rows.extend(_write_split(split, seed, seen))
     rows.sort(key=lambda row: (_ORDER.index(row["split"]), row["date"]))
