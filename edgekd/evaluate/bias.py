@@ -16,7 +16,7 @@ from edgekd.stats.tally import Tally
 
 ENOUGH = 300
 """Rows of a class under which a fit rests on too few."""
-_LEVEL, _ROOM = 0.95, 0.999
+_LEVEL, ROOM = 0.95, 0.999
 """What proves a limit here, and what leaves room: as many other rows prove it, too, in 8 of 10 draws."""
 _LARGEST = 6.0  # e^6: a class chosen at a 400th of the likeliest one's probability
 _STEPS = (2.0, 1.0, 0.5, 0.25, 0.1)
@@ -59,7 +59,7 @@ def fit_bias(
 
     Source: cost-sensitive choice, Elkan, C. (2001), The foundations of cost-sensitive learning, IJCAI.
     """
-    limited = [rows for rows in slices if rows.is_paired and _floor(rows) is not None]
+    limited = [rows for rows in slices if rows.is_paired and rows.floor is not None]
     of_recall = [rows.classes for rows in limited if rows.metric == "recall" and rows.classes is not None]
     places = np.unique(np.concatenate(of_recall)) if of_recall else np.array([], np.int64)
     drawn = np.ones(len(truth), np.bool_) if traffic is None else traffic
@@ -115,14 +115,10 @@ class _Search:
         predicted = self.answers(bias)
         missing, room = (
             round(sum(_missing(rows, predicted, self._truth, level) for rows in self._slices), 9)
-            for level in (_LEVEL, _ROOM)
+            for level in (_LEVEL, ROOM)
         )
         right = float((predicted == self._truth)[self._drawn].sum())
         return missing, room, -right + 1e-3 * float(np.abs(bias).sum())
-
-
-def _floor(rows: SliceRows) -> float | None:
-    return rows.at_least if rows.at_most is None else 1 - rows.at_most
 
 
 def _missing(rows: SliceRows, predicted: Labels, truth: Labels, level: float = _LEVEL) -> float:
@@ -130,7 +126,7 @@ def _missing(rows: SliceRows, predicted: Labels, truth: Labels, level: float = _
 
     0 where it keeps the floor, or where there is no row.
     """
-    hits, floor = rows.hits(predicted, truth), _floor(rows)
+    hits, floor = rows.hits(predicted, truth), rows.floor
     if not len(hits) or floor is None:
         return 0.0
     return max(0.0, floor - Tally.of(hits).at(level).low) / (1 - floor)

@@ -13,6 +13,8 @@ import numpy.typing as npt
 from edgekd.config import Slice
 from edgekd.config.routing import Routing
 from edgekd.evaluate.arrays import Biases, Flags, Labels, Scores
+from edgekd.evaluate.route_limits import find_limits, lacking_of
+from edgekd.evaluate.slices import SliceRows, select_rows
 from edgekd.stats.paired import paired_drop_bound
 
 _CUTS = 120  # thresholds tried, at quantiles of the top probability
@@ -70,13 +72,17 @@ def tune_policy(
 
     Held is, on those rows that are traffic: the upper one-sided 95 % bound of the drop of the routed system
     against the teacher alone is at most `routing.quality` points; on all rows: of every critical class it
-    finds as many as the teacher. Where nothing cheaper holds, everything goes to the teacher. Each slice that
+    finds as many as the teacher. Where nothing cheaper holds, everything goes to the teacher. As far as
+    `routing.planned_fallback` goes, further calls are made where these rows then prove more of the floors and
+    limits of `slices`, by 99.9 % bounds as `fit_bias` has them. Each slice that
     callers name gets the lowest higher threshold at which its own drop is within its margin. `masks` are of
     these rows.
     `plain` tries thresholds on the top probability alone.
     """
-    view = _View(rows, routing, (0.0,) if plain else _MARGINS)
-    best = view.cheapest(routing.quality / 100)
+    limited = [entry for entry in slices if entry.at_least or entry.at_most]
+    chosen = select_rows(limited, masks, rows.truth, rows.labels, rows.traffic)
+    view = _View(rows, routing, chosen, (0.0,) if plain else _MARGINS)
+    best = view.best(routing.quality / 100, routing.planned_fallback)
     policy: dict[str, Any] = {"max_prob": _up(best.max_prob), "margin": best.margin}
     if best.refuse_below:
         policy |= {"refuse_below": _up(best.refuse_below)}
@@ -104,19 +110,38 @@ _TRIED = np.dtype(
 
 @dataclass(frozen=True, eq=False)
 class _Critical:
-    """What comes of a threshold on critical answers: calls, and hits against the teacher, by class too."""
+    """What comes of a threshold on critical answers: calls, and hits against the teacher.
+
+    `ahead` counts the hits by class, and `kept` by limit.
+    """
 
     prob: float
     calls: int
     lost: int
     gained: int
     ahead: _Counts
+    kept: _Counts
+
+
+@dataclass(frozen=True, eq=False)
+class _Tried:
+    """Settings of the thresholds on answers that are not critical, and what comes of each.
+
+    `missed` are hits against the teacher's of every critical class, [setting, class]; `kept` are those of
+    every limit, [setting, limit].
+    """
+
+    table: npt.NDArray[np.void]
+    missed: _Counts
+    kept: _Counts
 
 
 class _View:
     """Rows from the least sure to the surest, with what each outcome would win or lose."""
 
-    def __init__(self, rows: Rows, routing: Routing, margins: Sequence[float]) -> None:
+    def __init__(
+        self, rows: Rows, routing: Routing, limited: Sequence[SliceRows], margins: Sequence[float]
+    ) -> None:
         self.margins = margins
         given = rows.answers
         chosen = np.take_along_axis(rows.probabilities, given[:, None], axis=1)[:, 0]
@@ -137,36 +162,52 @@ class _View:
         self.is_critical_answer = np.isin(answers, critical)
         self.risk = table[:, critical].sum(axis=1) if critical else np.zeros(len(table))
         self.of_critical = [truth == label for label in critical]
+        self.limits = find_limits(limited, rows.truth, given, rows.taught, refusal, order)
 
-    def cheapest(self, most: float) -> _Setting:
-        """Return the setting with the fewest calls whose drop is at most `most` by its bound."""
+    def best(self, most: float, planned: float) -> _Setting:
+        """Return the setting with the fewest calls whose drop is at most `most` by its bound.
+
+        Where that leaves limits unproven, return the one of at most a share of `planned` calls that leaves
+        the least missing, and of those the one with the fewest calls.
+        """
+        tried = list(self._tables())
+        joined = _Tried(
+            *(np.concatenate([getattr(part, name) for part in tried]) for name in ("table", "missed", "kept"))
+        )
         n = int(self.drawn.sum())
-        tables, missed = zip(*self._tables(), strict=True)
-        tried, missing = np.concatenate(tables), np.concatenate(missed)
-        best = _Setting(n, 0, 0, 1.0, 0.0, 0.0, 1.0, 1.0)
+        cheapest = self._search(joined, most, n, by_limits=False)
+        if not self.limits:
+            return cheapest
+        return self._search(joined, most, max(cheapest.calls, int(planned * n)), by_limits=True)
+
+    def _search(self, tried: _Tried, most: float, cap: int, *, by_limits: bool) -> _Setting:
+        """Return the setting of at most `cap` calls that holds and leaves least missing, then calls least."""
+        n = int(self.drawn.sum())
+        best, least = _Setting(n, 0, 0, 1.0, 0.0, 0.0, 1.0, 1.0), np.inf
         bound = cache(lambda lost, gained: paired_drop_bound(lost, gained, n)[1])
         for critical in self._critical_cuts():
-            both = tried.copy()
+            both = tried.table.copy()
             for name in ("calls", "lost", "gained"):
                 both[name] += getattr(critical, name)
             both["critical_prob"] = critical.prob
             drop = both["lost"] - both["gained"]
-            holds = (
-                (missing <= critical.ahead).all(axis=1) & (drop <= most * n) & (both["calls"] < best.calls)
+            lacking = (
+                lacking_of(self.limits, tried.kept + critical.kept) if by_limits else np.zeros(len(both))
             )
-            both, drop = both[holds], drop[holds]
-            for place in np.lexsort((both["max_prob"], drop, both["calls"])):
+            holds = (tried.missed <= critical.ahead).all(axis=1) & (drop <= most * n) & (both["calls"] <= cap)
+            holds &= (lacking < least) | ((lacking == least) & (both["calls"] < best.calls))
+            both, drop, lacking = both[holds], drop[holds], lacking[holds]
+            for place in np.lexsort((both["max_prob"], drop, both["calls"], lacking)):
                 one = _Setting(*both[place].item())
                 if bound(one.lost, one.gained) <= most:
-                    best = one
+                    best, least = one, float(lacking[place])
                     break
         return best
 
-    def _tables(self) -> Iterator[tuple[npt.NDArray[np.void], _Counts]]:
+    def _tables(self) -> Iterator[_Tried]:
         """Every combination of thresholds on answers that are not critical; `_critical_cuts` has the others.
 
-        Sums over prefixes make each a few additions. With them go the hits that each misses of every
-        critical class, [setting, class].
+        Sums over prefixes make each a few additions.
         """
         plain = ~self.is_critical_answer
         cuts = np.unique(np.quantile(self.top, np.linspace(0, 1, _CUTS), method="lower"))
@@ -196,7 +237,12 @@ class _View:
                     + _before(refusable & rows & self.taught_hit & ~self.refuse_hit)[from_]
                     for rows in self.of_critical
                 ]
-                yield table, np.stack(missed, axis=1) if missed else np.zeros((len(high), 0), np.int64)
+                kept = [
+                    _after(stands & limit.answered)[at] - _after(stands & limit.taught)[at]
+                    + _before(refusable & limit.refused)[from_] - _before(refusable & limit.taught)[from_]
+                    for limit in self.limits
+                ]  # fmt: skip
+                yield _Tried(table, _columns(missed, len(high)), _columns(kept, len(high)))
 
     def _critical_cuts(self) -> Iterator[_Critical]:
         """Each threshold on critical answers, from none that goes to the teacher to all of them."""
@@ -209,7 +255,8 @@ class _View:
             lost, gained = (int((stands & flags).sum()) for flags in self._against(self.answer_hit))
             classes = [int(ahead[stands & rows].sum()) for rows in self.of_critical]
             calls = int((self.is_critical_answer & ~stands & self.drawn).sum())
-            yield _Critical(cut, calls, lost, gained, np.array(classes, np.int64))
+            kept = [int((stands & e.answered).sum() - (stands & e.taught).sum()) for e in self.limits]
+            yield _Critical(cut, calls, lost, gained, np.array(classes, np.int64), np.array(kept, np.int64))
 
     def _against(self, hits: Flags) -> tuple[Flags, Flags]:
         return self.taught_hit & ~hits & self.drawn, hits & ~self.taught_hit & self.drawn
@@ -233,6 +280,10 @@ class _View:
             if cut >= least and self._system_hits(one, float(cut))[rows].sum() >= wanted:
                 return float(cut)
         return 1.0
+
+
+def _columns(counts: Sequence[_Counts], length: int) -> _Counts:
+    return np.stack(counts, axis=1) if counts else np.zeros((length, 0), np.int64)
 
 
 def _before(flags: Flags) -> _Counts:

@@ -46,6 +46,11 @@ class SliceRows:
         """Whether two models are judged on the same rows, so that a drop is a mean over pairs."""
         return self.metric != "precision"
 
+    @property
+    def floor(self) -> float | None:
+        """The least share of hits that is asked for: of false alarms, one less their limit."""
+        return self.at_least if self.at_most is None else 1 - self.at_most
+
     def hits(self, predicted: Labels, truth: Labels) -> Hits:
         """Say for each of the slice's rows whether the answer is right.
 

@@ -117,7 +117,7 @@ def decide_stage(
             write_atomic(folder / "logs" / "routing.json", json.dumps(policy, indent=1))
         set_policy(artifact, policy, folder / "artifact", fit.bias)
 
-    stage = run_stage(context, f"decide/{variant.name}", 2, reads, build)
+    stage = run_stage(context, f"decide/{variant.name}", 3, reads, build)
     fit = read_fit(stage.path)
     for line in describe_fit(variant.name, fit):
         context.note(line)
@@ -169,5 +169,5 @@ def find_saving(routing: Routing, fallback: Interval, student_per_1k: float) -> 
 
 
 def _of_policy(routing: Routing) -> dict[str, object]:
-    """What decides the policy; prices and plans do not."""
-    return routing.model_dump(mode="json", exclude={"teacher_per_1k", "planned_fallback", "billing"})
+    """What decides the policy; prices do not."""
+    return routing.model_dump(mode="json", exclude={"teacher_per_1k", "billing"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,3 +128,14 @@ def _gamma_bounds(total: float, squares: float, confidence: float) -> tuple[floa
         low = squares / total * float(gammaincinv(total**2 / squares, 1 - confidence))
     more, spread = total + 1, squares + 1
     return low, spread / more * float(gammaincinv(more**2 / spread, confidence))
+
+
+def hits_to_prove(floor: float, n: int, confidence: float) -> int:
+    """Return how many of `n` rows must be hits so that their lower bound is at least `floor`; `n` if none do.
+
+    >>> hits_to_prove(0.9, 100, 0.95)
+    96
+    """
+    return bisect_left(
+        range(n), floor, key=lambda hits: Tally(hits, n - hits, hits, n - hits).at(confidence).low
+    )

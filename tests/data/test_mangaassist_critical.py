@@ -26,6 +26,7 @@ DEMO = dict(
     critical_validation=600,
     near_misses=800,
     near_misses_test=600,
+    other_languages=400,
 )
 
 
@@ -98,6 +99,7 @@ def test_extra_rows_come_beside_those_of_traffic(rows):
         ("train", "traffic"): 4000,
         ("train", "critical"): 1600,
         ("train", "near-miss"): 800,
+        ("train", "other-language"): 400,
         ("unlabelled", "traffic"): 4000,
         ("calibration", "traffic"): 1000,
         ("validation", "traffic"): 2000,
@@ -115,6 +117,13 @@ def test_extra_rows_come_beside_those_of_traffic(rows):
 def test_each_critical_class_has_300_validation_rows(rows, intent):
     assert sum(row["intent"] == intent for row in of(rows, "validation", "critical")) == 300
     assert sum(row["intent"] == intent for row in of(rows, "train", "critical")) == 400
+
+
+def test_rows_in_other_languages_are_ordinary_ones_to_learn_from(rows):
+    extra = [row for row in rows if row["sample"] == "other-language"]
+    assert len(extra) == 400 and {row["split"] for row in extra} == {"train"}
+    assert {row["language"] for row in extra} == set(LANGUAGES) - {"en"}
+    assert {row["intent"] for row in extra} == set(ORDINARY)
 
 
 def test_near_misses_are_of_ordinary_intents_alone(rows):

@@ -9,6 +9,7 @@ from edgekd.evaluate.route_tuning import Rows, tune_policy
 from edgekd.evaluate.routing import judge_routing, route_rows
 from edgekd.serving import ServingError
 from edgekd.serving.route import Policy
+from edgekd.stats.tally import Tally
 
 LABELS = ("order", "return", "abuse", "oos")
 REFUSING = {"refuse_below": 0.4, "refuse_as": "oos"}
@@ -193,3 +194,33 @@ def test_a_slice_that_needs_more_gets_a_threshold_of_its_own():
     assert found.slice_named("weak").quality.drop_from("teacher").estimate <= 0.02
     risky = tune_policy(rows, Routing(quality=8, risky=("weak",), teacher_per_1k=3), slices, {})
     assert risky["slices"] == {"weak": 1.0}
+
+
+@given(st.integers(0, 10_000), st.booleans())
+@settings(max_examples=15, deadline=None)
+def test_further_calls_are_made_as_far_as_planned_where_they_prove_limits(seed, refuses):
+    """The cheapest policy that holds the quality leaves false alarms and a floor to the student."""
+    rows = make_rows(seed, n=3000, teacher=0.97)
+    everywhere = np.ones(len(rows.truth), np.bool_)
+    limits = [
+        Slice(name="alarms", false_alarm_of=("abuse",), at_most=3),
+        Slice(name="abuse", recall_of=("abuse",), margin=50, at_least=90),
+    ]
+    masks = {entry.name: everywhere for entry in limits}
+
+    def serve(planned, slices):
+        refusal = {"refuse_as": "oos"} if refuses else {}
+        routing = Routing(quality=8, teacher_per_1k=3, planned_fallback=planned, **refusal)
+        policy = tune_policy(rows, routing, slices, masks)
+        return route_rows(policy, LABELS, [""] * len(rows.truth), rows.probabilities, rows.taught, masks)
+
+    def missing(routed):
+        abuse, called = rows.truth == 2, routed.labels == 2
+        parts = (~called[~abuse], 0.97), (called[abuse], 0.9)
+        return sum(max(0.0, floor - Tally.of(hits).at(0.999).low) / (1 - floor) for hits, floor in parts)
+
+    cheapest, at_once, planned = serve(0.0, []), serve(0.0, limits), serve(0.5, limits)
+    assert missing(at_once) <= missing(cheapest)
+    assert at_once.to_teacher.sum() == cheapest.to_teacher.sum() <= planned.to_teacher.sum()
+    assert planned.to_teacher.mean() <= 0.5
+    assert missing(planned) < missing(cheapest)
