@@ -67,7 +67,7 @@ def test_run_directory_is_as_the_design_says(finished_run):
     }  # fmt: skip
     assert not [p for p in found if p.endswith(".tmp") or "__pycache__" in p or "stage.json" in p]
     resolved = yaml.safe_load((folder / "config.resolved.yaml").read_text(encoding="utf-8"))
-    assert resolved["project"]["measure"]["rounds"] == 3
+    assert resolved["project"]["measure"]["rounds"] == 2
     assert resolved["project"]["distillation"]["temperature"] == 2.0  # a default, written out
     assert [target["name"] for target in resolved["targets"]] == ["cloud", "desk", "twin", "gpu"]
 
