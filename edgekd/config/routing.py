@@ -26,7 +26,7 @@ class Routing(Frozen):
     refuse_as: str | None = None
     """The class of messages that nobody should answer; without it nothing is refused."""
     critical: tuple[str, ...] = ()
-    """Classes of which the routed system finds as many as the teacher, and that are never refused."""
+    """Classes of which the routed system finds as many as the teacher or its margin asks; never refused."""
     slices: tuple[str, ...] = ()
     """Slices that callers know of a message; each gets a threshold of its own where it needs one."""
     risky: tuple[str, ...] = ()

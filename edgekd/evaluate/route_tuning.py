@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -72,7 +73,8 @@ def tune_policy(
 
     Held is, on those rows that are traffic: the upper one-sided 95 % bound of the drop of the routed system
     against the teacher alone is at most `routing.quality` points; on all rows: of every critical class it
-    finds as many as the teacher. Where nothing cheaper holds, everything goes to the teacher. As far as
+    finds as many as the teacher, or where one of `slices` gives the class a margin, so many that the bound of
+    the drop is within it. Where nothing cheaper holds, everything goes to the teacher. As far as
     `routing.planned_fallback` goes, further calls are made where these rows then prove more of the floors and
     limits of `slices`, by 99.9 % bounds as `fit_bias` has them. Each slice that
     callers name gets the lowest higher threshold at which its own drop is within its margin. `masks` are of
@@ -81,7 +83,7 @@ def tune_policy(
     """
     limited = [entry for entry in slices if entry.at_least or entry.at_most]
     chosen = select_rows(limited, masks, rows.truth, rows.labels, rows.traffic)
-    view = _View(rows, routing, chosen, (0.0,) if plain else _MARGINS)
+    view = _View(rows, routing, chosen, _class_margins(slices, masks, rows), (0.0,) if plain else _MARGINS)
     best = view.best(routing.quality / 100, routing.planned_fallback)
     policy: dict[str, Any] = {"max_prob": _up(best.max_prob), "margin": best.margin}
     if best.refuse_below:
@@ -112,7 +114,7 @@ _TRIED = np.dtype(
 class _Critical:
     """What comes of a threshold on critical answers: calls, and hits against the teacher.
 
-    `ahead` counts the hits by class, and `kept` by limit.
+    `ahead` counts the hits of each class that may yet be lost, and `kept` those of each limit.
     """
 
     prob: float
@@ -140,9 +142,15 @@ class _View:
     """Rows from the least sure to the surest, with what each outcome would win or lose."""
 
     def __init__(
-        self, rows: Rows, routing: Routing, limited: Sequence[SliceRows], margins: Sequence[float]
+        self,
+        rows: Rows,
+        routing: Routing,
+        limited: Sequence[SliceRows],
+        class_margins: Mapping[str, float],
+        margins: Sequence[float],
     ) -> None:
         self.margins = margins
+        self.class_margins = [class_margins.get(name) for name in routing.critical]
         given = rows.answers
         chosen = np.take_along_axis(rows.probabilities, given[:, None], axis=1)[:, 0]
         order = np.argsort(chosen, kind="stable")
@@ -247,16 +255,27 @@ class _View:
     def _critical_cuts(self) -> Iterator[_Critical]:
         """Each threshold on critical answers, from none that goes to the teacher to all of them."""
         tops = self.top[self.is_critical_answer]
-        ahead = self.answer_hit.astype(np.int64) - self.taught_hit
         tops = tops if len(tops) else np.zeros(1)
         cuts = np.unique(np.quantile(tops, np.linspace(0, 1, _CRITICAL_CUTS), method="lower"))
         for cut in (*map(float, cuts), 1.0):
             stands = self.is_critical_answer & (self.top >= cut) & (cut < 1)
             lost, gained = (int((stands & flags).sum()) for flags in self._against(self.answer_hit))
-            classes = [int(ahead[stands & rows].sum()) for rows in self.of_critical]
+            classes = [
+                self._spare(stands & rows, int(rows.sum()), margin)
+                for rows, margin in zip(self.of_critical, self.class_margins, strict=True)
+            ]
             calls = int((self.is_critical_answer & ~stands & self.drawn).sum())
             kept = [int((stands & e.answered).sum() - (stands & e.taught).sum()) for e in self.limits]
             yield _Critical(cut, calls, lost, gained, np.array(classes, np.int64), np.array(kept, np.int64))
+
+    def _spare(self, stands: Flags, n: int, margin: float | None) -> int:
+        """Return how many hits a class of `n` rows may yet lose where these critical answers stand."""
+        lost = int((stands & self.taught_hit & ~self.answer_hit).sum())
+        gained = int((stands & self.answer_hit & ~self.taught_hit).sum())
+        within = 0
+        if margin is not None:
+            within = bisect_right(range(n - gained), margin, key=lambda k: paired_drop_bound(k, gained, n)[1])
+        return max(gained, within - 1) - lost
 
     def _against(self, hits: Flags) -> tuple[Flags, Flags]:
         return self.taught_hit & ~hits & self.drawn, hits & ~self.taught_hit & self.drawn
@@ -280,6 +299,16 @@ class _View:
             if cut >= least and self._system_hits(one, float(cut))[rows].sum() >= wanted:
                 return float(cut)
         return 1.0
+
+
+def _class_margins(slices: Sequence[Slice], masks: Mapping[str, Flags], rows: Rows) -> dict[str, float]:
+    """Return the margin of each class whose every row is judged by a slice with one; the smallest of several."""
+    found: dict[str, float] = {}
+    for entry in slices:
+        for name in entry.recall_of if entry.margin else ():
+            if masks[entry.name][rows.truth == rows.labels.index(name)].all():
+                found[name] = min(found.get(name, 1.0), (entry.margin or 0.0) / 100)
+    return found
 
 
 def _columns(counts: Sequence[_Counts], length: int) -> _Counts:
