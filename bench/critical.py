@@ -124,7 +124,7 @@ def main() -> None:
     ]
     lines = [f"# Critical classes of the demo, seed {asked.seed} of the data", "", _intro(asked.seed), ""]
     missed: list[str] = []
-    for artifact, targets in promoted.items():
+    for artifact, targets in promoted:
         systems = teachers + _systems(context, test, artifact, taught, results)
         title = f"{artifact.student}.{artifact.runtime}.{artifact.recipe} ({', '.join(targets)})"
         lines += [f"## {title}", "", *_tables(judge, systems), ""]
@@ -149,7 +149,7 @@ def _intro(seed: int) -> str:
     )
 
 
-def _promoted(results: Results) -> dict[Artifact, list[str]]:
+def _promoted(results: Results) -> list[tuple[Artifact, list[str]]]:
     by_digest: dict[str, Artifact] = {}
     targets: dict[str, list[str]] = {}
     for name, judged in results.judged.items():
@@ -158,7 +158,7 @@ def _promoted(results: Results) -> dict[Artifact, list[str]]:
             if variant.artifact is not None and variant.artifact.digest == digest:
                 by_digest[digest] = variant.artifact
                 targets.setdefault(digest, []).append(name)
-    return {by_digest[digest]: names for digest, names in targets.items()}
+    return [(by_digest[digest], names) for digest, names in targets.items()]
 
 
 def _systems(

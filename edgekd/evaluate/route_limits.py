@@ -45,10 +45,11 @@ def find_limits(
         n = int(rows.rows.sum())
         if not n or not rows.is_paired or rows.floor is None:
             continue
-        hits = (
+        hits = [
             _spread(rows, called, truth)[order] for called in (taught, answered, np.full_like(truth, refusal))
-        )
-        found.append(RouteLimit(*hits, hits_to_prove(rows.floor, n, ROOM), 1 / (n * (1 - rows.floor))))
+        ]
+        needed = hits_to_prove(rows.floor, n, ROOM)
+        found.append(RouteLimit(hits[0], hits[1], hits[2], needed, 1 / (n * (1 - rows.floor))))
     return found
 
 

@@ -9,12 +9,20 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from edgekd.config import Slice
 from edgekd.config.routing import Routing
 from edgekd.evaluate.arrays import Biases, Flags, Labels, Scores
 from edgekd.evaluate.route_limits import find_limits, lacking_of
+from edgekd.evaluate.route_settings import (
+    TRIED,
+    CriticalCut,
+    Setting,
+    Tried,
+    columns_of,
+    count_after,
+    count_before,
+)
 from edgekd.evaluate.slices import SliceRows, select_rows
 from edgekd.stats.paired import paired_drop_bound
 
@@ -22,7 +30,6 @@ _CUTS = 120  # thresholds tried, at quantiles of the top probability
 _CRITICAL_CUTS = 40  # the same for answers that are critical
 _MARGINS = (0.0, 0.1, 0.2, 0.3)
 _RISKS = (1.0, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
-_Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -45,20 +52,6 @@ class Rows:
         """The label that the student answers."""
         weights = 1.0 if self.bias is None else np.exp(self.bias)
         return np.asarray((self.probabilities * weights).argmax(axis=1))
-
-
-@dataclass(frozen=True)
-class _Setting:
-    """One policy that was tried: its calls, and how many hits it loses and gains against the teacher."""
-
-    calls: int
-    lost: int
-    gained: int
-    max_prob: float
-    refuse_below: float
-    margin: float
-    risk: float
-    critical_prob: float
 
 
 def tune_policy(
@@ -105,39 +98,6 @@ def tune_policy(
     return policy
 
 
-_TRIED = np.dtype(
-    [(name, int if name in ("calls", "lost", "gained") else float) for name in _Setting.__annotations__]
-)
-
-
-@dataclass(frozen=True, eq=False)
-class _Critical:
-    """What comes of a threshold on critical answers: calls, and hits against the teacher.
-
-    `ahead` counts the hits of each class that may yet be lost, and `kept` those of each limit.
-    """
-
-    prob: float
-    calls: int
-    lost: int
-    gained: int
-    ahead: _Counts
-    kept: _Counts
-
-
-@dataclass(frozen=True, eq=False)
-class _Tried:
-    """Settings of the thresholds on answers that are not critical, and what comes of each.
-
-    `missed` are hits against the teacher's of every critical class, [setting, class]; `kept` are those of
-    every limit, [setting, limit].
-    """
-
-    table: npt.NDArray[np.void]
-    missed: _Counts
-    kept: _Counts
-
-
 class _View:
     """Rows from the least sure to the surest, with what each outcome would win or lose."""
 
@@ -172,14 +132,14 @@ class _View:
         self.of_critical = [truth == label for label in critical]
         self.limits = find_limits(limited, rows.truth, given, rows.taught, refusal, order)
 
-    def best(self, most: float, planned: float) -> _Setting:
+    def best(self, most: float, planned: float) -> Setting:
         """Return the setting with the fewest calls whose drop is at most `most` by its bound.
 
         Where that leaves limits unproven, return the one of at most a share of `planned` calls that leaves
         the least missing, and of those the one with the fewest calls.
         """
         tried = list(self._tables())
-        joined = _Tried(
+        joined = Tried(
             *(np.concatenate([getattr(part, name) for part in tried]) for name in ("table", "missed", "kept"))
         )
         n = int(self.drawn.sum())
@@ -188,10 +148,10 @@ class _View:
             return cheapest
         return self._search(joined, most, max(cheapest.calls, int(planned * n)), by_limits=True)
 
-    def _search(self, tried: _Tried, most: float, cap: int, *, by_limits: bool) -> _Setting:
+    def _search(self, tried: Tried, most: float, cap: int, *, by_limits: bool) -> Setting:
         """Return the setting of at most `cap` calls that holds and leaves least missing, then calls least."""
         n = int(self.drawn.sum())
-        best, least = _Setting(n, 0, 0, 1.0, 0.0, 0.0, 1.0, 1.0), np.inf
+        best, least = Setting(n, 0, 0, 1.0, 0.0, 0.0, 1.0, 1.0), np.inf
         bound = cache(lambda lost, gained: paired_drop_bound(lost, gained, n)[1])
         for critical in self._critical_cuts():
             both = tried.table.copy()
@@ -206,13 +166,13 @@ class _View:
             holds &= (lacking < least) | ((lacking == least) & (both["calls"] < best.calls))
             both, drop, lacking = both[holds], drop[holds], lacking[holds]
             for place in np.lexsort((both["max_prob"], drop, both["calls"], lacking)):
-                one = _Setting(*both[place].item())
+                one = Setting(*both[place].item())
                 if bound(one.lost, one.gained) <= most:
                     best, least = one, float(lacking[place])
                     break
         return best
 
-    def _tables(self) -> Iterator[_Tried]:
+    def _tables(self) -> Iterator[Tried]:
         """Every combination of thresholds on answers that are not critical; `_critical_cuts` has the others.
 
         Sums over prefixes make each a few additions.
@@ -229,30 +189,32 @@ class _View:
         for risk in _RISKS if self.of_critical else (1.0,):
             asked = (self.risk > risk) & plain
             refusable = ~asked & plain
-            refused = [_before(refusable & flags)[from_] for flags in self._against(self.refuse_hit)]
+            refused = [count_before(refusable & flags)[from_] for flags in self._against(self.refuse_hit)]
             for margin in self.margins:
                 stands = ~asked & plain & (self.lead >= margin)
-                stood = [_after(stands & flags)[at] for flags in self._against(self.answer_hit)]
-                table = np.empty(len(high), _TRIED)
+                stood = [count_after(stands & flags)[at] for flags in self._against(self.answer_hit)]
+                table = np.empty(len(high), TRIED)
                 here = self.drawn
-                table["calls"] = (plain & here).sum() - _after(stands & here)[at]
-                table["calls"] -= _before(refusable & here)[from_]
+                table["calls"] = (plain & here).sum() - count_after(stands & here)[at]
+                table["calls"] -= count_before(refusable & here)[from_]
                 table["lost"], table["gained"] = stood[0] + refused[0], stood[1] + refused[1]
                 table["max_prob"], table["refuse_below"] = cuts[high], cuts[low]
                 table["margin"], table["risk"], table["critical_prob"] = margin, risk, 0.0
                 missed = [
-                    _after(stands & rows & self.taught_hit)[at]
-                    + _before(refusable & rows & self.taught_hit & ~self.refuse_hit)[from_]
+                    count_after(stands & rows & self.taught_hit)[at]
+                    + count_before(refusable & rows & self.taught_hit & ~self.refuse_hit)[from_]
                     for rows in self.of_critical
                 ]
                 kept = [
-                    _after(stands & limit.answered)[at] - _after(stands & limit.taught)[at]
-                    + _before(refusable & limit.refused)[from_] - _before(refusable & limit.taught)[from_]
+                    (count_after(stands & limit.answered) - count_after(stands & limit.taught))[at]
+                    + (count_before(refusable & limit.refused) - count_before(refusable & limit.taught))[
+                        from_
+                    ]
                     for limit in self.limits
-                ]  # fmt: skip
-                yield _Tried(table, _columns(missed, len(high)), _columns(kept, len(high)))
+                ]
+                yield Tried(table, columns_of(missed, len(high)), columns_of(kept, len(high)))
 
-    def _critical_cuts(self) -> Iterator[_Critical]:
+    def _critical_cuts(self) -> Iterator[CriticalCut]:
         """Each threshold on critical answers, from none that goes to the teacher to all of them."""
         tops = self.top[self.is_critical_answer]
         tops = tops if len(tops) else np.zeros(1)
@@ -266,7 +228,7 @@ class _View:
             ]
             calls = int((self.is_critical_answer & ~stands & self.drawn).sum())
             kept = [int((stands & e.answered).sum() - (stands & e.taught).sum()) for e in self.limits]
-            yield _Critical(cut, calls, lost, gained, np.array(classes, np.int64), np.array(kept, np.int64))
+            yield CriticalCut(cut, calls, lost, gained, np.array(classes, np.int64), np.array(kept, np.int64))
 
     def _spare(self, stands: Flags, n: int, margin: float | None) -> int:
         """Return how many hits a class of `n` rows may yet lose where these critical answers stand."""
@@ -280,7 +242,7 @@ class _View:
     def _against(self, hits: Flags) -> tuple[Flags, Flags]:
         return self.taught_hit & ~hits & self.drawn, hits & ~self.taught_hit & self.drawn
 
-    def _system_hits(self, one: _Setting, least: float) -> Flags:
+    def _system_hits(self, one: Setting, least: float) -> Flags:
         """Say which rows are hits; `least` is a slice's own threshold."""
         asked = (self.risk > one.risk) & ~self.is_critical_answer
         refused = ~asked & ~self.is_critical_answer & (self.top < one.refuse_below)
@@ -290,7 +252,7 @@ class _View:
         answered = np.where(stands, self.answer_hit, self.taught_hit)
         return np.asarray(np.where(refused, self.refuse_hit, answered))
 
-    def slice_threshold(self, one: _Setting, mask: Flags, margin: float) -> float:
+    def slice_threshold(self, one: Setting, mask: Flags, margin: float) -> float:
         """Return the lowest threshold, 0 or more, at which the slice's drop is within its margin."""
         rows = mask[self.order]
         wanted = int(self.taught_hit[rows].sum()) - margin * int(rows.sum())
@@ -302,27 +264,13 @@ class _View:
 
 
 def _class_margins(slices: Sequence[Slice], masks: Mapping[str, Flags], rows: Rows) -> dict[str, float]:
-    """Return the margin of each class whose every row is judged by a slice with one; the smallest of several."""
+    """Return the smallest margin that a slice of all its rows gives each class."""
     found: dict[str, float] = {}
     for entry in slices:
         for name in entry.recall_of if entry.margin else ():
             if masks[entry.name][rows.truth == rows.labels.index(name)].all():
                 found[name] = min(found.get(name, 1.0), (entry.margin or 0.0) / 100)
     return found
-
-
-def _columns(counts: Sequence[_Counts], length: int) -> _Counts:
-    return np.stack(counts, axis=1) if counts else np.zeros((length, 0), np.int64)
-
-
-def _before(flags: Flags) -> _Counts:
-    """Count those before each place, and before the end."""
-    return np.concatenate([[0], np.cumsum(flags)])
-
-
-def _after(flags: Flags) -> _Counts:
-    """Count those from each place on."""
-    return np.asarray(flags.sum() - _before(flags))
 
 
 def _up(value: float) -> float:

@@ -20,6 +20,7 @@ LEAST_NEAR = {"en": (130, 50), "es": (40, 34), "de": (40, 34), "fr": (40, 34), "
 DEMO = dict(
     train=4000,
     unlabelled=4000,
+    validation=3000,
     test=4800,
     critical=1800,
     critical_train=800,
@@ -102,7 +103,7 @@ def test_extra_rows_come_beside_those_of_traffic(rows):
         ("train", "other-language"): 400,
         ("unlabelled", "traffic"): 4000,
         ("calibration", "traffic"): 1000,
-        ("validation", "traffic"): 2000,
+        ("validation", "traffic"): 3000,
         ("validation", "critical"): 1200,
         ("test", "traffic"): 4800,
         ("test", "critical"): 3600,

@@ -10,13 +10,13 @@ from edgekd.gate.verdict import GateVerdict
 SLICES = (
     "slices=[{name: overall, tier: prove, margin: 10}, "
     "{name: ios, where: \"device = 'ios'\", margin: 20, at_least: 95}, "
-    "{name: alarms, false_alarm_of: [order, return], at_most: 5}, "
+    "{name: alarms, false_alarm_of: [advice, order], at_most: 5}, "
     "{name: unseen, where: \"device = 'tv'\", margin: 20, at_least: 50}]"
 )
 
 
 def test_teacher_under_a_floor_is_said_at_once_and_named_by_the_verdict(project, run_edgekd):
-    """The small project's teacher calls most messages of `advice` something else."""
+    """The small project's teacher calls many messages of `return` something else."""
     command = ("run", "project.yaml", "--set", SLICES)
     done = run_edgekd(*command, "--json", cwd=project)
     assert done.returncode in (0, 1), done.stderr
@@ -27,7 +27,7 @@ def test_teacher_under_a_floor_is_said_at_once_and_named_by_the_verdict(project,
     assert said[0].endswith("(teacher.reviewed: {where: \"device = 'ios'\"})")
     assert re.fullmatch(
         r"teacher: slice 'alarms': the share of false alarms is [\d.]+ % on 30 validation rows, the limit is "
-        r"5 %; (\d+) of the \1 rows that are wrongly called so are advice: add training rows of it",
+        r"5 %; (\d+) of the \1 rows that are wrongly called so are return: add training rows of it",
         said[1],
     )
     assert said[2] == "teacher: slice 'unseen' has a floor and no validation row to judge the teacher on"

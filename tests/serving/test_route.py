@@ -9,6 +9,7 @@ from edgekd.evaluate.route_tuning import Rows, tune_policy
 from edgekd.evaluate.routing import judge_routing, route_rows
 from edgekd.serving import ServingError
 from edgekd.serving.route import Policy
+from edgekd.stats.paired import paired_drop_bound
 from edgekd.stats.tally import Tally
 
 LABELS = ("order", "return", "abuse", "oos")
@@ -224,3 +225,24 @@ def test_further_calls_are_made_as_far_as_planned_where_they_prove_limits(seed, 
     assert at_once.to_teacher.sum() == cheapest.to_teacher.sum() <= planned.to_teacher.sum()
     assert planned.to_teacher.mean() <= 0.5
     assert missing(planned) < missing(cheapest)
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=15, deadline=None)
+def test_a_critical_class_with_a_margin_may_lose_what_its_bound_allows(seed):
+    """To find as many as the teacher to the last row may send most messages on."""
+    rows = make_rows(seed, n=4000, teacher=0.97)
+    masks = {"abuse": np.ones(len(rows.truth), np.bool_)}
+    routing, abuse = Routing(quality=8, critical=("abuse",), teacher_per_1k=3), rows.truth == 2
+
+    def serve(*slices):
+        policy = tune_policy(rows, routing, slices, masks)
+        routed = route_rows(policy, LABELS, [""] * len(rows.truth), rows.probabilities, rows.taught, masks)
+        return (routed.labels == 2)[abuse], routed.to_teacher.sum()
+
+    found, calls = serve(Slice(name="abuse", recall_of=("abuse",), margin=5))
+    all_found, more_calls = serve()
+    taught = (rows.taught == 2)[abuse]
+    lost, gained = (int((one & ~other).sum()) for one, other in ((taught, found), (found, taught)))
+    assert paired_drop_bound(lost, gained, int(abuse.sum()))[1] <= 0.05
+    assert all_found.sum() >= taught.sum() and calls <= more_calls
