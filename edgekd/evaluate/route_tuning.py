@@ -206,10 +206,10 @@ class _View:
                     for rows in self.of_critical
                 ]
                 kept = [
-                    (count_after(stands & limit.answered) - count_after(stands & limit.taught))[at]
-                    + (count_before(refusable & limit.refused) - count_before(refusable & limit.taught))[
-                        from_
-                    ]
+                    count_after(stands & limit.answered)[at]
+                    - count_after(stands & limit.taught)[at]
+                    + count_before(refusable & limit.refused)[from_]
+                    - count_before(refusable & limit.taught)[from_]
                     for limit in self.limits
                 ]
                 yield Tried(table, columns_of(missed, len(high)), columns_of(kept, len(high)))

@@ -113,9 +113,8 @@ def test_verdict_is_what_is_promoted_and_the_ledger_holds(finished_run, run_edge
         assert entry.artifact_digest == verdict["promoted_digest"] == digest == open_artifact(place).digest
         for name, expected in entry.evidence.items():
             assert digest_file(object_path(finished_run.registry, expected)) == expected
-            if not name.startswith(
-                "evidence/questions/"
-            ):  # a later run asks anew, about what is promoted by then
+            # A later run asks anew, about what is promoted by then.
+            if not name.startswith("evidence/questions/"):
                 assert digest_file(finished_run.run_folder / name) == expected
         kept = (
             finished_run.registry / "small" / entry.target / "verdicts" / f"{entry.verdict_digest[:12]}.json"

@@ -15,7 +15,7 @@ from edgekd.data.mangaassist.template import Template
 
 MIN_WORDS, MAX_WORDS = 3, 45
 
-_BRIEF = 0.4  # how often a brief message has an opener, a persona, a background or a closer, to others
+_BRIEF = 0.4  # a brief message has an opener, persona, background or closer so many times as often as another
 _SOLVED = 0.62  # share of backgrounds that quote a whole question
 
 _ANGRY = frozenset({"order_late", "return_refund", "return_exchange"})
