@@ -62,8 +62,16 @@ class LeanEncoder(nn.Module):
         return logits
 
     def _drop(self, states: Tensor) -> Tensor:
-        is_on = self.training and self.dropout > 0
-        return functional.dropout(states, self.dropout) if is_on else states
+        """Drop states in training, with the next multiple of 1/256 as the chance.
+
+        Torch draws a float for each, which took 6 % of a step; eight chances fit in one draw of 64 bits.
+        """
+        below = round(256 * self.dropout) if self.training else 0
+        if not below:
+            return states
+        draws = torch.empty(-(-states.numel() // 8), dtype=torch.int64, device=states.device)
+        chances = draws.random_(-(2**63), None).view(torch.uint8)[: states.numel()].view(states.shape)
+        return states * (chances >= below).to(states.dtype).mul_(256 / (256 - below))
 
     def _place(self, ids: Tensor) -> Tensor:
         """Return what is added to the tokens' vectors, [sequence, width] or [batch, sequence, width]."""
