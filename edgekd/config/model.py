@@ -24,6 +24,9 @@ class Training(Frozen):
     """Share of the steps in which the rate rises."""
     weight_decay: float = Field(0.01, ge=0)
     """AdamW's decoupled weight decay."""
+    skip_easy: float = Field(0.0, ge=0, lt=1)
+    """Share of the rows with a loss below the mean that epochs after the first leave out; those of them that
+    stay count the more, so that the gradient is the same on average."""
 
 
 class Lora(Frozen):

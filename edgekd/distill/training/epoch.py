@@ -23,6 +23,7 @@ from edgekd.distill.training.predict import padded_tensors
 from edgekd.distill.training.processes import Processes
 from edgekd.distill.training.rows import Recipe, Rows
 from edgekd.distill.training.schedule import StageWeights
+from edgekd.distill.training.skipping import skip_easy
 from edgekd.distill.training.tokens import length_batches
 from edgekd.errors import TrainingError
 from edgekd.progress import Progress
@@ -58,6 +59,7 @@ class Epochs:
         self._processes, self._clock, self._dominating = processes, clock, dominating
         self._device = device_of(model)
         self._objective = Objective(recipe, self._device)
+        self._counts: npt.NDArray[np.float32] | None = None  # how often a row counts in this epoch
 
     def run(
         self, epoch: int, steps: int, writer: events.EventLog | None, on_progress: Progress
@@ -72,6 +74,9 @@ class Epochs:
         rng = np.random.default_rng((recipe.seed, epoch))
         budget = max(1, round(training.batch * float(lengths.mean())))
         drawn = self._rows.draw(recipe.times, recipe.seed, epoch)
+        if training.skip_easy and epoch:
+            known = self._dominating.mean_loss
+            drawn, self._counts = skip_easy(drawn, known, training.skip_easy, recipe.seed, epoch)
         stage = recipe.schedule.weights(epoch)
         pieces = training.accumulate * self._processes.count
         sums, weight_sum, labelled_sum = np.zeros(5), 0.0, 0.0
@@ -126,34 +131,38 @@ class Epochs:
         return EpochLosses(total, hard, soft if has_teacher else None, *shown), steps
 
     def _weights(self, picked: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        weights = self._rows.weights
-        return np.ones(len(picked), np.float32) if weights is None else weights[picked]
+        found = np.ones(len(picked), np.float32)
+        for weights in (self._rows.weights, self._counts):
+            found = found if weights is None else found * weights[picked]
+        return found
 
     def _step(
         self, picked: npt.NDArray[np.int64], step_weight: float, stage: StageWeights
     ) -> npt.NDArray[np.float64]:
         """Compute the gradient of a step; return its sums over all processes, as in `EpochLosses`."""
         rare = self._objective.rare_counts(self._tensor(self._rows.classes[picked]))
-        summed = torch.zeros(5)
-        for number, own in enumerate(self._shares(picked)):
+        sums, losses = torch.zeros(5), torch.zeros(len(picked))
+        for number, places in enumerate(self._shares(len(picked))):
             is_last = number == self._recipe.training.accumulate - 1
             with self._processes.own_gradient(self._model, is_last):
-                loss, parts = self._forward(own, stage, rare, step_weight)
+                loss, parts, losses[places] = self._forward(picked[places], stage, rare, step_weight)
                 # The processes' gradients are averaged, so that each gives `count` times its share.
                 torch.autograd.backward(loss * (self._processes.count / step_weight))
-            summed += parts
-        return self._processes.sum(summed).double().numpy()
+            sums += parts
+        heard = self._processes.sum(torch.cat([sums, losses])).numpy()
+        self._dominating.record(picked, heard[5:])
+        return np.asarray(heard[:5], np.float64)
 
-    def _shares(self, picked: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
-        """Split a step's rows: this process's part of each of its accumulated pieces."""
+    def _shares(self, rows: int) -> Iterator[npt.NDArray[np.int64]]:
+        """Split a step's rows: the places of this process's part of each of its accumulated pieces."""
         pieces, count = self._recipe.training.accumulate, self._processes.count
         for piece in range(pieces):
-            yield picked[piece * count + self._processes.number :: pieces * count]
+            yield np.arange(piece * count + self._processes.number, rows, pieces * count)
 
     def _forward(
         self, own: npt.NDArray[np.int64], stage: StageWeights, rare: Tensor, step_weight: float
-    ) -> tuple[Tensor, Tensor]:
-        """Return the weighted sum of rows' losses, and on the CPU that of each term, as in `EpochLosses`.
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the weighted sum of rows' losses; on the CPU its terms, as in `EpochLosses`, and each row's.
 
         The penalty for rare classes is of a whole step: it enters with the step's weight.
         """
@@ -173,7 +182,6 @@ class Epochs:
             logits = logits.float()
         losses = self._objective.losses(logits, taught, classes)
         total = stage.total(losses.total, terms)
-        self._dominating.record(own, losses.total.detach().cpu().numpy())
         loss = (total * weights).sum()
         penalty = self._objective.penalty(logits, classes, rare)
         if penalty is not None:
@@ -181,7 +189,7 @@ class Epochs:
         none = torch.zeros_like(losses.hard)
         inner = (none, none) if terms is None else (terms.hidden, terms.attention + terms.relation)
         sums = [(part.detach() * weights).sum() for part in (losses.hard, losses.soft, *inner)]
-        return loss, torch.stack([loss.detach(), *sums]).cpu()
+        return loss, torch.stack([loss.detach(), *sums]).cpu(), losses.total.detach().cpu()
 
     def _tensor(self, values: npt.NDArray[Any]) -> Tensor:
         return torch.from_numpy(values).to(self._device)

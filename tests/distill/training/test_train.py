@@ -24,6 +24,7 @@ from edgekd.errors import TrainingError
 
 TRAINING = Training(epochs=3, learning_rate=5e-3, batch=8)
 RECIPE = Recipe(TRAINING, 0.5, 2.0, 0, 1, "intent", "small", "big")
+SKIPPING = replace(RECIPE, training=TRAINING.model_copy(update={"skip_easy": 0.5}))
 
 
 def make_tokens(texts: list[list[int]]) -> Tokens:
@@ -96,14 +97,14 @@ def stop_at(share: float):
 
 
 @MAKERS
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
-def test_stopped_training_goes_on_to_the_same_bits(tmp_path, make, share):
+@pytest.mark.parametrize(("share", "recipe"), [(0.2, RECIPE), (0.5, RECIPE), (0.8, RECIPE), (0.7, SKIPPING)])
+def test_stopped_training_goes_on_to_the_same_bits(tmp_path, make, share, recipe):
     undisturbed, stopped, resumed = make(), make(), make()
-    state = teach(undisturbed, tmp_path / "whole")
+    state = teach(undisturbed, tmp_path / "whole", recipe=recipe)
     with pytest.raises(StopError):
-        teach(stopped, tmp_path / "cut", on_progress=stop_at(share))
+        teach(stopped, tmp_path / "cut", recipe=recipe, on_progress=stop_at(share))
     seen = []
-    again = teach(resumed, tmp_path / "cut", on_progress=lambda done, words: seen.append(done))
+    again = teach(resumed, tmp_path / "cut", recipe=recipe, on_progress=lambda done, words: seen.append(done))
     assert same(undisturbed, resumed)
     assert again == state
     assert share < 1 / 3 or min(seen) > 1 / 3  # finished epochs are not run again
@@ -112,7 +113,8 @@ def test_stopped_training_goes_on_to_the_same_bits(tmp_path, make, share):
         for event, key in (("kd_epoch_summary", "epoch"), ("kd_train_step", "global_step"))
     )
     assert summaries[0] == summaries[1] == [1, 2, 3]  # the log tells of each epoch once
-    assert steps[0] == steps[1] and steps[0][:3] == [20, 40, 60]
+    assert steps[0] == steps[1] and steps[0][:2] == [20, 40]
+    assert (state.steps < 80) == (recipe is SKIPPING)  # epochs after the first are shorter
 
 
 def test_stop_within_a_line_of_the_log_is_mended(tmp_path):
@@ -303,11 +305,11 @@ TOGETHER = """
 import json, os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from test_train import make_lean_bert, make_static, teach, without_dropout
+from test_train import SKIPPING, make_lean_bert, make_static, teach, without_dropout
 from edgekd.distill.training import device
 device.has_bf16 = lambda: False
 for make in (make_static, make_lean_bert):
-    state = teach(without_dropout(make), Path(sys.argv[1]) / make.__name__)
+    state = teach(without_dropout(make), Path(sys.argv[1]) / make.__name__, recipe=SKIPPING)
     if os.environ.get("RANK", "0") == "0":
         print(json.dumps([epoch["train_loss"] for epoch in state.history]))
 """
@@ -320,7 +322,7 @@ def test_two_processes_take_the_steps_of_one(tmp_path, monkeypatch):
     monkeypatch.setattr(device, "has_bf16", lambda: False)
     alone = []
     for make in (make_static, make_lean_bert):
-        state = teach(without_dropout(make), tmp_path / make.__name__)
+        state = teach(without_dropout(make), tmp_path / make.__name__, recipe=SKIPPING)
         alone.append([epoch["train_loss"] for epoch in state.history])
     script = tmp_path / "together.py"
     script.write_text(TOGETHER)
