@@ -18,14 +18,17 @@ TIMES_BATCH_MEAN = 1.5
 SHOWN = 20
 """How many rows an event lists; it counts all."""
 _LONGEST = 200  # characters of a text in a log
+_NEW_SHARE = 0.05  # of a batch's mean loss in the running mean
 
 Picked = Int[np.ndarray, " picked"]
 
 
 class DominatingRows:
-    """Follows every row's combined loss over the epochs; memory is 14 bytes a row.
+    """Follows every row's combined loss over the epochs; memory is 18 bytes a row.
 
-    A row that is drawn more than once an epoch dominates it where it does so once.
+    A row that is drawn more than once an epoch dominates it where it does so once. `relative` is a row's
+    latest loss over the mean loss of that time, [row]: losses fall so fast that those of an epoch's first
+    rows tell nothing beside those of its last.
     """
 
     def __init__(self, rows: int) -> None:
@@ -35,11 +38,16 @@ class DominatingRows:
         self.epochs_over: npt.NDArray[np.uint16] = np.zeros(rows, dtype=np.uint16)
         self.epochs_seen: npt.NDArray[np.uint16] = np.zeros(rows, dtype=np.uint16)
         self.mean_loss: npt.NDArray[np.float32] = np.zeros(rows, dtype=np.float32)
+        self.relative: npt.NDArray[np.float32] = np.ones(rows, dtype=np.float32)
+        self._level: float | None = None
 
     def record(self, picked: Picked, losses: Float[np.ndarray, " picked"]) -> None:
         """Take the combined losses of one batch, in the order of its rows."""
         self._met[picked] = True
         self._latest[picked] = losses
+        mean = float(losses.mean())
+        self._level = mean if self._level is None else self._level + _NEW_SHARE * (mean - self._level)
+        self.relative[picked] = losses / max(self._level, 1e-9)
         self._over[picked[losses > TIMES_BATCH_MEAN * losses.mean()]] = True
 
     def end_epoch(self) -> None:
@@ -50,6 +58,7 @@ class DominatingRows:
         seen = self.epochs_seen[met]
         self.mean_loss[met] += (self._latest[met] - self.mean_loss[met]) / seen
         self._over[:] = self._met[:] = False
+        self._level = None
 
     def persistent(self, least: int) -> Int[np.ndarray, " persistent"]:
         """Return the rows that dominated in at least `least` epochs, the highest mean loss first."""
@@ -98,11 +107,18 @@ class DominatingRows:
     def save(self, path: Path) -> None:
         """Keep what the ended epochs have shown, for a run that is killed and goes on."""
         with path.open("wb") as file:
-            np.savez(file, over=self.epochs_over, seen=self.epochs_seen, loss=self.mean_loss)
+            np.savez(
+                file,
+                over=self.epochs_over,
+                seen=self.epochs_seen,
+                loss=self.mean_loss,
+                relative=self.relative,
+            )
 
     def load(self, path: Path) -> None:
         """Go on from what `save` kept."""
         with np.load(path, allow_pickle=False) as kept:
             self.epochs_over, self.epochs_seen = kept["over"], kept["seen"]
-            self.mean_loss = kept["loss"]
+            self.mean_loss, self.relative = kept["loss"], kept["relative"]
         self._over[:] = self._met[:] = False
+        self._level = None

@@ -75,7 +75,7 @@ class Epochs:
         budget = max(1, round(training.batch * float(lengths.mean())))
         drawn = self._rows.draw(recipe.times, recipe.seed, epoch)
         if training.skip_easy and epoch:
-            known = self._dominating.mean_loss
+            known = self._dominating.relative
             drawn, self._counts = skip_easy(drawn, known, training.skip_easy, recipe.seed, epoch)
         stage = recipe.schedule.weights(epoch)
         pieces = training.accumulate * self._processes.count

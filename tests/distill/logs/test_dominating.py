@@ -80,6 +80,20 @@ def test_killed_epoch_is_not_counted_and_what_ended_is_kept(tmp_path):
     assert [e.row for e in listed(resumed, 5).examples] == [0]
 
 
+def test_a_loss_is_known_beside_those_of_its_time(tmp_path):
+    rows, resumed = DominatingRows(4000), DominatingRows(4000)
+    for batch in range(400):  # losses fall to a fiftieth; every tenth row's is five times that of its batch
+        rows.record(np.arange(10 * batch, 10 * batch + 10), 0.99**batch * np.r_[5.0, np.ones(9)])
+    rows.end_epoch()
+    assert np.array_equal(rows.relative > 1, np.arange(4000) % 10 == 0)
+    rows.save(tmp_path / "epoch-1.dominating")
+    resumed.load(tmp_path / "epoch-1.dominating")
+    for one in (rows, resumed):
+        one.record(np.arange(10), np.ones(10))
+        one.end_epoch()
+    assert np.array_equal(rows.relative, resumed.relative) and (rows.relative[:10] == 1).all()
+
+
 def test_counts_all_and_lists_the_worst():
     rng, rows = np.random.default_rng(0), DominatingRows(1000)
     for _ in range(2):
