@@ -97,7 +97,7 @@ students:
   - {model: static-256, training: {epochs: 3, learning_rate: 0.003, batch: 32}}
 distillation: {augmentations: 1}
 targets: [lambda-x86, gpu]
-measure: {rounds: 3, seconds: 0.1, inputs: 16}
+measure: {rounds: 3, seconds: 0.1, inputs: 16, pytorch: false}
 """
 
 # Targets that differ only in what they choose by share artifacts and measurement.

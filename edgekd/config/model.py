@@ -25,8 +25,8 @@ class Training(Frozen):
     weight_decay: float = Field(0.01, ge=0)
     """AdamW's decoupled weight decay."""
     skip_easy: float = Field(0.0, ge=0, lt=1)
-    """Share of the rows with a loss below the mean of its time that later epochs leave out; those of them that
-    stay count the more, so that the gradient is the same on average."""
+    """Share of the rows with a loss below the mean of its time that epochs after the first leave out; the
+    others of them count the more, so that the gradient is the same on average."""
 
 
 class Lora(Frozen):

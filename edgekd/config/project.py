@@ -127,6 +127,8 @@ class Measure(Frozen):
     """Timed seconds a variant and round."""
     inputs: int = Field(512, ge=16)
     """Validation texts that are timed."""
+    pytorch: bool = True
+    """Measure the teacher in PyTorch, too: each of its processes takes seconds to start."""
     precision: float | None = Field(None, gt=0, lt=1)
     """Add rounds until each p95, as a ratio to the teacher's, is known within this share."""
     budget_seconds: float = Field(300, gt=0)

@@ -41,6 +41,18 @@ class Bench:
         """Ratio of two artifacts' cold starts; without bounds where it cannot be told."""
         return self._known(self.result.cold_start_ratio(self.names[one], self.names[other]))
 
+    def teacher_ms(self, name: str, q: float) -> Interval | None:
+        """Return a percentile of the teacher in one of its forms; None where that was not measured."""
+        return in_ms(self.result.percentile(name, q)) if self._has(name) else None
+
+    def speedup(self, name: str, over: str) -> Interval | None:
+        """How many times a variant's p95 the teacher's is in one of its forms; None as above."""
+        found = self.result.ratio(name, over, 0.95) if self._has(over) else None
+        return found and Interval(1 / found.estimate, 1 / found.high, 1 / found.low, found.confidence)
+
+    def _has(self, name: str) -> bool:
+        return any(subject.name == name for subject in self.result.subjects)
+
     def _known(self, found: Interval | None) -> Interval:
         return found or Interval(1.0, 0.0, math.inf, self.result.plan.confidence)
 
@@ -68,15 +80,16 @@ def bench_stage(
         budget_seconds=setting.budget_seconds,
     )
     reads = {
-        "teacher": [teacher.digest, teacher_onnx.digest],
+        "teacher": [*((teacher.digest,) if setting.pytorch else ()), teacher_onnx.digest],
         "artifacts": sorted(unique),
         "texts": digest_json(texts),
         "plan": [plan.rounds, plan.seconds, plan.threads, plan.precision, plan.budget_seconds],
         "environment": read_environment(threads).fingerprint,
     }
     of = "edgekd.serving.subject:open_subject"
+    eager = Subject(TEACHER, "edgekd.distill.eager:open_eager", (str(teacher.path), str(threads)))
     subjects = [
-        Subject(TEACHER, "edgekd.distill.eager:open_eager", (str(teacher.path), str(threads))),
+        *((eager,) if setting.pytorch else ()),
         Subject(TEACHER_ONNX, of, (str(teacher_onnx.path), str(threads))),
         *(Subject(names[d], of, (str(a.path), str(threads))) for d, a in sorted(unique.items())),
     ]

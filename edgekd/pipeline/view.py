@@ -21,7 +21,7 @@ from edgekd.gate.verdict import VariantVerdict
 from edgekd.impact.price import cost_per_1000_usd
 from edgekd.measure.basis import find_basis
 from edgekd.measure.environment import read_environment
-from edgekd.pipeline.bench import TEACHER, TEACHER_ONNX, Bench, in_ms
+from edgekd.pipeline.bench import TEACHER, TEACHER_ONNX, Bench
 from edgekd.pipeline.class_view import (
     bias_note,
     class_rows,
@@ -93,9 +93,9 @@ def _teacher(context: Context, stage: Stage, bench: Bench | None, accuracy: Inte
         parameters=int(sum(np.prod(shape) for shape in shapes)),
         accuracy=accuracy,
         weights_bytes=weights.stat().st_size,
-        p50_ms=in_ms(bench.result.percentile(TEACHER, 0.5)) if bench else None,
-        p95_ms=in_ms(bench.result.percentile(TEACHER, 0.95)) if bench else None,
-        onnx_p95_ms=in_ms(bench.result.percentile(TEACHER_ONNX, 0.95)) if bench else None,
+        p50_ms=bench.teacher_ms(TEACHER, 0.5) if bench else None,
+        p95_ms=bench.teacher_ms(TEACHER, 0.95) if bench else None,
+        onnx_p95_ms=bench.teacher_ms(TEACHER_ONNX, 0.95) if bench else None,
     )
 
 
@@ -175,8 +175,8 @@ def _variant(
         overall_drop=view.DropBound(drop.estimate, drop.high, drop.confidence) if drop else None,
         worst_slice=worst[0].name if worst else "",
         worst_slice_drop=worst[1].estimate if worst else None,
-        speedup_vs_teacher=_inverse(bench.result.ratio(name, TEACHER, 0.95)),
-        speedup_vs_teacher_onnx=_inverse(bench.result.ratio(name, TEACHER_ONNX, 0.95)),
+        speedup_vs_teacher=bench.speedup(name, TEACHER),
+        speedup_vs_teacher_onnx=bench.speedup(name, TEACHER_ONNX),
         routing=_routing(evidence),
         policy=json.dumps(evidence.routing.policy) if evidence.routing else "",
         reliability=_reliability(evidence.evaluation),
@@ -216,12 +216,6 @@ def _cost(bench: Bench, name: str, target: Target) -> float | None:
         return None
     calls = np.concatenate([samples.ns for samples in bench.result.samples(name)]) / 1e6
     return cost_per_1000_usd(calls, target.price, target.hardware)
-
-
-def _inverse(ratio: Interval | None) -> Interval | None:
-    if ratio is None:
-        return None
-    return Interval(1 / ratio.estimate, 1 / ratio.high, 1 / ratio.low, ratio.confidence)
 
 
 def _on_front(row: view.VariantRow, rows: list[view.VariantRow]) -> view.VariantRow:

@@ -1,6 +1,7 @@
 """A run and all that it starts keep to their own folders, call no machine and leave no process behind."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -32,6 +33,7 @@ def project(finished_run, tmp_path) -> Path:
     (folder / "targets" / "traced.yaml").write_text(TARGET.format(builds=", ".join(BUILDS)), encoding="utf-8")
     settings = yaml.safe_load((folder / "project.yaml").read_text(encoding="utf-8"))
     settings["targets"] = ["traced"]
+    settings["measure"]["pytorch"] = True
     (folder / "project.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     return folder
 
@@ -57,6 +59,8 @@ def test_a_run_writes_calls_and_forks_nothing(project, tmp_path):
     command = [sys.executable, "-B", "-m", "edgekd", "run", "project.yaml"]
     seen = traced.trace(command, project, tmp_path / "traced")
     assert "traced: " in seen.said
+    report = next(project.glob(".edgekd/runs/*/report.md"))
+    assert " ms [" in re.search(r"Teacher: .*, p95 (.*) in PyTorch eager", report.read_text("utf-8"))[1]
     assert (seen.written, seen.hosts, seen.forked) == (set(), set(), 0)
 
 
