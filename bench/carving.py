@@ -19,7 +19,7 @@ import numpy as np
 from edgekd.config import Slice, Target
 from edgekd.config.routing import Routing
 from edgekd.evaluate.result import Calibration, EvalResult
-from edgekd.evaluate.route_tuning import Rows
+from edgekd.evaluate.route_rows import Rows
 from edgekd.evaluate.routing import judge_routing, route_rows
 from edgekd.gate.carving import list_carved
 from edgekd.gate.evidence import VariantEvidence

@@ -31,7 +31,7 @@ from edgekd.config.routing import Routing
 from edgekd.evaluate.calibration import calibration_intervals
 from edgekd.evaluate.judge import evaluate
 from edgekd.evaluate.predictions import Predictions, load_predictions
-from edgekd.evaluate.route_tuning import Rows
+from edgekd.evaluate.route_rows import Rows
 from edgekd.evaluate.routing import judge_routing, route_rows
 from edgekd.gate.carving import list_carved
 from edgekd.gate.evidence import VariantEvidence

@@ -23,7 +23,8 @@ from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.calibration import calibrated_error, equal_mass_calibration_error
 from edgekd.evaluate.predictions import Predictions
-from edgekd.evaluate.route_tuning import Rows, tune_policy
+from edgekd.evaluate.route_rows import Rows
+from edgekd.evaluate.route_tuning import tune_policy
 from edgekd.evaluate.routing import judge_routing, route_rows
 from edgekd.serving import load
 from edgekd.stats.interval import Interval

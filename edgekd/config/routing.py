@@ -40,9 +40,6 @@ class Routing(Frozen):
     teacher_per_1k: float = Field(gt=0)
     """What a thousand messages to the teacher cost, in USD."""
     planned_fallback: float = Field(0.1, ge=0, le=1)
-    """Share of messages planned for the teacher; up to it, more go where that keeps floors and limits.
-
-    Those of risky slices come on top.
-    """
+    """Share of messages planned for the teacher; up to it, more go where that keeps limits and margins."""
     billing: Literal["accepted", "cascade"] = "cascade"
     """Whether the student is billed for what it answers alone, or for every message, as each runs it."""

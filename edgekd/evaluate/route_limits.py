@@ -1,8 +1,9 @@
-"""What a routing policy leaves missing to the floors and limits of a project's slices."""
+"""What a routing policy leaves missing to the floors, limits and margins that a project has proven."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,16 +12,17 @@ import numpy.typing as npt
 from edgekd.evaluate.arrays import Flags, Labels
 from edgekd.evaluate.bias import ROOM
 from edgekd.evaluate.slices import SliceRows
+from edgekd.stats.paired import paired_drop_bound
 from edgekd.stats.tally import hits_to_prove
 
 
 @dataclass(frozen=True, eq=False)
 class RouteLimit:
-    """A slice's floor, or its limit on false alarms.
+    """A slice's floor, its limit on false alarms, or its margin.
 
     Attributes:
         taught, answered, refused: rows where the teacher's answer, the student's, or a refusal is a hit.
-        needed: hits that prove it with room for other rows (`bias.ROOM`).
+        needed: hits that prove it.
         weight: of a hit that is missing: one over the errors that the limit allows.
     """
 
@@ -39,18 +41,31 @@ def find_limits(
     refusal: int,
     order: npt.NDArray[np.int64],
 ) -> list[RouteLimit]:
-    """Return what each slice with a floor or a limit needs, its rows in that order; precision is left out."""
+    """Return what the floor, limit and proven margin of each slice need, its rows in that order.
+
+    Floors and limits are to be proven with room for other rows (`bias.ROOM`). Precision is left out.
+    """
     found = []
     for rows in limited:
         n = int(rows.rows.sum())
-        if not n or not rows.is_paired or rows.floor is None:
+        if not n or not rows.is_paired:
             continue
-        hits = [
+        by_teacher, by_student, by_refusal = (
             _spread(rows, called, truth)[order] for called in (taught, answered, np.full_like(truth, refusal))
-        ]
-        needed = hits_to_prove(rows.floor, n, ROOM)
-        found.append(RouteLimit(hits[0], hits[1], hits[2], needed, 1 / (n * (1 - rows.floor))))
+        )
+        for needed, errors in _needs(rows, n, by_teacher, by_student):
+            found.append(RouteLimit(by_teacher, by_student, by_refusal, needed, 1 / errors))
     return found
+
+
+def _needs(rows: SliceRows, n: int, by_teacher: Flags, by_student: Flags) -> Iterator[tuple[int, float]]:
+    """Yield the hits that each of the slice's limits needs, and how many errors it allows."""
+    if rows.floor is not None:
+        yield hits_to_prove(rows.floor, n, ROOM), n * (1 - rows.floor)
+    if rows.margin and rows.slice.tier == "prove":
+        gained = int((by_student & ~by_teacher).sum())  # at most; fewer prove the margin with fewer hits
+        lost = bisect_right(range(n - gained), rows.margin, key=lambda k: paired_drop_bound(k, gained, n)[1])
+        yield int(by_teacher.sum()) + gained - lost + 1, n * rows.margin
 
 
 def lacking_of(limits: Sequence[RouteLimit], kept: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -12,8 +11,9 @@ import numpy as np
 
 from edgekd.config import Slice
 from edgekd.config.routing import Routing
-from edgekd.evaluate.arrays import Biases, Flags, Labels, Scores
+from edgekd.evaluate.arrays import Flags
 from edgekd.evaluate.route_limits import find_limits, lacking_of
+from edgekd.evaluate.route_rows import Rows
 from edgekd.evaluate.route_settings import (
     TRIED,
     CriticalCut,
@@ -30,28 +30,7 @@ _CUTS = 120  # thresholds tried, at quantiles of the top probability
 _CRITICAL_CUTS = 40  # the same for answers that are critical
 _MARGINS = (0.0, 0.1, 0.2, 0.3)
 _RISKS = (1.0, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Validation rows: the student's calibrated probabilities, the teacher's answers, the truth.
-
-    `bias` [label] is what the student adds to log probabilities where it chooses a label. `traffic` marks the
-    rows that came as traffic comes, on which calls and quality are counted; all rows where absent.
-    """
-
-    probabilities: Scores
-    taught: Labels
-    truth: Labels
-    labels: tuple[str, ...]
-    bias: Biases | None = None
-    traffic: Flags | None = None
-
-    @property
-    def answers(self) -> Labels:
-        """The label that the student answers."""
-        weights = 1.0 if self.bias is None else np.exp(self.bias)
-        return np.asarray((self.probabilities * weights).argmax(axis=1))
+_NEVER = -1.0  # how sure the student is where a row goes to the teacher at every threshold
 
 
 def tune_policy(
@@ -69,14 +48,18 @@ def tune_policy(
     finds as many as the teacher, or where one of `slices` gives the class a margin, so many that the bound of
     the drop is within it. Where nothing cheaper holds, everything goes to the teacher. As far as
     `routing.planned_fallback` goes, further calls are made where these rows then prove more of the floors and
-    limits of `slices`, by 99.9 % bounds as `fit_bias` has them. Each slice that
-    callers name gets the lowest higher threshold at which its own drop is within its margin. `masks` are of
-    these rows.
+    limits of `slices`, by 99.9 % bounds as `fit_bias` has them, and of the margins that are to be proven.
+    Rows of `routing.risky` slices go to the teacher whatever the thresholds are, and count as calls. Each
+    slice that callers name gets the lowest higher threshold at which its own drop is within its margin.
+    `masks` are of these rows.
     `plain` tries thresholds on the top probability alone.
     """
-    limited = [entry for entry in slices if entry.at_least or entry.at_most]
-    chosen = select_rows(limited, masks, rows.truth, rows.labels, rows.traffic)
-    view = _View(rows, routing, chosen, _class_margins(slices, masks, rows), (0.0,) if plain else _MARGINS)
+    chosen = select_rows(slices, masks, rows.truth, rows.labels, rows.traffic)
+    risky = np.zeros(len(rows.truth), np.bool_)
+    for name in routing.risky:
+        risky |= masks[name]
+    margins = (0.0,) if plain else _MARGINS
+    view = _View(rows, routing, chosen, _class_margins(slices, masks, rows), margins, risky)
     best = view.best(routing.quality / 100, routing.planned_fallback)
     policy: dict[str, Any] = {"max_prob": _up(best.max_prob), "margin": best.margin}
     if best.refuse_below:
@@ -86,8 +69,8 @@ def tune_policy(
     if routing.critical:
         policy |= {"critical": list(routing.critical), "risk": best.risk}
         policy |= {"critical_prob": _up(best.critical_prob)}
-    margins = {entry.name: (entry.margin or 0.0) / 100 for entry in slices}
-    own = {name: view.slice_threshold(best, masks[name], margins[name]) for name in routing.slices}
+    allowed = {entry.name: (entry.margin or 0.0) / 100 for entry in slices}
+    own = {name: view.slice_threshold(best, masks[name], allowed[name]) for name in routing.slices}
     least = min(best.max_prob, best.critical_prob) if routing.critical else best.max_prob
     named = {name: _up(value) for name, value in own.items() if value > least}
     named |= {name: 1.0 for name in routing.risky}
@@ -108,14 +91,17 @@ class _View:
         limited: Sequence[SliceRows],
         class_margins: Mapping[str, float],
         margins: Sequence[float],
+        risky: Flags,
     ) -> None:
         self.margins = margins
         self.class_margins = [class_margins.get(name) for name in routing.critical]
         given = rows.answers
         chosen = np.take_along_axis(rows.probabilities, given[:, None], axis=1)[:, 0]
+        chosen[risky] = _NEVER
         order = np.argsort(chosen, kind="stable")
         table = rows.probabilities[order]
         self.order, self.top = order, chosen[order]
+        self.open = self.top > _NEVER
         answers, taught, truth = given[order], rows.taught[order], rows.truth[order]
         self.drawn = np.ones(len(order), np.bool_) if rows.traffic is None else rows.traffic[order]
         others = table.copy()
@@ -178,7 +164,8 @@ class _View:
         Sums over prefixes make each a few additions.
         """
         plain = ~self.is_critical_answer
-        cuts = np.unique(np.quantile(self.top, np.linspace(0, 1, _CUTS), method="lower"))
+        sure = self.top[self.open] if self.open.any() else np.zeros(1)
+        cuts = np.unique(np.quantile(sure, np.linspace(0, 1, _CUTS), method="lower"))
         cuts = np.concatenate([[0.0], cuts, [1.0]])
         places = np.searchsorted(self.top, cuts, side="left")
         places[-1] = len(self.top)
@@ -188,7 +175,7 @@ class _View:
         at, from_ = places[high], places[low]
         for risk in _RISKS if self.of_critical else (1.0,):
             asked = (self.risk > risk) & plain
-            refusable = ~asked & plain
+            refusable = ~asked & plain & self.open
             refused = [count_before(refusable & flags)[from_] for flags in self._against(self.refuse_hit)]
             for margin in self.margins:
                 stands = ~asked & plain & (self.lead >= margin)
@@ -216,7 +203,7 @@ class _View:
 
     def _critical_cuts(self) -> Iterator[CriticalCut]:
         """Each threshold on critical answers, from none that goes to the teacher to all of them."""
-        tops = self.top[self.is_critical_answer]
+        tops = self.top[self.is_critical_answer & self.open]
         tops = tops if len(tops) else np.zeros(1)
         cuts = np.unique(np.quantile(tops, np.linspace(0, 1, _CRITICAL_CUTS), method="lower"))
         for cut in (*map(float, cuts), 1.0):
@@ -245,7 +232,7 @@ class _View:
     def _system_hits(self, one: Setting, least: float) -> Flags:
         """Say which rows are hits; `least` is a slice's own threshold."""
         asked = (self.risk > one.risk) & ~self.is_critical_answer
-        refused = ~asked & ~self.is_critical_answer & (self.top < one.refuse_below)
+        refused = ~asked & ~self.is_critical_answer & (self.top < one.refuse_below) & self.open
         needed = np.maximum(np.where(self.is_critical_answer, one.critical_prob, one.max_prob), least)
         stands = ~asked & ~refused & (self.top >= needed) & (needed < 1)
         stands &= (self.lead >= one.margin) | self.is_critical_answer

@@ -17,7 +17,8 @@ from edgekd.data.taskdata import TaskData
 from edgekd.errors import ConfigError, unknown_name
 from edgekd.evaluate.arrays import Flags
 from edgekd.evaluate.bias import BiasFit
-from edgekd.evaluate.route_tuning import Rows, tune_policy
+from edgekd.evaluate.route_rows import Rows
+from edgekd.evaluate.route_tuning import tune_policy
 from edgekd.evaluate.routing import Routed, judge_routing, route_rows
 from edgekd.gate.carving import choose_carved
 from edgekd.impact.fallback import Routed as Prices
@@ -117,7 +118,7 @@ def decide_stage(
             write_atomic(folder / "logs" / "routing.json", json.dumps(policy, indent=1))
         set_policy(artifact, policy, folder / "artifact", fit.bias)
 
-    stage = run_stage(context, f"decide/{variant.name}", 3, reads, build)
+    stage = run_stage(context, f"decide/{variant.name}", 4, reads, build)
     fit = read_fit(stage.path)
     for line in describe_fit(variant.name, fit):
         context.note(line)

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from edgekd.config import Slice
 from edgekd.config.routing import Routing
-from edgekd.evaluate.route_tuning import Rows, tune_policy
+from edgekd.evaluate.route_rows import Rows
+from edgekd.evaluate.route_tuning import tune_policy
 from edgekd.evaluate.routing import judge_routing, route_rows
 from edgekd.serving import ServingError
 from edgekd.serving.route import Policy
@@ -189,12 +190,17 @@ def test_a_slice_that_needs_more_gets_a_threshold_of_its_own():
     rows = Rows(table, rows.taught, rows.truth, LABELS)
     routing = Routing(quality=8, slices=("weak",), teacher_per_1k=3)
     slices = [Slice(name="overall", margin=10), Slice(name="weak", margin=2)]
-    policy = tune_policy(rows, routing, slices, {"overall": np.ones(2000, np.bool_), "weak": weak})
+    masks = {"overall": np.ones(2000, np.bool_), "weak": weak}
+    policy = tune_policy(rows, routing, slices, masks)
     assert policy["slices"]["weak"] > policy["max_prob"]
     found = judge(policy, rows, {"weak": weak})
     assert found.slice_named("weak").quality.drop_from("teacher").estimate <= 0.02
-    risky = tune_policy(rows, Routing(quality=8, risky=("weak",), teacher_per_1k=3), slices, {})
+    risky = tune_policy(rows, Routing(quality=8, risky=("weak",), teacher_per_1k=3), slices, masks)
     assert risky["slices"] == {"weak": 1.0}
+    # What goes to the teacher anyway leaves more to the student elsewhere.
+    assert (
+        risky["max_prob"] < tune_policy(rows, Routing(quality=8, teacher_per_1k=3), slices, masks)["max_prob"]
+    )
 
 
 @given(st.integers(0, 10_000), st.booleans())
@@ -209,9 +215,12 @@ def test_further_calls_are_made_as_far_as_planned_where_they_prove_limits(seed, 
     ]
     masks = {entry.name: everywhere for entry in limits}
 
+    masks["risky"] = np.random.default_rng(seed).random(len(rows.truth)) < 0.1
+    slices_of = {"risky": ("risky",)} if refuses else {}
+
     def serve(planned, slices):
         refusal = {"refuse_as": "oos"} if refuses else {}
-        routing = Routing(quality=8, teacher_per_1k=3, planned_fallback=planned, **refusal)
+        routing = Routing(quality=8, teacher_per_1k=3, planned_fallback=planned, **refusal, **slices_of)
         policy = tune_policy(rows, routing, slices, masks)
         return route_rows(policy, LABELS, [""] * len(rows.truth), rows.probabilities, rows.taught, masks)
 
@@ -225,6 +234,25 @@ def test_further_calls_are_made_as_far_as_planned_where_they_prove_limits(seed, 
     assert at_once.to_teacher.sum() == cheapest.to_teacher.sum() <= planned.to_teacher.sum()
     assert planned.to_teacher.mean() <= 0.5
     assert missing(planned) < missing(cheapest)
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=15, deadline=None)
+def test_further_calls_are_made_for_a_margin_that_is_to_be_proven(seed):
+    rows = make_rows(seed, n=3000, teacher=0.97)
+    masks = {"few": np.random.default_rng(seed).random(len(rows.truth)) < 0.15}
+    entry = Slice(name="few", margin=2.5, tier="prove")
+    bounds, calls = [], []
+    for slices in ([], [entry.model_copy(update={"tier": "watch"})], [entry]):
+        routing = Routing(quality=8, teacher_per_1k=3, planned_fallback=0.6)
+        policy = tune_policy(rows, routing, slices, masks)
+        routed = route_rows(policy, LABELS, [""] * len(rows.truth), rows.probabilities, rows.taught, masks)
+        few = masks["few"]
+        hits, taught = (labels[few] == rows.truth[few] for labels in (routed.labels, rows.taught))
+        lost, gained = int((taught & ~hits).sum()), int((hits & ~taught).sum())
+        bounds.append(paired_drop_bound(lost, gained, int(few.sum()))[1])
+        calls.append(routed.to_teacher.mean())
+    assert bounds[0] == bounds[1] > bounds[2] and calls[0] == calls[1] < calls[2] <= 0.6
 
 
 @given(st.integers(0, 10_000))
