@@ -23,10 +23,13 @@ def change(folder, **keys):
 
 
 def test_what_is_promoted_routes_and_its_verdict_can_be_replayed(project, run_edgekd):
+    # Nothing is promoted there: which of two variants is tried first is not told by a small training's luck.
+    target = (project / "targets" / "cloud.yaml").read_text()
+    (project / "targets" / "edge.yaml").write_text(target.replace("name: cloud", "name: edge"))
     slices = yaml.safe_load((project / "project.yaml").read_text())["slices"]
     change(
         project,
-        targets=["cloud"],
+        targets=["edge"],
         slices=[*slices, {"name": "today", "where": "text like '%today%'", "tier": "prove", "margin": 3}],
         routing={
             "teacher_per_1k": 3.0,
@@ -50,12 +53,12 @@ def test_what_is_promoted_routes_and_its_verdict_can_be_replayed(project, run_ed
     document = json.loads(done.stdout)
     (name,) = {target["variant"] for target in document["targets"]}
     run = project / ".edgekd" / "runs" / document["run"].rpartition("/")[2]
-    model = load(run / "artifacts" / "cloud" / name)
+    model = load(run / "artifacts" / "edge" / name)
     assert model.routes and model.calibration.routing["slices"] == {"ios": 1.0, "today": 1.0}
     assert "carved out on validation rows: today" in done.stderr
     assert model.route("where is my parcel", ["ios"]).action == "teacher"
     assert model.route("where is my parcel").action in ("answer", "teacher", "refuse")
-    evidence = json.loads((run / "evidence" / "cloud" / f"{name}.json").read_text())
+    evidence = json.loads((run / "evidence" / "edge" / f"{name}.json").read_text())
     routed = {entry["quality"]["name"]: entry for entry in evidence["routing"]["slices"]}
     assert routed["ios"]["fallback"]["estimate"] == 1
     assert routed["ios"]["quality"]["drops"][0]["lost"] == 0  # the teacher answers these
@@ -66,7 +69,7 @@ def test_what_is_promoted_routes_and_its_verdict_can_be_replayed(project, run_ed
     assert routed["today"]["fallback"]["estimate"] == 1
     assert routed["today"]["quality"]["drops"][0]["high"] == 0
     assert set(evidence["figures"]) == {"teacher_preference_match", "ece", "fallback_rate", "human_win_rate"}
-    verdict = json.loads((run / "verdicts" / "cloud.json").read_text())
+    verdict = json.loads((run / "verdicts" / "edge.json").read_text())
     checks = {check["name"]: check["status"] for check in verdict["variants"][0]["checks"]}
     assert checks["fallback_rate"] == checks["ece"] == checks["human_win_rate"] == "pass"
 
@@ -84,7 +87,7 @@ def test_what_is_promoted_routes_and_its_verdict_can_be_replayed(project, run_ed
     said = {"student": "order", "incumbent": "order", "teacher": "order", "label": "order", "device": "web"}
     rows = [said] * 300 + [{**said, "student": "return", "device": "ios", "verdict": "loss"}] * 300
     (project / "logged.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    shadow = ("evaluate", "project.yaml", "--target", "cloud", "--shadow", "logged.jsonl")
+    shadow = ("evaluate", "project.yaml", "--target", "edge", "--shadow", "logged.jsonl")
     compared = run_edgekd(*shadow, "--json", cwd=project)
     assert compared.returncode == 1, compared.stderr
     slices = {entry["name"]: entry for entry in json.loads(compared.stdout)["slices"]}

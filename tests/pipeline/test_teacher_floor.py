@@ -9,7 +9,7 @@ from edgekd.gate.verdict import GateVerdict
 # No recall has a floor, so that no bias is fitted and all that was compiled and measured is in the cache.
 SLICES = (
     "slices=[{name: overall, tier: prove, margin: 10}, "
-    "{name: ios, where: \"device = 'ios'\", margin: 20, at_least: 95}, "
+    "{name: ios, where: \"device = 'ios'\", margin: 20, at_least: 99.9}, "
     "{name: alarms, false_alarm_of: [advice, order], at_most: 5}, "
     "{name: unseen, where: \"device = 'tv'\", margin: 20, at_least: 50}]"
 )
@@ -23,7 +23,7 @@ def test_teacher_under_a_floor_is_said_at_once_and_named_by_the_verdict(project,
     notes = done.stderr.splitlines()
     said = [line for line in notes if line.startswith("teacher: slice")]
     assert [line.partition("'")[2].partition("'")[0] for line in said] == ["ios", "alarms", "unseen"]
-    assert "the floor is 95 %; " in said[0]
+    assert "the floor is 99.9 %; " in said[0]
     assert said[0].endswith("(teacher.reviewed: {where: \"device = 'ios'\"})")
     assert re.fullmatch(
         r"teacher: slice 'alarms': the share of false alarms is [\d.]+ % on 30 validation rows, the limit is "
@@ -35,7 +35,7 @@ def test_teacher_under_a_floor_is_said_at_once_and_named_by_the_verdict(project,
     verdict = Path(json.loads(done.stdout)["run"]) / "verdicts" / "desk.json"
     kept = GateVerdict.from_json(json.loads(verdict.read_text(encoding="utf-8")))
     assert [floor.words for floor in kept.teacher_under] == said[:2]
-    assert kept.teacher_under[0].value < 0.95 and kept.teacher_under[1].value > 0.05
+    assert kept.teacher_under[0].value < 0.999 and kept.teacher_under[1].value > 0.05
     number = len((project / ".edgekd/registry/ledger.jsonl").read_text(encoding="utf-8").splitlines())
     replayed = run_edgekd("ledger", "replay", "project.yaml", str(number), "--json", cwd=project)
     assert replayed.returncode == 0, replayed.stdout + replayed.stderr

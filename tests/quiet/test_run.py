@@ -1,7 +1,6 @@
 """A run and all that it starts keep to their own folders, call no machine and leave no process behind."""
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -59,8 +58,8 @@ def test_a_run_writes_calls_and_forks_nothing(project, tmp_path):
     command = [sys.executable, "-B", "-m", "edgekd", "run", "project.yaml"]
     seen = traced.trace(command, project, tmp_path / "traced")
     assert "traced: " in seen.said
-    report = next(project.glob(".edgekd/runs/*/report.md"))
-    assert " ms [" in re.search(r"Teacher: .*, p95 (.*) in PyTorch eager", report.read_text("utf-8"))[1]
+    benches = project.glob(".edgekd/runs/*/evidence/bench/1-threads/bench.json")
+    assert any('"teacher.pytorch-eager"' in bench.read_text(encoding="utf-8") for bench in benches)
     assert (seen.written, seen.hosts, seen.forked) == (set(), set(), 0)
 
 
