@@ -28,6 +28,8 @@ _FILES = {
     "ja": ("ja", "ja_ordinary", "ja_critical", "ja_near"),
 }
 
+_MORE = {language: f"{language}_more" for language in ("en", "es", "de", "fr", "pt")}
+
 LANGUAGES = tuple(_FILES)
 
 _RESERVED, _USUAL = "~ ", "* "  # what a line of `bank/` may begin with
@@ -38,10 +40,14 @@ _PARTS = 3  # of three reserved phrasings, the first and the last are for the te
 
 @dataclass(frozen=True)
 class Phrases:
-    """Phrasings of one thing, usual ones repeated; `reserved` ones never occur in the train split."""
+    """Phrasings of one thing, usual ones repeated; `reserved` ones never occur in the train split.
+
+    `more` are those of rows that are written to learn from, beside the common ones.
+    """
 
     common: tuple[Template, ...]
     reserved: tuple[Template, ...]
+    more: tuple[Template, ...] = ()
 
     def withheld(self, *, for_test: bool) -> tuple[Template, ...]:
         """Return the reserved phrasings of the test split, or those of every other split but train.
@@ -93,11 +99,12 @@ def load_bank(language: str) -> Bank:
                 slots[heading[5:]] = tuple(lines)
             else:
                 together.setdefault(heading, []).extend(lines)
-    sections = {heading: _parse(lines) for heading, lines in together.items()}
+    more = read_sections(_MORE[language]) if language in _MORE else {}
+    sections = {heading: _parse(lines, more.get(heading, [])) for heading, lines in together.items()}
     return Bank(language, sections, slots)
 
 
-def _parse(lines: list[str]) -> Phrases:
+def _parse(lines: list[str], more: list[str]) -> Phrases:
     return Phrases(
         common=tuple(
             parse_template(line.removeprefix(_USUAL))
@@ -108,4 +115,5 @@ def _parse(lines: list[str]) -> Phrases:
         reserved=tuple(
             parse_template(line.removeprefix(_RESERVED)) for line in lines if line.startswith(_RESERVED)
         ),
+        more=tuple(map(parse_template, more)),
     )

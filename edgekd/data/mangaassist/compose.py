@@ -78,7 +78,7 @@ class Composer:
     def __init__(self, dice: Dice, catalogue: Catalogue) -> None:
         self._dice = dice
         self._catalogue = catalogue
-        self._decks: dict[tuple[str, str, bool, bool], list[Template]] = {}
+        self._decks: dict[tuple[str, str, bool, bool, bool], list[Template]] = {}
 
     def compose(self, wish: Wish) -> Message:
         """Write one message of `MIN_WORDS` to `MAX_WORDS` words that is what the wish says.
@@ -145,10 +145,10 @@ class Composer:
         reserved = self._dice.chance(wish.reserved_share)
         kind, intent = section.split()
         naming = wish.must_name and intent == wish.intent
-        deck = self._decks.setdefault((bank.language, section, reserved, naming), [])
+        deck = self._decks.setdefault((bank.language, section, reserved, naming, wish.brief), [])
         if not deck:
             phrases = bank.sections[section]
-            choices = phrases.common
+            choices = (*phrases.common, *phrases.more) if wish.brief else phrases.common
             if reserved:
                 withheld = kind == "near" or FAMILY_OF[intent] in CRITICAL
                 choices = phrases.withheld(for_test=wish.for_test) if withheld else phrases.reserved
