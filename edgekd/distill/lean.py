@@ -62,7 +62,7 @@ class LeanEncoder(nn.Module):
         return logits
 
     def _drop(self, states: Tensor) -> Tensor:
-        """Drop states in training, with the next multiple of 1/256 as the chance.
+        """Drop states in training, with the nearest multiple of 1/256 as the chance.
 
         Torch draws a float for each, which took 6 % of a step; eight chances fit in one draw of 64 bits.
         """

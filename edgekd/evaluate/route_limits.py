@@ -1,4 +1,4 @@
-"""What a routing policy leaves missing to the floors, limits and margins that a project has proven."""
+"""What a routing policy leaves missing to the floors, limits and margins that a project wants proven."""
 
 from __future__ import annotations
 

@@ -135,6 +135,18 @@ def test_seed_decides_order_and_dropout(tmp_path, make):
     assert not same(models[0], models[2])
 
 
+def test_a_lean_encoder_drops_its_share_in_training_alone():
+    model, states = make_lean_bert(), torch.ones(101, 403)
+    model.dropout = 0.25
+    assert model.eval()._drop(states) is states
+    torch.manual_seed(0)
+    dropped = model.train()._drop(states)
+    assert (dropped == 0).float().mean().item() == pytest.approx(0.25, abs=0.01)
+    assert dropped.unique().tolist() == [0.0, pytest.approx(4 / 3)]
+    torch.manual_seed(0)
+    assert torch.equal(model._drop(states), dropped)
+
+
 @MAKERS
 @pytest.mark.parametrize("soft", [True, False])
 def test_model_learns(tmp_path, make, soft):
