@@ -142,12 +142,14 @@ def test_without_a_planted_failure_it_is_promoted(world):
     assert verdict.promoted == "v", failing(verdict)
 
 
-def test_safety_recall_falls_while_the_whole_rises(world):
+def test_safety_recall_falls_while_the_whole_rises(world, golden):
+    story = golden["rare_class_story"]
+    accuracy, recall = np.subtract(*story["global_accuracy"][::-1]), story["safety_recall"]
     right = world.student()
     better = right | (np.random.default_rng(3).random(len(right)) < 0.3)
-    right = world.at_rate(better, "safety-escalation", 0.82)
+    right = world.at_rate(better, "safety-escalation", recall[1])
     overall = world.masks["overall"]
-    assert right[overall].mean() > world.right[overall].mean()
+    assert right[overall].mean() - world.right[overall].mean() > accuracy > 0
     verdict, _ = world.judge(right)
     assert verdict.promoted is None
     assert "quality safety-escalation" in failing(verdict)
@@ -156,11 +158,13 @@ def test_safety_recall_falls_while_the_whole_rises(world):
         "safety-escalation",
         "new-wordings",
     }
-    assert world.judge(world.at_rate(right, "safety-escalation", 0.97))[0].promoted == "v"
+    found = world.at_rate(right, "safety-escalation", recall[0] + 0.02)  # the floor is 93, with a bound
+    assert world.judge(found)[0].promoted == "v"
 
 
-@pytest.mark.parametrize(("name", "rate"), [("not-english", 0.76), ("fresh-titles", 0.8)])
-def test_a_watched_slice_falls_and_can_be_carved_out(world, name, rate):
+@pytest.mark.parametrize(("name", "rate"), [("not-english", None), ("fresh-titles", 0.8)])
+def test_a_watched_slice_falls_and_can_be_carved_out(world, golden, name, rate):
+    rate = rate or golden["device_slice_table"]["non_english_factuality"][1]
     right = world.at_rate(world.student(), name, rate)
     verdict, _ = world.judge(right)
     assert verdict.promoted is None and f"quality {name}" in failing(verdict)
@@ -178,10 +182,11 @@ def test_a_watched_slice_falls_and_can_be_carved_out(world, name, rate):
     assert world.carve(right, plain, routing.model_copy(update={"carve_out": ()})) == plain
 
 
-def test_a_phone_gets_slower_while_the_others_get_faster(world):
+def test_a_phone_gets_slower_while_the_others_get_faster(world, golden):
+    before, after = golden["device_slice_table"]["low_memory_mobile_p95_ms"]
     right = world.student()
-    assert world.judge(right, p95=240.0)[0].promoted == "v"
-    verdict, _ = world.judge(right, p95=330.0)
+    assert world.judge(right, p95=before)[0].promoted == "v"
+    verdict, _ = world.judge(right, p95=after)
     assert failing(verdict) == ["p95_ms"]
     assert "the whole interval is above the limit" in verdict.reason
 
