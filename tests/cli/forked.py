@@ -19,7 +19,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from unittest import mock
 
-_IMPORTED = ["edgekd.cli.main", "edgekd.cli.verbs", "torch", "transformers", "onnx", "onnxruntime"]
+_IMPORTED = ["edgekd.cli.main", "preloaded", "labelling_worker"]  # the first switches telemetry off
+_FOLDERS = [Path(__file__).parent, Path(__file__).parents[1] / "distill" / "labels"]  # of the last two
 _SERVER = multiprocessing.get_context("forkserver")
 _FIRST = dict(os.environ)  # of all tests: one of them may change it before it calls the command line
 
@@ -50,13 +51,20 @@ def run_forked(
         return subprocess.CompletedProcess(list(arguments), child.exitcode, *said)
 
 
+def ensure_server() -> None:
+    """Start the one fork server that a process can have: who comes first decides what it has imported."""
+    _SERVER.set_forkserver_preload(_IMPORTED)
+    paths = os.pathsep.join([*map(str, _FOLDERS), *filter(None, [_FIRST.get("PYTHONPATH")])])
+    own = {**_FIRST, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    with mock.patch.dict(os.environ, own, clear=True):
+        forkserver.ensure_running()
+
+
 def start_forked(
     arguments: Sequence[str], cwd: Path | None, environment: dict[str, str], out: Connection, err: Connection
 ) -> BaseProcess:
     """Start `edgekd` in a process group of its own; it alone holds `out` and `err` afterwards."""
-    _SERVER.set_forkserver_preload(_IMPORTED)
-    with mock.patch.dict(os.environ, {**_FIRST, "OMP_WAIT_POLICY": "PASSIVE"}, clear=True):
-        forkserver.ensure_running()
+    ensure_server()
     place = os.fspath(cwd or Path.cwd())
     child = _SERVER.Process(target=_run, args=(list(arguments), place, environment, out, err))
     child.start()

@@ -1,11 +1,24 @@
 """`edgekd bench ARTIFACT`: figures, kept baselines, and what it refuses; others may run beside it."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from edgekd.measure.plan import MeasurePlan
+from edgekd.measure.scenarios.offline import measure_throughput
+
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    """What is said of a measurement is tested here, not how long one must be."""
+    plan = MeasurePlan(rounds=3, seconds=0.1)
+    monkeypatch.setattr("edgekd.cli.benching.MeasurePlan", lambda: plan)
+    briefly = partial(measure_throughput, plan=plan)
+    monkeypatch.setattr("edgekd.pipeline.artifact_scenarios.measure_throughput", briefly)
 
 
 @pytest.fixture

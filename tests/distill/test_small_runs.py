@@ -41,7 +41,7 @@ class Task(NamedTuple):
 @pytest.fixture(scope="module")
 def task() -> Task:
     """Rows by token ids; the four critical classes are 5 % of the training rows and 1,900 of test rows."""
-    data = load_data(Data(source="mangaassist"), Path(), 0)
+    data = load_data(Data(source="mangaassist", options={"unlabelled": 0}), Path(), 0)
     whole = load_tokenizer_json(find_weights(WEIGHTS, Path()))
     tokenizer = Tokenizer.from_str(prune_vocabulary(whole, data.split("train").texts, 6000)[0])
     parts = [data.split(name) for name in ("train", "validation", "test")]

@@ -40,7 +40,8 @@ CRITICAL = (*SAFETY, "dispute_charge", "dispute_unauthorised")
 def world():
     """Test rows, their slices, and a teacher: right in 92 of 100, in 97 where it is critical."""
     project = load_project(STUDY)
-    options = {"train": 3000, "unlabelled": 50, "test": 6000, "critical": 2500, "near_misses_test": 300}
+    few = {"train": 400, "unlabelled": 0, "calibration": 100, "validation": 200}
+    options = {**few, "test": 6000, "critical": 2500, "near_misses_test": 300}
     data = project.data.model_copy(update={"options": options})
     rows = load_data(data, STUDY.parent).split("test")
     rng = np.random.default_rng(0)

@@ -75,7 +75,7 @@ def test_run_with_adapters_wants_their_library_before_it_begins(small_project, m
 
 def test_features_that_leave_no_epoch_for_answers_are_refused_before_any_work(small_project, run_edgekd):
     models = small_project.parent / "models"
-    models.mkdir()
+    models.mkdir(exist_ok=True)
     text = "kind: transformer\nname: one\nlayers: [0]\ntraining: {epochs: 2}\n"
     (models / "one.yaml").write_text(text, encoding="utf-8")
     settings = ("--set", "students=[one]", "--set", "distillation.features={epochs: 2}")

@@ -1,14 +1,13 @@
 """A build that restores: what it leaves in fp32 is written down."""
 
 import json
-import shutil
 
 RESTORED = "static-256.onnxruntime.int8-dynamic-restored"
 
 
 def with_build(finished_run, folder, build):
     """A copy of the finished run with one target of one build."""
-    shutil.copytree(finished_run.folder, folder, symlinks=True)
+    finished_run.copy(folder)
     for name, before, after in (
         ("targets/desk.yaml", "builds: [{runtime: onnxruntime, recipe: fp32}]", f"builds: [{build}]"),
         ("project.yaml", "[cloud, desk, twin, gpu]", "[desk]"),

@@ -27,8 +27,7 @@ objective: p95_ms
 @pytest.fixture
 def project(finished_run, tmp_path) -> Path:
     """A copy of the finished project, for a target of OpenVINO's and ONNX Runtime's builds."""
-    folder = tmp_path / "project"
-    shutil.copytree(finished_run.folder, folder, symlinks=True)
+    folder = finished_run.copy(tmp_path / "project")
     (folder / "targets" / "traced.yaml").write_text(TARGET.format(builds=", ".join(BUILDS)), encoding="utf-8")
     settings = yaml.safe_load((folder / "project.yaml").read_text(encoding="utf-8"))
     settings["targets"] = ["traced"]

@@ -18,9 +18,13 @@ from edgekd.config import Training
 _FRESH = 2e-3
 """Least peak rate of parameters that nothing has trained: an encoder's rate is far too low for a new head."""
 
+_TABLE = 7e-4
+"""Least peak rate of token vectors: few rows of an epoch read most of them, and an English encoder's are a poor
+start for words of other languages."""
+
 
 class StudentOptimizer:
-    """Moves dense parameters and row tables together, at one rate but for those that are `fresh`."""
+    """Moves dense parameters and row tables together, at one rate but for tables and what is `fresh`."""
 
     def __init__(self, model: nn.Module, training: Training, fresh: Iterable[Tensor] = ()) -> None:
         self._tables = [table for table in row_tables(model) if table.requires_grad]
@@ -39,7 +43,8 @@ class StudentOptimizer:
         rate = training.learning_rate
         self._parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=rate, fused=True)]
         if self._tables:
-            self._parts.append(torch.optim.SparseAdam(self._tables, lr=rate))
+            tables = {"params": self._tables, "times": max(1.0, _TABLE / rate)}
+            self._parts.append(torch.optim.SparseAdam([tables], lr=rate))
 
     def step(self, rate: float, clip: float = 1.0) -> float:
         """Clip the gradient's norm to `clip`, move, forget the gradient; return the norm before clipping."""

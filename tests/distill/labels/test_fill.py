@@ -1,16 +1,14 @@
 import multiprocessing
-import os
 import random
 import signal
-import sys
 import time
 from collections import Counter
-from multiprocessing import forkserver
 from pathlib import Path
 
 import labelling_worker as worker
 import numpy as np
 import pytest
+from forked import ensure_server
 
 from edgekd.distill.labels.batches import BATCH_TOKENS, equal_batches
 from edgekd.distill.labels.fill import Wanted, fill_store, find_missing
@@ -29,11 +27,8 @@ def open_store(folder: Path) -> LabelStore:
 
 @pytest.fixture(scope="module", autouse=True)
 def fork_server():
-    """A process that has imported the worker, and forks; it takes its path from the environment alone."""
-    Process.context.set_forkserver_preload(["labelling_worker"])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-        forkserver.ensure_running()
+    """A process that has imported the worker, and forks."""
+    ensure_server()
 
 
 class Process:

@@ -100,8 +100,8 @@ def test_a_request_that_a_kill_cut_in_two_is_left_out(tmp_path):
 def gaps(requests):
     """What passed before each request was begun, beyond its arrival and the end of the one before it.
 
-    Without gaps the waits are those of one server that answers in order (Lindley 1952). A stall of the machine
-    is in one gap; against waits worked out from service times it would count until the queue is empty again.
+    Without gaps the waits are those of one server that answers in order (Lindley 1952). A stall of the
+    machine is in one gap; against waits worked out from service times it counts until the queue is empty.
     """
     due, waits, service = (
         part.astype(np.int64) for part in (requests.due_ns, requests.wait_ns, requests.service_ns)
