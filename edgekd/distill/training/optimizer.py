@@ -18,9 +18,9 @@ from edgekd.config import Training
 _FRESH = 2e-3
 """Least peak rate of parameters that nothing has trained: an encoder's rate is far too low for a new head."""
 
-_TABLE = 7e-4
-"""Least peak rate of token vectors: few rows of an epoch read most of them, and an English encoder's are a poor
-start for words of other languages."""
+_TABLE, _MOST = 7e-4, 4.0
+"""Least peak rate of token vectors, and how many times the others' it may be: most are read by few rows of an
+epoch, and in an English encoder those of other languages have learned little."""
 
 
 class StudentOptimizer:
@@ -43,7 +43,7 @@ class StudentOptimizer:
         rate = training.learning_rate
         self._parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=rate, fused=True)]
         if self._tables:
-            tables = {"params": self._tables, "times": max(1.0, _TABLE / rate)}
+            tables = {"params": self._tables, "times": min(max(1.0, _TABLE / rate), _MOST)}
             self._parts.append(torch.optim.SparseAdam([tables], lr=rate))
 
     def step(self, rate: float, clip: float = 1.0) -> float:
