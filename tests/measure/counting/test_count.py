@@ -1,6 +1,7 @@
 """Counting instructions: of the calls alone, exactly, the same from process to process."""
 
 import dataclasses
+import functools
 import json
 import os
 import platform
@@ -55,6 +56,12 @@ def count(tmp_path, factory, *args, inputs=("a",), calls=4, **more):
     )
 
 
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory):
+    """Counts of loops that several tests look at, each made once."""
+    return functools.cache(lambda turns: count(tmp_path_factory.mktemp("counted"), "loop", turns))
+
+
 def is_alive(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -77,8 +84,8 @@ def test_a_known_number_of_instructions_is_found(tmp_path):
 
 
 @needs_tool
-def test_twice_the_steps_take_twice_the_instructions(tmp_path):
-    once, twice = (count(tmp_path, "loop", steps) for steps in ("30000", "60000"))
+def test_twice_the_steps_take_twice_the_instructions(tmp_path, counted):
+    once, twice = counted("30000"), count(tmp_path, "loop", "60000")
     # What a call takes beside its steps is less than a hundredth of them.
     assert twice.per_call / once.per_call == pytest.approx(2, rel=0.01)
     change = compare_counts(twice, once)
@@ -88,16 +95,16 @@ def test_twice_the_steps_take_twice_the_instructions(tmp_path):
 
 
 @needs_tool
-def test_processes_agree(tmp_path):
-    counts = [count(tmp_path, "loop", "30000") for _ in range(3)]
+def test_processes_agree(tmp_path, counted):
+    counts = [counted("30000"), *(count(tmp_path, "loop", "30000") for _ in range(2))]
     totals = [found.total for found in counts]
     assert statistics.stdev(totals) / statistics.mean(totals) < 0.005
     assert compare_counts(counts[0], counts[1]).verdict == "no change"
 
 
 @needs_tool
-def test_loading_and_warming_up_are_not_counted(tmp_path):
-    light = count(tmp_path, "loop", "30000")
+def test_loading_and_warming_up_are_not_counted(tmp_path, counted):
+    light = counted("30000")
     heavy = count(tmp_path, "loop_after_heavy_work", "30000", "3000000")
     # Building it takes 25 times what all the counted calls take.
     assert heavy.total == pytest.approx(light.total, rel=0.005)
@@ -119,8 +126,8 @@ def test_every_call_is_kept_with_its_own_count(tmp_path):
 
 
 @needs_tool
-def test_it_says_how_it_counted(tmp_path):
-    found = count(tmp_path, "loop", "100")
+def test_it_says_how_it_counted(counted):
+    found = counted("100")
     sets = read_environment(1).isa
     assert set(found.isa) | set(found.hidden) == set(sets)
     assert not set(found.isa) & set(found.hidden)
@@ -132,8 +139,8 @@ def test_it_says_how_it_counted(tmp_path):
 
 @needs_callgrind
 @needs_x86
-def test_callgrind_hides_avx512(tmp_path):
-    found = count(tmp_path, "loop", "100")
+def test_callgrind_hides_avx512(counted):
+    found = counted("100")
     assert "callgrind of valgrind-3" in found.tool
     assert set(found.hidden) >= {name for name in read_environment(1).isa if name.startswith("avx512")}
     assert not [name for name in found.isa if name.startswith("avx512")]
@@ -219,16 +226,16 @@ def test_nothing_to_count_is_refused(tmp_path, changes):
 
 
 @needs_tool
-def test_unlike_counts_do_not_compare(tmp_path):
-    one = count(tmp_path, "loop", "100")
+def test_unlike_counts_do_not_compare(counted):
+    one = counted("100")
     for name, value in (("tool", "another"), ("isa", ("sse4_2",)), ("inputs_sha256", "x"), ("threads", 2)):
         with pytest.raises(BadInputError, match=f"do not compare.*{name}: "):
             compare_counts(one, dataclasses.replace(one, **{name: value}))
 
 
 @needs_tool
-def test_a_change_is_one_from_the_stated_effect_on(tmp_path):
-    one = dataclasses.replace(count(tmp_path, "loop", "100"), calls=(1_000_000,) * 4, loop=0)
+def test_a_change_is_one_from_the_stated_effect_on(counted):
+    one = dataclasses.replace(counted("100"), calls=(1_000_000,) * 4, loop=0)
     for calls, verdict in (
         (1_004_900, "no change"),
         (1_005_100, "more"),
