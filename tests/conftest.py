@@ -283,6 +283,12 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
+def shared(tmp_path_factory) -> Path:
+    """The folder of what is made once."""
+    return shared_folder(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
 def graphs(tmp_path_factory):
     import sample_students as samples
 

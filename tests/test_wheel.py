@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from edgekd.store import locked
+
 ROOT = Path(__file__).parent.parent
 HEAVY = ("torch", "transformers", "onnxruntime", "openvino", "onnx", "nncf", "tokenizers", "sklearn")
 VERBS = {
@@ -31,22 +33,25 @@ targets: [lambda-x86]
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT)]
-    subprocess.run(command, check=True)
+def wheel(shared):
+    folder = shared / "wheel"
+    with locked(shared / "wheel.lock"):
+        if not list(folder.glob("edgekd-*.whl")):
+            command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT)]
+            subprocess.run(command, check=True)
     (path,) = folder.glob("edgekd-*.whl")
     return path
 
 
 @pytest.fixture(scope="module")
-def installed(wheel, tmp_path_factory):
+def installed(wheel, shared):
     """A clean environment with the wheel; returns its folder of commands."""
-    folder = tmp_path_factory.mktemp("clean") / "venv"
-    venv.create(folder, with_pip=False)
-    python = folder / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", str(python)]
-    subprocess.run([*pip, "install", "-q", "--no-compile", str(wheel)], check=True)
+    folder = shared / "clean"
+    with locked(shared / "clean.lock"):
+        if not (folder / "bin" / "edgekd").exists():  # pip writes commands last
+            venv.create(folder, with_pip=False)
+            pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")]
+            subprocess.run([*pip, "install", "-q", "--no-compile", str(wheel)], check=True)
     return folder / "bin"
 
 

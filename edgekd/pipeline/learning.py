@@ -17,7 +17,7 @@ from edgekd.pipeline.staging import is_first_process, run_stage, run_stage_toget
 from edgekd.progress import Progress
 from edgekd.store import Stage, digest_json, write_atomic
 
-_DISTIL_VERSION = {"transformer": 6, "narrow": 3, "static": 8}
+_DISTIL_VERSION = {"transformer": 5, "narrow": 2, "static": 8}
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
 
 
@@ -86,7 +86,7 @@ def teacher_stage(context: Context, data: TaskData) -> Stage:
             on_progress=progress,
         )
 
-    return run_stage_together(context, "teacher", 5, reads, build)
+    return run_stage_together(context, "teacher", 4, reads, build)
 
 
 def distil_stage(

@@ -14,8 +14,8 @@ _LANGUAGES = (("en", 0.72), ("es", 0.09), ("de", 0.06), ("fr", 0.055), ("pt", 0.
 # A shop that asks for more rows to learn from asks for every language's. Traffic holds few ordinary rows in
 # other languages, and a model takes what it does not know for critical.
 _SOUGHT = {
-    "critical": (("en", 0.25), ("es", 0.19), ("de", 0.16), ("fr", 0.18), ("pt", 0.17), ("ja", 0.05)),
-    "near-miss": (("en", 0.24), ("es", 0.17), ("de", 0.16), ("fr", 0.17), ("pt", 0.17), ("ja", 0.09)),
+    "critical": (("en", 0.34), ("es", 0.15), ("de", 0.14), ("fr", 0.17), ("pt", 0.16), ("ja", 0.04)),
+    "near-miss": (("en", 0.28), ("es", 0.16), ("de", 0.15), ("fr", 0.16), ("pt", 0.15), ("ja", 0.10)),
     "other-language": (("es", 0.22), ("de", 0.22), ("fr", 0.23), ("pt", 0.25), ("ja", 0.08)),
 }
 _LIKE_CRITICAL = {"order_late": 2.0, "return_refund": 2.0, "faq_payment": 2.0}  # how much more rows they get
@@ -35,7 +35,7 @@ _SERVING = (date(2025, 8, 1), date(2025, 10, 31))
 
 _MULTI_SHARE = 0.08
 _MULTI_CRITICAL = 0.04  # who reports a fraud or a threat seldom asks for something else as well
-_MULTI_SOUGHT = 0.15  # of all extra train rows: beside another request a critical one is missed most
+_MULTI_SOUGHT = 0.15  # of the extra critical train rows: beside another request a critical one is missed most
 _FRESH_SHARE = 0.10
 _NEAR_MISS_SHARE = 0.03  # of messages outside the critical families: they sound critical and are not
 _LOUD_TITLES = 0.5  # of the extra near misses: ordinary words, and a title that sounds critical
@@ -153,7 +153,7 @@ def draw_wishes(split: Split, dice: Dice) -> list[tuple[Wish, str]]:
         devices = _deal(len(intents), _DEVICES, dice)
         critical = family in CRITICAL
         multi_share = _MULTI_CRITICAL if critical else _MULTI_SHARE
-        if split.name == "train" and split.sample != "traffic":
+        if critical and split.name == "train" and split.sample == "critical":
             multi_share = _MULTI_SOUGHT
         new_share = split.reserved_share
         if critical and split.sample == "traffic":

@@ -18,13 +18,9 @@ from edgekd.config import Training
 _FRESH = 2e-3
 """Least peak rate of parameters that nothing has trained: an encoder's rate is far too low for a new head."""
 
-_TABLE, _MOST = 7e-4, 4.0
-"""Least peak rate of token vectors, and how many times the others' it may be: most are read by few rows of an
-epoch, and in an English encoder those of other languages have learned little."""
-
 
 class StudentOptimizer:
-    """Moves dense parameters and row tables together, at one rate but for tables and what is `fresh`."""
+    """Moves dense parameters and row tables together, at one rate but for those that are `fresh`."""
 
     def __init__(self, model: nn.Module, training: Training, fresh: Iterable[Tensor] = ()) -> None:
         self._tables = [table for table in row_tables(model) if table.requires_grad]
@@ -43,8 +39,7 @@ class StudentOptimizer:
         rate = training.learning_rate
         self._parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=rate, fused=True)]
         if self._tables:
-            tables = {"params": self._tables, "times": min(max(1.0, _TABLE / rate), _MOST)}
-            self._parts.append(torch.optim.SparseAdam([tables], lr=rate))
+            self._parts.append(torch.optim.SparseAdam(self._tables, lr=rate))
 
     def step(self, rate: float, clip: float = 1.0) -> float:
         """Clip the gradient's norm to `clip`, move, forget the gradient; return the norm before clipping."""
