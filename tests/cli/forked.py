@@ -81,6 +81,7 @@ def _run(
     arguments: list[str], cwd: str, environment: dict[str, str], out: Connection, err: Connection
 ) -> None:
     os.setpgid(0, 0)
+    assert "preloaded" in sys.modules  # a server that cannot import it says nothing, and all is slow
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(cwd)

@@ -153,7 +153,7 @@ def draw_wishes(split: Split, dice: Dice) -> list[tuple[Wish, str]]:
         devices = _deal(len(intents), _DEVICES, dice)
         critical = family in CRITICAL
         multi_share = _MULTI_CRITICAL if critical else _MULTI_SHARE
-        if critical and split.name == "train" and split.sample == "critical":
+        if split.name == "train" and split.sample == "critical":
             multi_share = _MULTI_SOUGHT
         new_share = split.reserved_share
         if critical and split.sample == "traffic":

@@ -75,7 +75,7 @@ def generate(
         test: rows with `sample` "traffic".
         critical: further test rows for each of the two critical families, with `sample` "critical".
         critical_train: the same for the train split, but split evenly over a family's intents, since
-            each intent has to be learned.
+            each intent has to be learned; 15 % of them hold another request, too.
         critical_validation: the same for the validation split, evenly too: 600 give 300 per intent.
         near_misses: further train rows that are near misses, with `sample` "near-miss".
         near_misses_test: the same for the test split.

@@ -98,7 +98,7 @@ def test_a_request_that_a_kill_cut_in_two_is_left_out(tmp_path):
 
 
 def gaps(requests):
-    """What passed before each request was begun, beyond its arrival and the end of the one before it.
+    """What passed before each request was begun, beyond its arrival and the last one's end; which waited.
 
     Without gaps the waits are those of one server that answers in order (Lindley 1952). A stall of the
     machine is in one gap; against waits worked out from service times it counts until the queue is empty.
@@ -107,7 +107,8 @@ def gaps(requests):
         part.astype(np.int64) for part in (requests.due_ns, requests.wait_ns, requests.service_ns)
     )
     start = due + waits
-    return start[1:] - np.maximum(due[1:], (start + service)[:-1])
+    ends = (start + service)[:-1]
+    return start[1:] - np.maximum(due[1:], ends), due[1:] < ends
 
 
 def test_waits_are_those_of_queueing_theory(tmp_path):
@@ -130,8 +131,9 @@ def test_waits_are_those_of_queueing_theory(tmp_path):
     assert 0.75 * theory < requests.wait_ns.mean() < 1.6 * theory
     for part in result.requests:
         # The very waits follow from when requests were due and what each took, but for timer and bookkeeping.
-        assert gaps(part).min() >= 0
-        assert np.median(gaps(part)) < 0.01 * service
+        gap, has_waited = gaps(part)
+        assert gap.min() >= 0
+        assert np.median(gap[has_waited]) < 0.02 * service  # 0.007 here; 0.023 with 15 us more a request
         assert np.array_equal(part.due_ns, np.sort(part.due_ns))
     assert result.latency(0.5).low <= np.median(requests.latency_ns) <= result.latency(0.5).high
     assert result.service(0.5).estimate == pytest.approx(1e6, rel=0.02)
