@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from edgekd.cli.outcome import Outcome
-from edgekd.config import Project, load_model, load_project, load_target
+from edgekd.config import load_model, load_project, load_target
 from edgekd.resources import list_resources
 
 
 def show_what(what: str, project: Path) -> Outcome:
     """Show targets, models, the schema or the runs of a project."""
     if what == "schema":
+        from edgekd.config import Project
+
         schema = Project.model_json_schema()
         return Outcome((json.dumps(schema, indent=1),), schema)
     if what == "runs":

@@ -5,23 +5,27 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from edgekd.config.model import Model
-from edgekd.config.project import Project
-from edgekd.config.target import Target
 from edgekd.errors import ConfigError
 from edgekd.resources import find_resource
 
+if TYPE_CHECKING:
+    from edgekd.config.model import Model
+    from edgekd.config.project import Project
+    from edgekd.config.target import Target
+
 _M = TypeVar("_M", bound=BaseModel)
-_MODEL: TypeAdapter[Any] = TypeAdapter(Model)
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same documents, ten times as fast
 
 
 def load_project(path: Path, settings: Sequence[str] = ()) -> Project:
     """Read a project file; `settings` are `key.sub=value` overrides, values in YAML."""
+    from edgekd.config.project import Project
+
     document = _read_yaml(path)
     for setting in settings:
         _override(document, setting)
@@ -30,6 +34,8 @@ def load_project(path: Path, settings: Sequence[str] = ()) -> Project:
 
 def load_target(name: str, folder: Path | None = None) -> Target:
     """Read the target file `name`; the user's own ./targets come first."""
+    from edgekd.config.target import Target
+
     path = find_resource("targets", name, folder)
     target = _validate(TypeAdapter(Target), _read_yaml(path), str(path))
     _check_name(target.name, path)
@@ -38,8 +44,10 @@ def load_target(name: str, folder: Path | None = None) -> Target:
 
 def load_model(name: str, folder: Path | None = None) -> Model:
     """Read the model file `name`; the user's own ./models come first."""
+    from edgekd.config.model import Model
+
     path = find_resource("models", name, folder)
-    model: Model = _validate(_MODEL, _read_yaml(path), str(path))
+    model: Model = _validate(TypeAdapter(Model), _read_yaml(path), str(path))
     _check_name(model.name, path)
     return model
 
@@ -59,7 +67,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 at byte {error.start}; save it as UTF-8") from None
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, _LOADER)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):
