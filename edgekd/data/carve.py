@@ -24,7 +24,11 @@ def carve_rows(
         if row["split"] == carve.take:
             texts.setdefault(forms[place], []).append(place)
     if not texts:
-        raise DataError(f"{source}: data.carve.{name} takes from '{carve.take}', which has no rows")
+        found = ", ".join(sorted({str(row["split"]) for row in rows}))
+        raise DataError(
+            f"{source}: data.carve.{name} takes from '{carve.take}', which has no rows; "
+            f"take from one of: {found}"
+        )
     by_class: dict[Any, list[list[int]]] = {}
     for members in texts.values():
         by_class.setdefault(rows[members[0]]["label"], []).append(members)

@@ -28,7 +28,7 @@ _FILES = {
     "ja": ("ja", "ja_ordinary", "ja_critical", "ja_near"),
 }
 
-_MORE = {language: f"{language}_more" for language in ("en", "es", "de", "fr", "pt")}
+_MORE = {language: f"{language}_more" for language in _FILES}
 
 LANGUAGES = tuple(_FILES)
 

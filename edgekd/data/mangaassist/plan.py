@@ -14,7 +14,7 @@ _LANGUAGES = (("en", 0.72), ("es", 0.09), ("de", 0.06), ("fr", 0.055), ("pt", 0.
 # A shop that asks for more rows to learn from asks for every language's. Traffic holds few ordinary rows in
 # other languages, and a model takes what it does not know for critical.
 _SOUGHT = {
-    "critical": (("en", 0.34), ("es", 0.15), ("de", 0.14), ("fr", 0.17), ("pt", 0.16), ("ja", 0.04)),
+    "critical": (("en", 0.36), ("es", 0.14), ("de", 0.13), ("fr", 0.16), ("pt", 0.15), ("ja", 0.06)),
     "near-miss": (("en", 0.28), ("es", 0.16), ("de", 0.15), ("fr", 0.16), ("pt", 0.15), ("ja", 0.10)),
     "other-language": (("es", 0.22), ("de", 0.22), ("fr", 0.23), ("pt", 0.25), ("ja", 0.08)),
 }
