@@ -5,8 +5,9 @@
     edgekd run bench/studies/mangaassist.yaml --set data.options.seed=1
     python bench/critical.py --seed 1 --out docs/results/critical-seed-1.md
 
-Exits with 1 where a promoted variant misses a bar. The eighty messages by hand (bench/critical/messages.csv)
-are read here and nowhere else.
+Where a target promotes nothing, the variant that comes nearest is shown, and said to be so. Exits with 1
+where one misses a bar or is not promoted. The eighty messages by hand (bench/critical/messages.csv) are read
+here and nowhere else.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from edgekd.evaluate.arrays import Flags, Labels
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.routing import route_rows
 from edgekd.evaluate.slices import traffic_weights
+from edgekd.gate.next_step import find_next_step
 from edgekd.pipeline.answering import artifact_answers
 from edgekd.pipeline.biasing import teacher_answers
 from edgekd.pipeline.context import Context
@@ -101,7 +103,7 @@ def _percent(tally: Tally) -> Interval | None:
 
 
 def main() -> None:
-    """Judge every promoted variant, print, and exit with 1 where a bar is missed."""
+    """Judge what is promoted, or nearest to it, print, and exit with 1 where a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--study", type=Path, default=STUDY)
@@ -114,9 +116,7 @@ def main() -> None:
     traffic = select_traffic(test, context.project.data.sample)
     assert traffic is not None
     judge = Judge(test, traffic)
-    promoted = _promoted(results)
-    if not promoted:
-        sys.exit("nothing is promoted; run the study first and read its report")
+    shown = _shown(results)
     taught = teacher_answers(context, results.data, results.teacher, "test")
     teachers = [
         System("teacher", replace(taught, bias=None).labels),
@@ -124,9 +124,12 @@ def main() -> None:
     ]
     lines = [f"# Critical classes of the demo, seed {asked.seed} of the data", "", _intro(asked.seed), ""]
     missed: list[str] = []
-    for artifact, targets in promoted:
+    for (artifact, is_promoted), targets in shown:
         systems = teachers + _systems(context, test, artifact, taught, results)
         title = f"{artifact.student}.{artifact.runtime}.{artifact.recipe} ({', '.join(targets)})"
+        if not is_promoted:
+            title += ", not promoted"
+            missed.append(f"{title}: it only comes nearest")
         lines += [f"## {title}", "", *_tables(judge, systems), ""]
         missed += [f"{title}: {words}" for words in _misses(judge, systems[-1])]
         said, problems = _messages(context, results, artifact)
@@ -149,16 +152,21 @@ def _intro(seed: int) -> str:
     )
 
 
-def _promoted(results: Results) -> list[tuple[Artifact, list[str]]]:
-    by_digest: dict[str, Artifact] = {}
+def _shown(results: Results) -> list[tuple[tuple[Artifact, bool], list[str]]]:
+    """List what is promoted, or else nearest to it, and whether it is promoted; with its targets."""
+    found: dict[str, tuple[Artifact, bool]] = {}
     targets: dict[str, list[str]] = {}
     for name, judged in results.judged.items():
+        step = find_next_step(judged.verdict, judged.evidence, judged.order)
+        wanted = step.variant if step else None
         for variant in judged.variants:
-            digest = judged.verdict.promoted_digest
-            if variant.artifact is not None and variant.artifact.digest == digest:
-                by_digest[digest] = variant.artifact
-                targets.setdefault(digest, []).append(name)
-    return [(by_digest[digest], names) for digest, names in targets.items()]
+            artifact, digest = variant.artifact, judged.verdict.promoted_digest
+            if artifact is None or (artifact.digest != digest and variant.name != wanted):
+                continue
+            key = f"{artifact.digest} {artifact.digest == digest}"
+            found[key] = artifact, artifact.digest == digest
+            targets.setdefault(key, []).append(name)
+    return [(found[key], names) for key, names in targets.items()]
 
 
 def _systems(
