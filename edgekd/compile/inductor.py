@@ -6,11 +6,16 @@ import contextlib
 import copy
 import io
 import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgekd.errors import ConfigError
+from edgekd.errors import ConfigError, ParityError
 from edgekd.export import Graph
 from edgekd.measure.environment import find_gpu
 
@@ -24,6 +29,7 @@ def compile_module(graph: Graph, path: Path, *, half: bool) -> None:
     Raises:
         ConfigError: the graph is a file alone, not what a module was exported to; or torch here cannot
             use the GPU that is here.
+        ParityError: what the compiler here made does not open in another process.
     """
     if graph.load is None:
         raise ConfigError(
@@ -44,6 +50,33 @@ def compile_module(graph: Graph, path: Path, *, half: bool) -> None:
     with _quiet(), torch.no_grad():
         program = torch.export.export(module, (example.to(device),), dynamic_shapes=(any_size,))
         aoti_compile_and_package(program, package_path=str(path))
+    check_opens(path)
+
+
+def check_opens(path: Path) -> None:
+    """Open a package in a fresh process: it is machine code, made by whatever compiler is in the path here.
+
+    Raises:
+        ParityError: it does not open there, be it that the process is killed.
+    """
+    opening = "import sys; from torch._inductor import aoti_load_package; aoti_load_package(sys.argv[1])"
+    done = subprocess.run(
+        [sys.executable, "-P", "-W", "ignore", "-c", opening, str(path)],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if not done.returncode:
+        return
+    code = done.returncode
+    lines = done.stderr.strip().splitlines()
+    how = signal.Signals(-code).name if code < 0 else lines[-1][:200] if lines else f"exit code {code}"
+    compiler = os.environ.get("CXX") or shutil.which("g++") or "no g++"
+    raise ParityError(
+        f"aotinductor: what was compiled here does not open in a fresh process ({how}); compile with the C++ "
+        f"compiler that this torch was built for (here: {compiler})"
+    )
 
 
 @contextlib.contextmanager

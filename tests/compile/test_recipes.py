@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import build_sample
@@ -14,8 +15,9 @@ import sample_students as samples
 import traced
 
 from edgekd.compile import open_artifact
+from edgekd.compile.inductor import check_opens
 from edgekd.config import Hardware
-from edgekd.errors import ConfigError
+from edgekd.errors import ConfigError, ParityError
 from edgekd.measure.environment import read_environment
 from edgekd.plugins import list_plugins, load_plugin
 from edgekd.serving import load
@@ -102,6 +104,24 @@ def test_builds(graphs, tmp_path, capfd, student, runtime, recipe):
     assert json.loads((made.path / "calibration.json").read_text())["temperature"] in (1, 2)
     if (student, runtime, recipe) in TRACED:
         check_process(made.path, runtime, tmp_path / "traced")
+    if runtime == "aotinductor":
+        check_that_a_crash_is_said(made.path / manifest["model"], tmp_path)
+
+
+def check_that_a_crash_is_said(package, folder):
+    """Machine code that kills whoever opens it is refused, with the compiler to blame; so is a torn file."""
+    library, crashing = folder / "crash.so", folder / "crash.pt2"
+    source = "#include <csignal>\n__attribute__((constructor)) void now() { raise(SIGSEGV); }\n"
+    command = ["g++", "-shared", "-fPIC", "-x", "c++", "-", "-o", str(library)]
+    subprocess.run(command, input=source, text=True, check=True)
+    with zipfile.ZipFile(package) as good, zipfile.ZipFile(crashing, "w") as bad:
+        for name in good.namelist():
+            bad.writestr(name, library.read_bytes() if name.endswith(".so") else good.read(name))
+    with pytest.raises(ParityError, match=r"does not open in a fresh process \(SIGSEGV\); .*g\+\+"):
+        check_opens(crashing)
+    crashing.write_bytes(package.read_bytes()[:1000])
+    with pytest.raises(ParityError, match=r"does not open in a fresh process \(.+\)"):
+        check_opens(crashing)
 
 
 def check_process(artifact, runtime, folder):
