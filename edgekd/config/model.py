@@ -66,6 +66,8 @@ class TransformerModel(Frozen):
     """Which of the teacher's layers it starts from, counted from 0; negative from the end."""
     vocabulary: int = Field(8192, ge=256)
     """Tokens kept: all that the labelled text uses, then the most frequent."""
+    pairs: int = Field(0, ge=0)
+    """Rows of a linear model of pairs of neighbouring tokens, beside the network; 0: none."""
     max_tokens: int = Field(64, ge=8)
     """Longer texts are cut."""
     training: Training = Training()
@@ -89,6 +91,8 @@ class NarrowModel(Frozen):
     """Width inside a feed-forward block."""
     vocabulary: int = Field(8192, ge=256)
     """Tokens kept: all that the labelled text uses, then the most frequent."""
+    pairs: int = Field(0, ge=0)
+    """Rows of a linear model of pairs of neighbouring tokens, beside the network; 0: none."""
     max_tokens: int = Field(64, ge=8)
     """Longer texts are cut."""
     training: Training = Training()

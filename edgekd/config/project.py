@@ -87,6 +87,9 @@ class Teacher(Emphasis):
     """Whether it is fine-tuned here; a classifier with these labels can be used as it is."""
     training: Training | None = None
     """Overrides the model file's training."""
+    pairs: int = Field(0, ge=0)
+    """Rows of a linear model of pairs of neighbouring tokens, whose logits are added to those of the network
+    that is fine-tuned: it remembers what training words. 0: none."""
     lora: Lora | None = None
     """Trains low-rank adapters and the head instead of all weights; wants a rate about ten times as high."""
 
@@ -94,6 +97,8 @@ class Teacher(Emphasis):
     def _settings_of_training_are_used(self) -> Teacher:
         if self.lora is not None and not self.fine_tune:
             raise ValueError("lora needs fine_tune: true; a classifier used as it is has nothing to train")
+        if self.pairs and not self.fine_tune:
+            raise ValueError("fine_tune: false trains nothing, so pairs would change nothing; remove it")
         if self.emphasis and not self.fine_tune:
             names = " and ".join(self.emphasis)
             raise ValueError(f"fine_tune: false trains nothing, so {names} would change nothing; remove them")
@@ -111,6 +116,8 @@ class _StudentEntry(Frozen):
     """A file in models/."""
     vocabulary: int | None = Field(None, ge=256)
     """Overrides the model file's vocabulary; at or above the teacher's size, every token stays."""
+    pairs: int | None = Field(None, ge=0)
+    """Overrides the model file's rows for pairs of tokens."""
     training: Training | None = None
     """Overrides the model file's training."""
 

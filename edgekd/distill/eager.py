@@ -16,18 +16,23 @@ def open_eager(folder: str, threads: str = "1") -> Callable[[str], str]:
 
     from edgekd.distill.training.tokens import open_tokenizer
     from edgekd.distill.weights import load_classifier
+    from edgekd.distill.wide import widen
 
     torch.set_num_threads(int(threads))
     notes = json.loads((Path(folder) / "teacher.json").read_text(encoding="utf-8"))
     labels, order = notes["labels"], notes["order"]
-    model = load_classifier(folder).eval()
+    classifier = load_classifier(folder).eval()
     tokenizer = open_tokenizer(Path(folder) / "tokenizer.json", notes["max_tokens"])
+
+    def network(ids: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        logits: torch.Tensor = classifier(input_ids=ids, attention_mask=mask).logits
+        return logits if order is None else logits[:, order]
+
+    model = widen(network, Path(folder))
 
     def answer(text: str) -> str:
         with torch.inference_mode():
-            logits = model(torch.tensor([tokenizer.encode(text).ids])).logits
-            if order is not None:
-                logits = logits[:, order]
+            logits = model(torch.tensor([tokenizer.encode(text).ids or [0]]))
         return str(labels[int(logits.argmax())])
 
     return answer

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgekd.distill.weights import quiet
+from edgekd.distill.wide import Wide
 
 
 class LeanEncoder(nn.Module):
@@ -173,6 +174,8 @@ def make_lean(module: nn.Module, example_ids: Tensor, fold: int | None = None) -
     the module does. A module that puts its head's labels in another `order` says so by that name.
     Whoever calls proves parity on real text all the same.
     """
+    if isinstance(module, Wide):
+        return module.around(make_lean(module.network, example_ids, fold))
     encoders: list[Any] = [child for child in module.modules() if type(child).__name__ in _FORMS]
     if len(encoders) != 1 or encoders[0].config.hidden_act != "gelu":
         return module

@@ -15,11 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from edgekd.distill.pairs import hash_pairs
 from edgekd.distill.teacher import Teacher, load_teacher
-
-# OpenVINO multiplies integers as float32, exact under 2^24: enough for a vocabulary of 34,000 tokens.
-# Beyond that its parity proof fails.
-STEP = 487
 
 
 class StaticClassifier(nn.Module):
@@ -76,12 +73,6 @@ def pool(vectors: Tensor, mask: Tensor | None) -> Tensor:
         total = vectors * real
         largest = vectors.masked_fill(real == 0, torch.finfo(vectors.dtype).min)
     return torch.cat([total.sum(dim=1), largest.amax(dim=1)], dim=1)
-
-
-def hash_pairs(ids: Tensor, size: int) -> Tensor:
-    """Number of each token's pair with the one before it, [row, token]; the first is paired with id 0."""
-    before = F.pad(ids, (1, 0))[:, :-1]
-    return (before * STEP + ids) % size
 
 
 def start_from_teacher(student: StaticClassifier, teacher: Teacher, kept: npt.NDArray[np.int64]) -> None:

@@ -30,6 +30,7 @@ from edgekd.distill.training.train import train
 from edgekd.distill.vocabulary import prune_vocabulary
 from edgekd.distill.weighing import Weighing
 from edgekd.distill.weights import load_classifier, save_classifier
+from edgekd.distill.wide import fit_wide, widen
 from edgekd.progress import Progress, silent
 from edgekd.store import resume_folder, write_atomic
 
@@ -101,6 +102,9 @@ def distil(
         save_file(dict(network.state_dict()), folder / "model.safetensors")
     else:
         save_classifier(network.model, folder)
+        if model.kind != "static" and model.pairs:
+            sizes = (len(kept), model.pairs)
+            fit_wide(rows.tokens, rows.classes, len(teacher.labels), sizes, folder, rows.weights)
     notes = {
         "name": model.name,
         "kind": "static" if model.kind == "static" else "transformer",
@@ -151,12 +155,13 @@ def load_module(student: Student, attention: str | None = None) -> nn.Module:
     """Load a student in eval mode, as `input_ids [row, token] -> logits [row, label]` without padding."""
     notes: dict[str, Any] = json.loads((student.path / "student.json").read_text(encoding="utf-8"))
     if student.kind == "transformer":
-        return Classifier(load_classifier(str(student.path), attention=attention), notes["order"]).eval()
+        network = Classifier(load_classifier(str(student.path), attention=attention), notes["order"])
+        return widen(network.eval(), student.path)
     state = load_file(student.path / "model.safetensors")
     (tokens, dimension), pairs = state["table.weight"].shape, state["pairs.weight"].shape[0]
-    network = StaticClassifier(tokens, pairs, dimension, notes["shape"]["hidden"], len(student.labels))
-    network.load_state_dict(state)
-    return FoldedStatic(network.eval()).eval()
+    static = StaticClassifier(tokens, pairs, dimension, notes["shape"]["hidden"], len(student.labels))
+    static.load_state_dict(state)
+    return FoldedStatic(static.eval()).eval()
 
 
 def _without_specials(tokenizer_json: str) -> str:

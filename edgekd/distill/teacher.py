@@ -21,6 +21,7 @@ from edgekd.distill.training.tokens import Tokens, open_tokenizer, tokenize
 from edgekd.distill.training.train import train
 from edgekd.distill.weighing import Weighing
 from edgekd.distill.weights import load_classifier, load_tokenizer_json, save_classifier
+from edgekd.distill.wide import fit_wide, widen
 from edgekd.errors import ConfigError
 from edgekd.progress import Progress, silent
 from edgekd.store import resume_folder, write_atomic
@@ -63,12 +64,13 @@ def fine_tune(
     threads: int,
     lora: Lora | None = None,
     weighing: Weighing = Weighing(),  # noqa: B008  frozen
+    pairs: int = 0,
     on_progress: Progress = silent,
 ) -> None:
     """Fine-tune a checkpoint on the train split and write the teacher to `folder`.
 
     `weighing` says which rows and classes count more. With `lora` adapters and the head are trained, and what
-    is written is the merged model: an ordinary one.
+    is written is the merged model: an ordinary one. With `pairs` a linear model stands beside it (`Wide`).
     """
     torch.manual_seed(seed)  # the new head
     # Over a dozen tokens torch's fused attention takes longer on a CPU, its backward pass above all.
@@ -99,6 +101,9 @@ def fine_tune(
         model = merge_adapters(adapted)
     _name_labels(model, data.labels)
     save_classifier(model, folder)
+    if pairs:
+        sizes = (tokenizer.get_vocab_size(), pairs)
+        fit_wide(rows.tokens, rows.classes, len(data.labels), sizes, folder, rows.weights)
     _write_notes(folder, name, data.labels, max_tokens, None)
 
 
@@ -123,9 +128,14 @@ def open_teacher(folder: Path, digest: str) -> Teacher:
 
 
 def load_teacher(teacher: Teacher, attention: str | None = None) -> Classifier:
-    """Load the teacher's network in eval mode."""
+    """Load the teacher's network in eval mode, without the linear model that may stand beside it."""
     notes = json.loads((teacher.path / "teacher.json").read_text(encoding="utf-8"))
     return Classifier(load_classifier(str(teacher.path), attention=attention), notes["order"]).eval()
+
+
+def load_whole(teacher: Teacher) -> nn.Module:
+    """Load all that answers for the teacher, in eval mode, as `(ids, mask) -> logits`."""
+    return widen(load_teacher(teacher), teacher.path)
 
 
 def teacher_tokens(teacher: Teacher, texts: list[str]) -> Tokens:

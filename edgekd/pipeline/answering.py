@@ -106,13 +106,13 @@ def reference_stage(context: Context, test: TaskData, source: Stage, model: str)
         from edgekd.distill.lean import make_lean
         from edgekd.distill.reference import reference_logits
         from edgekd.distill.student import load_module, open_student
-        from edgekd.distill.teacher import load_teacher, open_teacher
+        from edgekd.distill.teacher import load_whole, open_teacher
         from edgekd.distill.training.tokens import open_tokenizer, tokenize
 
         module: torch.nn.Module
         if model == "teacher":
             teacher = open_teacher(source.path, source.digest)
-            module, limit = load_teacher(teacher), teacher.max_tokens
+            module, limit = load_whole(teacher), teacher.max_tokens
         else:
             student = open_student(source.path, source.digest)
             module, limit = load_module(student), student.max_tokens

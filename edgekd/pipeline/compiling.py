@@ -77,11 +77,11 @@ def export_stage(context: Context, data: TaskData, source: Stage, model: str) ->
 def _load(source: Stage, model: str) -> tuple[nn.Module, Student | Teacher]:
     """Load what a stage trained, and what is known of it."""
     from edgekd.distill.student import load_module, open_student
-    from edgekd.distill.teacher import load_teacher, open_teacher
+    from edgekd.distill.teacher import load_whole, open_teacher
 
     if model == "teacher":
         teacher = open_teacher(source.path, source.digest)
-        return load_teacher(teacher), teacher
+        return load_whole(teacher), teacher
     student = open_student(source.path, source.digest)
     return load_module(student), student
 

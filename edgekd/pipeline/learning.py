@@ -61,6 +61,8 @@ def teacher_stage(context: Context, data: TaskData) -> Stage:
     lora = project.teacher.lora
     if lora is not None:
         reads["lora"] = {**lora.model_dump(mode="json"), "libraries": library_versions("peft")}
+    if project.teacher.pairs:
+        reads["pairs"] = [project.teacher.pairs, library_versions("scikit-learn")]
     if project.teacher.emphasis:  # the key of a teacher whose rows all count alike knows nothing of it
         reads["emphasis"] = project.teacher.emphasis
 
@@ -83,6 +85,7 @@ def teacher_stage(context: Context, data: TaskData) -> Stage:
             threads=project.threads,
             lora=lora,
             weighing=emphasize_rows(data.split("train"), project.teacher, "teacher"),
+            pairs=project.teacher.pairs,
             on_progress=progress,
         )
 

@@ -47,9 +47,9 @@ def open_network(teacher: Teacher) -> nn.Module:
     import torch
 
     from edgekd.distill.lean import make_lean
-    from edgekd.distill.teacher import load_teacher
+    from edgekd.distill.teacher import load_whole
 
-    return make_lean(load_teacher(teacher), torch.arange(1, 17).reshape(2, 8))
+    return make_lean(load_whole(teacher), torch.arange(1, 17).reshape(2, 8))
 
 
 def compile_form(name: str, graph: Graph, calibration: Tokens, folder: Path) -> None:

@@ -33,7 +33,8 @@ def build(graph: Graph, folder: Path, calibration_ids: Sequence[list[int]], runt
     del calibration_ids, runtime
     from safetensors.numpy import save
 
-    from edgekd.distill.static import STEP, FoldedStatic
+    from edgekd.distill.pairs import STEP
+    from edgekd.distill.static import FoldedStatic
 
     assert graph.load is not None
     student = graph.load()

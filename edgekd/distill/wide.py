@@ -1,0 +1,115 @@
+"""A linear model over tokens and pairs of neighbours, beside a network: their logits are added.
+
+What was worded in training is remembered at once, in whatever language the network reads badly; what was
+not is left to the network (Cheng et al. 2016, Wide & Deep Learning). The two are trained apart, so that they
+err apart.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from edgekd.distill.pairs import hash_pairs
+from edgekd.distill.training.tokens import Tokens
+from edgekd.errors import MissingExtraError
+
+Network = nn.Module | Callable[[Tensor, Tensor | None], Tensor]
+_N = TypeVar("_N", bound=Network)
+_NAME = "wide.safetensors"
+_STRENGTH = 1.0  # inverse weight of the squared coefficients, as scikit-learn counts it
+_STEPS = 40
+
+
+class Wide(nn.Module):
+    """`(ids, mask) -> logits` of a network and of a table [token, then pair, then a row of zeros; label].
+
+    Id 0 counts for nothing, as it pads; so rows may be padded with it, with a mask or without.
+    """
+
+    def __init__(self, network: Network, table: Tensor, pairs: int) -> None:
+        super().__init__()
+        self.network = network
+        self.pairs = pairs
+        self.table = nn.Embedding(*table.shape, _weight=table)
+        self.table.weight.requires_grad_(False)
+
+    def around(self, network: Network) -> Wide:
+        """Return the same beside another form of the network."""
+        return Wide(network, self.table.weight, self.pairs).train(self.training)
+
+    def forward(self, input_ids: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Compute logits [row, label] from ids [row, token]."""
+        last = self.table.num_embeddings - 1
+        numbers = hash_pairs(input_ids, self.pairs) + (last - self.pairs)
+        is_padding = torch.cat([input_ids, input_ids], 1) == 0
+        places = torch.cat([input_ids, numbers], 1).masked_fill(is_padding, last)
+        logits: Tensor = self.network(input_ids, mask) + self.table(places).sum(dim=1)
+        return logits
+
+
+def fit_wide(
+    tokens: Tokens,
+    classes: npt.NDArray[np.int64],
+    labels: int,
+    sizes: tuple[int, int],
+    folder: Path,
+    weights: npt.NDArray[np.float32] | None = None,
+) -> None:
+    """Fit the linear model on labelled rows (class -1: none) and write it to a model's folder.
+
+    A multinomial logistic regression on how often a row has each token and pair, without intercept: the token
+    that begins every text is one. `sizes` are the vocabulary's and the pairs'.
+
+    Raises:
+        MissingExtraError: without scikit-learn.
+    """
+    try:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+    except ImportError:
+        raise MissingExtraError("scikit-learn", "train") from None
+    rows = np.flatnonzero(classes >= 0)
+    model = LogisticRegression(C=_STRENGTH, fit_intercept=False, max_iter=_STEPS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # stopped early, which only regularizes
+        counted = _count(tokens, *sizes)[rows]
+        model.fit(counted, classes[rows], None if weights is None else weights[rows])
+    found = model.coef_ if len(model.classes_) > 2 else np.concatenate([-model.coef_, model.coef_]) / 2
+    table = np.zeros((sum(sizes) + 1, labels), np.float32)
+    table[:-1, model.classes_] = found.T
+    whole = torch.from_numpy(table)
+    save_file({"tokens": whole[: sizes[0]].clone(), "pairs": whole[sizes[0] : -1].clone()}, folder / _NAME)
+
+
+def widen(network: _N, folder: Path) -> _N | Wide:
+    """Put what `fit_wide` wrote to the folder beside the network; without that, return the network."""
+    if not (folder / _NAME).is_file():
+        return network
+    parts = load_file(folder / _NAME)
+    table = torch.cat([parts["tokens"], parts["pairs"], torch.zeros(1, parts["pairs"].shape[1])])
+    return Wide(network, table, len(parts["pairs"])).eval()
+
+
+def _count(tokens: Tokens, vocabulary: int, pairs: int) -> Any:
+    """How often each row has each token and pair, a sparse matrix [row, token and pair]."""
+    from scipy.sparse import csr_matrix
+
+    ids = torch.from_numpy(tokens.ids.astype(np.int64))
+    numbers = hash_pairs(ids[None, :], pairs)[0].numpy()
+    first = tokens.starts[:-1]
+    numbers[first] = tokens.ids[first] % pairs  # paired with id 0, not with the end of another row
+    row = np.repeat(np.arange(len(tokens)), tokens.lengths)
+    kept = tokens.ids != 0
+    columns = np.concatenate([tokens.ids[kept], vocabulary + numbers[kept]])
+    places = np.concatenate([row[kept], row[kept]])
+    shape = (len(tokens), vocabulary + pairs)
+    return csr_matrix((np.ones(len(columns), np.float32), (places, columns)), shape=shape)
