@@ -52,7 +52,10 @@ class Wide(nn.Module):
         numbers = hash_pairs(input_ids, self.pairs) + (last - self.pairs)
         is_padding = torch.cat([input_ids, input_ids], 1) == 0
         places = torch.cat([input_ids, numbers], 1).masked_fill(is_padding, last)
-        logits: Tensor = self.network(input_ids, mask) + self.table(places).sum(dim=1)
+        vectors = self.table(places)
+        if mask is not None:  # a build that shares rows may not keep the zeros
+            vectors = vectors * torch.cat([mask, mask], 1).unsqueeze(-1)
+        logits: Tensor = self.network(input_ids, mask) + vectors.sum(dim=1)
         return logits
 
 

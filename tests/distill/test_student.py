@@ -19,9 +19,10 @@ from edgekd.config import Distillation, FeatureStage, NarrowModel, StaticModel, 
 from edgekd.distill.cut import cut_layers
 from edgekd.distill.labels.fill import fill_store
 from edgekd.distill.labels.store import LabelStore
+from edgekd.distill.pairs import hash_pairs
 from edgekd.distill.reference import reference_logits, torch_labeller
 from edgekd.distill.softlabels import list_texts, open_soft_labels, save_texts
-from edgekd.distill.static import FoldedStatic, StaticClassifier, hash_pairs, start_from_teacher
+from edgekd.distill.static import FoldedStatic, StaticClassifier, start_from_teacher
 from edgekd.distill.student import distil, load_module, open_student
 from edgekd.distill.teacher import Classifier, load_teacher, teacher_tokens
 from edgekd.distill.training.tokens import open_tokenizer, tokenize
