@@ -74,6 +74,8 @@ class Context:
                     f"students: '{entry.model}' is a teacher; name a transformer, narrow or static shape"
                 )
             own = {key: value for key, value in entry if key != "model" and value is not None}
+            if model.kind == "static" and own.get("pairs") == 0:
+                raise ConfigError(f"students: '{entry.model}' is static: its pairs must be 1 or more, got 0")
             models.append(model.model_copy(update=own))
         return tuple(models)
 

@@ -164,6 +164,11 @@ WRONG = [
     ("unknown student", use_keys(students=["static-265"]), ["'static-265'", "did you mean 'static-256'"]),
     ("unknown teacher", use_keys(teacher={"model": "minilm-l7"}), ["'minilm-l7'", "'minilm-l6'"]),
     ("teacher for a student", use_keys(students=["minilm-l6"]), ["'minilm-l6' is a teacher"]),
+    (
+        "no pairs of a static student",
+        use_set("students.0.pairs=0"),
+        ["is static: its pairs must be 1 or more"],
+    ),
     ("teacher without a label", use_set("teacher.fine_tune=false"), ["label 'advice'", "fine_tune: true"]),
     ("slice with bad SQL", use_slice("device = = 'ios'"), ["'bad'", "device = = 'ios'"]),
     ("slice of an unknown column", use_slice("devise = 'ios'"), ["'bad'", "devise"]),

@@ -45,10 +45,11 @@ def test_key_of_a_teacher_holds_what_changes_it_and_nothing_else(teacher_reads):
         (f"teacher.reviewed={where}",),
         ("teacher.rare_classes=[order]",),
         ("teacher.rare_classes=[order]", "teacher.rare_penalty=0.5"),
+        ("teacher.pairs=64",),
     )
     plain = teacher_reads()
     reads = [plain, *(teacher_reads(*settings) for settings in changing)]
-    assert len({digest_json(one) for one in reads}) == 6
+    assert len({digest_json(one) for one in reads}) == 7
     for idle in ("teacher.rare_penalty=0.5", "teacher.class_weights=equal"):
         assert teacher_reads(idle) == plain
     assert teacher_reads("teacher.rare_classes=[order]", "teacher.rare_penalty=0") == plain
