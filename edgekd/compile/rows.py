@@ -54,6 +54,7 @@ def count_rows(model: onnx.ModelProto, rows: Sequence[list[int]]) -> dict[str, n
     tables = {weight.name: weight for weight in model.graph.initializer}
     counts = {node.input[0]: np.zeros(tables[node.input[0]].dims[0], np.int64) for node in lookups}
     session = None
+    _keep_what_gives(watched, indices)
     if indices:
         session = ort.InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
     for ids in rows:
@@ -66,6 +67,17 @@ def count_rows(model: onnx.ModelProto, rows: Sequence[list[int]]) -> dict[str, n
         for node in lookups:
             np.add.at(counts[node.input[0]], found[node.input[1]].ravel(), 1)
     return counts
+
+
+def _keep_what_gives(model: onnx.ModelProto, names: Sequence[str]) -> None:
+    """Drop the nodes that these values do not need, in place: ONNX Runtime would run them all the same."""
+    needed, kept = set(names), []
+    for node in reversed(model.graph.node):
+        if needed & set(node.output):
+            needed |= set(node.input)
+            kept.append(type(node).FromString(node.SerializeToString()))
+    del model.graph.node[:]
+    model.graph.node.extend(reversed(kept))
 
 
 def share_rows(
