@@ -35,23 +35,21 @@ class Wide(nn.Module):
     Id 0 counts for nothing, as it pads; so rows may be padded with it, with a mask or without.
     """
 
-    def __init__(self, network: Network, table: Tensor, pairs: int) -> None:
+    def __init__(self, network: Network, table: nn.Module, rows: int, pairs: int) -> None:
         super().__init__()
         self.network = network
-        self.pairs = pairs
-        self.table = nn.Embedding(*table.shape, _weight=table)
-        self.table.weight.requires_grad_(False)
+        self.table = table
+        self.last, self.pairs = rows - 1, pairs
 
     def around(self, network: Network) -> Wide:
-        """Return the same beside another form of the network."""
-        return Wide(network, self.table.weight, self.pairs).train(self.training)
+        """Return the same beside another form of the network, with the same table: a build may share rows."""
+        return Wide(network, self.table, self.last + 1, self.pairs).train(self.training)
 
     def forward(self, input_ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Compute logits [row, label] from ids [row, token]."""
-        last = self.table.num_embeddings - 1
-        numbers = hash_pairs(input_ids, self.pairs) + (last - self.pairs)
+        numbers = hash_pairs(input_ids, self.pairs) + (self.last - self.pairs)
         is_padding = torch.cat([input_ids, input_ids], 1) == 0
-        places = torch.cat([input_ids, numbers], 1).masked_fill(is_padding, last)
+        places = torch.cat([input_ids, numbers], 1).masked_fill(is_padding, self.last)
         vectors = self.table(places)
         if mask is not None:  # a build that shares rows may not keep the zeros
             vectors = vectors * torch.cat([mask, mask], 1).unsqueeze(-1)
@@ -98,8 +96,10 @@ def widen(network: _N, folder: Path) -> _N | Wide:
     if not (folder / _NAME).is_file():
         return network
     parts = load_file(folder / _NAME)
-    table = torch.cat([parts["tokens"], parts["pairs"], torch.zeros(1, parts["pairs"].shape[1])])
-    return Wide(network, table, len(parts["pairs"])).eval()
+    rows = torch.cat([parts["tokens"], parts["pairs"], torch.zeros(1, parts["pairs"].shape[1])])
+    table = nn.Embedding(*rows.shape, _weight=rows)
+    table.weight.requires_grad_(False)
+    return Wide(network, table, len(rows), len(parts["pairs"])).eval()
 
 
 def _count(tokens: Tokens, vocabulary: int, pairs: int) -> Any:
