@@ -70,7 +70,7 @@ def count_rows(model: onnx.ModelProto, rows: Sequence[list[int]]) -> dict[str, n
 
 
 def _keep_what_gives(model: onnx.ModelProto, names: Sequence[str]) -> None:
-    """Drop the nodes that these values do not need, in place: ONNX Runtime would run them all the same."""
+    """Drop what these values do not need, in place: ONNX Runtime would run nodes, or warn of weights."""
     needed, kept = set(names), []
     for node in reversed(model.graph.node):
         if needed & set(node.output):
@@ -78,6 +78,10 @@ def _keep_what_gives(model: onnx.ModelProto, names: Sequence[str]) -> None:
             kept.append(type(node).FromString(node.SerializeToString()))
     del model.graph.node[:]
     model.graph.node.extend(reversed(kept))
+    read = [weight for weight in model.graph.initializer if weight.name in needed]
+    copies = [type(weight).FromString(weight.SerializeToString()) for weight in read]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(copies)
 
 
 def share_rows(
