@@ -174,7 +174,7 @@ def make_lean(module: nn.Module, example_ids: Tensor, fold: int | None = None) -
     the module does. A module that puts its head's labels in another `order` says so by that name.
     Whoever calls proves parity on real text all the same.
     """
-    if isinstance(module, Wide):
+    if isinstance(module, Wide) and isinstance(module.network, nn.Module):
         return module.around(make_lean(module.network, example_ids, fold))
     encoders: list[Any] = [child for child in module.modules() if type(child).__name__ in _FORMS]
     if len(encoders) != 1 or encoders[0].config.hidden_act != "gelu":

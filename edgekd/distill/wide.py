@@ -97,7 +97,7 @@ def widen(network: _N, folder: Path) -> _N | Wide:
         return network
     parts = load_file(folder / _NAME)
     rows = torch.cat([parts["tokens"], parts["pairs"], torch.zeros(1, parts["pairs"].shape[1])])
-    table = nn.Embedding(*rows.shape, _weight=rows)
+    table = nn.Embedding(rows.shape[0], rows.shape[1], _weight=rows)
     table.weight.requires_grad_(False)
     return Wide(network, table, len(rows), len(parts["pairs"])).eval()
 
