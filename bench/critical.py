@@ -277,13 +277,13 @@ class _Teacher:
     def __call__(self, text: str) -> str:
         import torch
 
-        from edgekd.distill.teacher import load_teacher, open_teacher
+        from edgekd.distill.teacher import load_whole, open_teacher
         from edgekd.distill.training.tokens import open_tokenizer
 
         if not self._ready:
             stage = self._results.teacher
             teacher = open_teacher(stage.path, stage.digest)
-            self._module, self._labels = load_teacher(teacher), teacher.labels
+            self._module, self._labels = load_whole(teacher), teacher.labels
             self._tokenizer = open_tokenizer(stage.path / "tokenizer.json", teacher.max_tokens)
             answers = teacher_answers(self._context, self._results.data, stage, "validation")
             self._bias = 0.0 if answers.bias is None else answers.bias
