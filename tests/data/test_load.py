@@ -104,3 +104,12 @@ def test_splits_that_are_not_named_are_left_out(tmp_path):
     assert load_data(data, tmp_path).labels == ("a", "b")
     with pytest.raises(DataError, match="row 17: split 'extra' is not known"):
         load_data(write(tmp_path, rows), tmp_path)
+
+
+def test_carving_from_a_split_without_rows_names_those_that_have_some(tmp_path):
+    rows = [row for row in ROWS if row["split"] != "calibration"]
+    data = write(tmp_path, rows).model_copy(
+        update={"carve": {"calibration": Carve(take="unlabelled", share=0.1)}}
+    )
+    with pytest.raises(DataError, match="has no rows; take from one of: test, train, validation"):
+        load_data(data, tmp_path)
