@@ -89,6 +89,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._read_whole: set[tuple[Path, int, int, int, str]] = set()
 
     def run(
         self,
@@ -139,10 +140,18 @@ class Store:
     def _read(self, name: str, key: str, path: Path) -> Stage | None:
         try:
             files = json.loads((path / _RECORD).read_text(encoding="utf-8"))["files"]
-            whole = all(digest_file(path / file) == digest for file, digest in files.items())
+            whole = all(self._holds(path / file, digest) for file, digest in files.items())
         except (OSError, ValueError, KeyError):
             return None
         return Stage(name, key, path, _content_digest(files), cached=True) if whole else None
+
+    def _holds(self, path: Path, digest: str) -> bool:
+        """Whether a file has a digest; read once as long as it is the same file."""
+        state = path.stat()
+        known = (path, state.st_ino, state.st_size, state.st_mtime_ns, digest)
+        if known not in self._read_whole and digest_file(path) == digest:
+            self._read_whole.add(known)
+        return known in self._read_whole
 
 
 def resume_folder(path: Path) -> Path:

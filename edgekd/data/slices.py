@@ -30,9 +30,8 @@ def slice_masks(data: TaskData, slices: Sequence[Slice]) -> dict[str, npt.NDArra
             if label not in data.labels:
                 kind = f"{item.metric}_of"
                 raise SliceError(f"slice '{item.name}': {kind} names '{label}', which is not a class")
-    with _rows(data) as connection:
-        rows = len(data)
-        return {item.name: _mask(connection, rows, item.where, f"slice '{item.name}'") for item in slices}
+    found = _find_masks(data, [(item.where, f"slice '{item.name}'") for item in slices])
+    return {item.name: mask for item, mask in zip(slices, found, strict=True)}
 
 
 def select_rows(data: TaskData, where: str, what: str) -> npt.NDArray[np.bool_]:
@@ -41,8 +40,7 @@ def select_rows(data: TaskData, where: str, what: str) -> npt.NDArray[np.bool_]:
     Raises:
         SliceError: as of `slice_masks`.
     """
-    with _rows(data) as connection:
-        return _mask(connection, len(data), where, what)
+    return _find_masks(data, [(where, what)])[0]
 
 
 def select_traffic(data: TaskData, sample: str | None) -> npt.NDArray[np.bool_] | None:
@@ -57,6 +55,20 @@ def select_traffic(data: TaskData, sample: str | None) -> npt.NDArray[np.bool_] 
     if len(mask) and not mask.any():
         raise SliceError(f"data.sample: matches none of {len(mask)} rows: {sample}")
     return mask
+
+
+def _find_masks(data: TaskData, asked: Sequence[tuple[str, str]]) -> list[npt.NDArray[np.bool_]]:
+    """Compute a mask per predicate, each beside its name in errors; once for the same rows and predicate.
+
+    Masks are shared, so they cannot be written to.
+    """
+    if any(where not in data.masks for where, _ in asked):
+        with _rows(data) as connection:
+            for where, what in asked:
+                mask = _mask(connection, len(data), where, what)
+                mask.flags.writeable = False
+                data.masks[where] = mask
+    return [data.masks[where] for where, _ in asked]
 
 
 @contextmanager

@@ -50,6 +50,11 @@ class TaskData:
         """The splits that were taken: stages ask for their digests again and again."""
         return {}
 
+    @cached_property
+    def masks(self) -> dict[str, npt.NDArray[np.bool_]]:
+        """Masks [row] of predicates that were asked for, by predicate; see `edgekd.data.slices`."""
+        return {}
+
     def __len__(self) -> int:
         return int(self.table.num_rows)
 

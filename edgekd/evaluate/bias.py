@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -16,8 +17,8 @@ from edgekd.stats.tally import Tally
 
 ENOUGH = 300
 """Rows of a class under which a fit rests on too few."""
-_LEVEL, ROOM = 0.95, 0.999
-"""What proves a limit here, and what leaves room: as many other rows prove it, too, in 8 of 10 draws."""
+_LEVEL, ROOM = 0.95, 0.9999
+"""What proves a limit here, and what leaves room: as many other rows prove it, too, in 9 of 10 draws."""
 _LARGEST = 6.0  # e^6: a class chosen at a 400th of the likeliest one's probability
 _STEPS = (2.0, 1.0, 0.5, 0.25, 0.1)
 
@@ -53,7 +54,7 @@ def fit_bias(
     floor on their recall may get a bias of at most 6, and one below 0 where false alarms have a limit. Limits
     on false alarms and floors on accuracy count as floors do. A search by coordinates: a step is taken if it
     leaves less missing to the limits (by one-sided 95 % bounds, each as a share of the errors that its limit
-    allows, summed over slices); or as much, and less by 99.9 % bounds, since a limit that these rows barely
+    allows, summed over slices); or as much, and less by 99.99 % bounds, since a limit that these rows barely
     prove is proven by other rows in half of all draws; or as much of both and more traffic rows right.
     Nothing is random. Fit it on validation rows.
 
@@ -69,7 +70,7 @@ def fit_bias(
     thin = {labels[place]: n for place in places if (n := int((truth == place).sum())) < ENOUGH}
     return BiasFit(
         bias={labels[place]: round(float(bias[place]), 2) for place in places if bias[place]},
-        unmet=tuple(rows.name for rows in limited if _missing(rows, predicted, truth) > 0),
+        unmet=tuple(rows.name for rows in limited if _is_unmet(rows, predicted, truth)),
         thin=thin,
         accuracy_before=float((search.answers(np.zeros_like(bias)) == truth)[drawn].mean()),
         accuracy_after=float((predicted == truth)[drawn].mean()),
@@ -84,6 +85,8 @@ class _Search:
     ) -> None:
         self._scores, self._truth, self._slices = scores, truth, slices
         self._places, self._drawn = places, drawn
+        self._sizes = [int(rows.rows.sum()) for rows in slices]
+        self._floors = [rows.floor or 0.0 for rows in slices]
         self._least = -_LARGEST if any(rows.at_most is not None for rows in slices) else 0.0
 
     def answers(self, bias: npt.NDArray[np.float64]) -> Labels:
@@ -113,20 +116,26 @@ class _Search:
 
     def _price(self, bias: npt.NDArray[np.float64]) -> tuple[float, float, float]:
         predicted = self.answers(bias)
+        hits = [int(rows.hits(predicted, self._truth).sum()) for rows in self._slices]
         missing, room = (
-            round(sum(_missing(rows, predicted, self._truth, level) for rows in self._slices), 9)
+            round(sum(map(_missing, hits, self._sizes, self._floors, [level] * len(hits))), 9)
             for level in (_LEVEL, ROOM)
         )
         right = float((predicted == self._truth)[self._drawn].sum())
         return missing, room, -right + 1e-3 * float(np.abs(bias).sum())
 
 
-def _missing(rows: SliceRows, predicted: Labels, truth: Labels, level: float = _LEVEL) -> float:
+def _is_unmet(rows: SliceRows, predicted: Labels, truth: Labels) -> bool:
+    hits = rows.hits(predicted, truth)
+    return _missing(int(hits.sum()), len(hits), rows.floor or 0.0) > 0
+
+
+@cache
+def _missing(hits: int, rows: int, floor: float, level: float = _LEVEL) -> float:
     """Return how far the lower bound of that level is under the floor, as a share of the errors allowed.
 
     0 where it keeps the floor, or where there is no row.
     """
-    hits, floor = rows.hits(predicted, truth), rows.floor
-    if not len(hits) or floor is None:
+    if not rows:
         return 0.0
-    return max(0.0, floor - Tally.of(hits).at(level).low) / (1 - floor)
+    return max(0.0, floor - Tally(hits, rows - hits, hits, rows - hits).at(level).low) / (1 - floor)

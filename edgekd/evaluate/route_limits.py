@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -64,8 +65,14 @@ def _needs(rows: SliceRows, n: int, by_teacher: Flags, by_student: Flags) -> Ite
         yield hits_to_prove(rows.floor, n, ROOM), n * (1 - rows.floor)
     if rows.margin and rows.slice.tier == "prove":
         gained = int((by_student & ~by_teacher).sum())  # at most; fewer prove the margin with fewer hits
-        lost = bisect_right(range(n - gained), rows.margin, key=lambda k: paired_drop_bound(k, gained, n)[1])
+        lost = count_within(rows.margin, gained, n)
         yield int(by_teacher.sum()) + gained - lost + 1, n * rows.margin
+
+
+@cache
+def count_within(margin: float, gained: int, n: int) -> int:
+    """Count the numbers of lost rows, from 0, with which the drop over `n` rows is within the margin."""
+    return bisect_right(range(n - gained), margin, key=lambda lost: paired_drop_bound(lost, gained, n)[1])
 
 
 def lacking_of(limits: Sequence[RouteLimit], kept: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from edgekd.config import Slice
 from edgekd.config.routing import Routing
 from edgekd.evaluate.arrays import Flags
-from edgekd.evaluate.route_limits import find_limits, lacking_of
+from edgekd.evaluate.route_limits import count_within, find_limits, lacking_of
 from edgekd.evaluate.route_rows import Rows
 from edgekd.evaluate.route_settings import (
     TRIED,
@@ -48,7 +47,7 @@ def tune_policy(
     finds as many as the teacher, or where one of `slices` gives the class a margin, so many that the bound of
     the drop is within it. Where nothing cheaper holds, everything goes to the teacher. As far as
     `routing.planned_fallback` goes, further calls are made where these rows then prove more of the floors and
-    limits of `slices`, by 99.9 % bounds as `fit_bias` has them, and of the margins that are to be proven.
+    limits of `slices`, by 99.99 % bounds as `fit_bias` has them, and of the margins that are to be proven.
     Rows of `routing.risky` slices go to the teacher whatever the thresholds are, and count as calls. Each
     slice that callers name gets the lowest higher threshold at which its own drop is within its margin.
     `masks` are of these rows.
@@ -221,9 +220,7 @@ class _View:
         """Return how many hits a class of `n` rows may yet lose where these critical answers stand."""
         lost = int((stands & self.taught_hit & ~self.answer_hit).sum())
         gained = int((stands & self.answer_hit & ~self.taught_hit).sum())
-        within = 0
-        if margin is not None:
-            within = bisect_right(range(n - gained), margin, key=lambda k: paired_drop_bound(k, gained, n)[1])
+        within = 0 if margin is None else count_within(margin, gained, n)
         return max(gained, within - 1) - lost
 
     def _against(self, hits: Flags) -> tuple[Flags, Flags]:

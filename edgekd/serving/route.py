@@ -68,7 +68,8 @@ class Policy:
         critical = document.get("critical", [])
         if not isinstance(critical, list):
             raise ServingError(f"routing: critical: expected a list of labels, got {critical!r:.40}")
-        self._critical = [self._place(label) for label in critical]
+        self._critical = np.array([self._place(label) for label in critical], np.int64)
+        self._is_critical = frozenset(self._critical.tolist())
         if self._refuse_as:
             self._place(self._refuse_as)
         slices = document.get("slices", {})
@@ -98,9 +99,9 @@ class Policy:
             return Route(TEACHER, label, top, "this slice always goes to the teacher")
         if self._held and not self._held.isdisjoint(slices):
             return Route(INCUMBENT, label, top, f"this slice stays with {self._holder[:12]}")
-        if self._critical:
+        if self._is_critical:
             risk = float(probabilities[self._critical].sum())
-            if index in self._critical:
+            if index in self._is_critical:
                 sure = max(self._critical_prob, least)
                 if top < sure or sure >= 1:
                     return Route(TEACHER, label, top, f"critical, and below {sure:g}")

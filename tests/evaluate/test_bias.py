@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgekd.config import Slice
-from edgekd.evaluate.bias import ENOUGH, BiasFit, fit_bias
+from edgekd.evaluate.bias import ENOUGH, ROOM, BiasFit, fit_bias
 from edgekd.evaluate.slices import select_rows
 from edgekd.stats.tally import Tally
 
@@ -41,10 +41,10 @@ def answers(rows, bias):
     return (scores + np.array([bias.get(label, 0.0) for label in LABELS])).argmax(axis=1)
 
 
-def bound(rows, bias, place):
-    """Lower 95 % bound of a class's recall."""
+def bound(rows, bias, place, level=0.95):
+    """Lower bound of a class's recall."""
     _, truth, _ = rows
-    return Tally.of((answers(rows, bias) == place)[truth == place]).at(0.95).low
+    return Tally.of((answers(rows, bias) == place)[truth == place]).at(level).low
 
 
 def test_weak_classes_reach_their_floor_on_the_fitted_rows():
@@ -65,7 +65,7 @@ def test_a_limit_is_kept_with_room_for_other_rows():
     found = fit(make_rows(), OVERALL, recall(93, "abuse", "harm"))
     others = [make_rows(seed) for seed in range(1, 41)]
     proven = [bound(rows, found.bias, place) >= 0.93 for rows in others for place in (2, 3)]
-    assert np.mean(proven) >= 0.8
+    assert np.mean(proven) >= 0.9
 
 
 def test_only_a_class_with_a_floor_gets_a_bias():
@@ -74,14 +74,14 @@ def test_only_a_class_with_a_floor_gets_a_bias():
 
 
 def test_the_cheapest_bias_is_chosen():
-    """Of all biases in steps of 0.05 that keep the floor, none gets over two more traffic rows right."""
+    """Of all biases in steps of 0.05 that keep the floor with room, none gets two more traffic rows right."""
     rows = make_rows(1)
     found = fit(rows, OVERALL, recall(93, "harm"))
     _, truth, traffic = rows
     right = {
         number: int((answers(rows, {"harm": number}) == truth)[traffic].sum())
         for number in np.round(np.arange(0, 6.01, 0.05), 2)
-        if bound(rows, {"harm": number}, 3) >= 0.93
+        if bound(rows, {"harm": number}, 3, ROOM) >= 0.93
     }
     assert right
     reached = int((answers(rows, found.bias) == truth)[traffic].sum())
