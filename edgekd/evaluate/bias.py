@@ -17,8 +17,8 @@ from edgekd.stats.tally import Tally
 
 ENOUGH = 300
 """Rows of a class under which a fit rests on too few."""
-_LEVEL, ROOM = 0.95, 0.9999
-"""What proves a limit here, and what leaves room: as many other rows prove it, too, in 9 of 10 draws."""
+_LEVEL, ROOM = 0.95, 0.999
+"""What proves a limit here, and what leaves room: as many other rows prove it, too, in 8 of 10 draws."""
 _LARGEST = 6.0  # e^6: a class chosen at a 400th of the likeliest one's probability
 _STEPS = (2.0, 1.0, 0.5, 0.25, 0.1)
 
@@ -54,9 +54,10 @@ def fit_bias(
     floor on their recall may get a bias of at most 6, and one below 0 where false alarms have a limit. Limits
     on false alarms and floors on accuracy count as floors do. A search by coordinates: a step is taken if it
     leaves less missing to the limits (by one-sided 95 % bounds, each as a share of the errors that its limit
-    allows, summed over slices); or as much, and less by 99.99 % bounds, since a limit that these rows barely
-    prove is proven by other rows in half of all draws; or as much of both and more traffic rows right.
-    Nothing is random. Fit it on validation rows.
+    allows, summed over slices); or as much, and less by 99.9 % bounds, since a limit that these rows barely
+    prove is proven by other rows in half of all draws; or as much of both and more traffic rows right. Where
+    false alarms have a limit, all rows count there, extra rows of critical classes among them: recall takes
+    what room the limit leaves. Nothing is random. Fit it on validation rows.
 
     Source: cost-sensitive choice, Elkan, C. (2001), The foundations of cost-sensitive learning, IJCAI.
     """
@@ -83,11 +84,12 @@ class _Search:
     def __init__(
         self, scores: Scores, truth: Labels, slices: Sequence[SliceRows], places: Labels, drawn: Flags
     ) -> None:
-        self._scores, self._truth, self._slices = scores, truth, slices
-        self._places, self._drawn = places, drawn
+        self._scores, self._truth, self._slices, self._places = scores, truth, slices, places
         self._sizes = [int(rows.rows.sum()) for rows in slices]
         self._floors = [rows.floor or 0.0 for rows in slices]
-        self._least = -_LARGEST if any(rows.at_most is not None for rows in slices) else 0.0
+        is_limited = any(rows.at_most is not None for rows in slices)
+        self._least = -_LARGEST if is_limited else 0.0
+        self._counted = np.ones_like(drawn) if is_limited else drawn
 
     def answers(self, bias: npt.NDArray[np.float64]) -> Labels:
         """Return the label chosen for each row."""
@@ -121,7 +123,7 @@ class _Search:
             round(sum(map(_missing, hits, self._sizes, self._floors, [level] * len(hits))), 9)
             for level in (_LEVEL, ROOM)
         )
-        right = float((predicted == self._truth)[self._drawn].sum())
+        right = float((predicted == self._truth)[self._counted].sum())
         return missing, room, -right + 1e-3 * float(np.abs(bias).sum())
 
 
