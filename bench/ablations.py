@@ -28,11 +28,12 @@ from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.distill.losses import soft_divergence
 from edgekd.distill.reference import reference_logits
-from edgekd.distill.softlabels import open_soft_labels
+from edgekd.distill.softlabels import SoftLabels, open_soft_labels
 from edgekd.distill.student import distil, load_module, open_student
 from edgekd.distill.teacher import open_teacher
 from edgekd.distill.training.tokens import open_tokenizer, tokenize
 from edgekd.distill.weighing import weigh_rows
+from edgekd.pipeline.answering import reference_stage
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.labelling import label_stage
 from edgekd.pipeline.learning import load_stage, teacher_stage
@@ -93,8 +94,10 @@ def run(name: str, teacher: Stage) -> dict[str, Any]:
     data = load_stage(context)
     labels = label_stage(context, data, teacher)
     how, train = context.project.distillation, data.split("train")
-    learn, judged = open_soft_labels(
-        labels.texts.path, data, labels.store, how.temperature, labels.values.digest
+    learn = open_soft_labels(labels.texts.path, data, labels.store, how.temperature, labels.values.digest)
+    rows = data.split("validation")
+    judged = SoftLabels(
+        rows.texts, rows.classes, reference_stage(context, rows, teacher, "teacher").logits, ""
     )
     model = _shape(context, student, shape, training, max(1, round(ROWS / len(learn.texts))))
     weighing = weigh_rows(train, len(learn.texts) - len(train), how)

@@ -25,28 +25,27 @@ NOTHING = Lexicon()
 
 @dataclass(frozen=True)
 class SoftLabels:
-    """Texts with teacher logits [text, label] in half precision, and class (-1 where unlabelled).
+    """Texts with teacher logits [text, label], and class (-1 where unlabelled).
 
-    Rows are the train split, then its noisy copies, then the unlabelled split, then words alone. The
-    logits stay on disk: index them by rows.
+    To learn from, rows are the train split, then its noisy copies, then the unlabelled split, then words
+    alone; their logits stay on disk, in half precision: index them by rows.
     """
 
     texts: list[str]
     classes: npt.NDArray[np.int64]
-    logits: StoredLogits
+    logits: StoredLogits | npt.NDArray[np.float32]
     digest: str
 
 
 class Listed(NamedTuple):
-    """Texts to learn from, the validation texts, and how many were left out as `list_texts` says."""
+    """Texts to learn from, and how many were left out as `list_texts` says."""
 
     learn: Wanted
-    validation: Wanted
     left_out: int
 
 
 def list_texts(data: TaskData, augmentations: int, seed: int, lexicon: Lexicon = NOTHING) -> Listed:
-    """List every text a student may learn from, and the validation texts.
+    """List every text a student may learn from.
 
     With a lexicon also texts of one word: what a student cannot learn from sentences that lack it. A text
     that is made or unlabelled is left out if a calibration, validation or test row has it, after `normalise`.
@@ -55,7 +54,7 @@ def list_texts(data: TaskData, augmentations: int, seed: int, lexicon: Lexicon =
     """
     held_out = {normalise(text) for name in HELD_OUT for text in data.split(name).texts}
     left_out = 0
-    train, unlabelled, validation = (data.split(name) for name in ("train", "unlabelled", "validation"))
+    train, unlabelled = (data.split(name) for name in ("train", "unlabelled"))
     made = augment(train.texts, augmentations, seed, lexicon.near)
     parents = [name for name in train.ids for _ in range(augmentations)]
     texts, rows = list(train.texts), [(name, "train") for name in train.ids]
@@ -75,43 +74,34 @@ def list_texts(data: TaskData, augmentations: int, seed: int, lexicon: Lexicon =
             else:
                 texts.append(text)
                 rows.append((name, tag))
-    learn = Wanted(texts, [(name,) for name, _ in rows], [(tag,) for _, tag in rows])
-    rows_asked = [(name,) for name in validation.ids]
-    asked = Wanted(validation.texts, rows_asked, [("validation",)] * len(rows_asked))
-    return Listed(learn, asked, left_out)
+    return Listed(Wanted(texts, [(name,) for name, _ in rows], [(tag,) for _, tag in rows]), left_out)
 
 
 def save_texts(listed: Listed, folder: Path) -> None:
     """Write the texts to `folder`, with what is kept beside their labels."""
-    learn, validation, left_out = listed
+    learn, left_out = listed
     write_atomic(folder / "logs" / "left_out.json", json.dumps(left_out))
-    for name, part in (("learn", learn), ("validation", validation)):
-        columns = {"texts": part.texts, "evidence": part.evidence, "tags": part.tags}
-        write_atomic(folder / f"{name}.json", json.dumps(columns, ensure_ascii=False))
+    columns = {"texts": learn.texts, "evidence": learn.evidence, "tags": learn.tags}
+    write_atomic(folder / "learn.json", json.dumps(columns, ensure_ascii=False))
 
 
 def open_texts(folder: Path) -> Listed:
     """Read what `save_texts` wrote."""
-    texts = ((folder / f"{name}.json").read_text(encoding="utf-8") for name in ("learn", "validation"))
-    learn, validation = (Wanted(**json.loads(text)) for text in texts)
+    learn = Wanted(**json.loads((folder / "learn.json").read_text(encoding="utf-8")))
     left_out = json.loads((folder / "logs" / "left_out.json").read_text(encoding="utf-8"))
-    return Listed(learn, validation, left_out)
+    return Listed(learn, left_out)
 
 
 def open_soft_labels(
     texts: Path, data: TaskData, store: LabelStore, temperature: float, digest: str
-) -> tuple[SoftLabels, SoftLabels]:
-    """Give the rows to learn from, and the validation rows, from the store.
+) -> SoftLabels:
+    """Give the rows to learn from, with their labels from the store.
 
     Raises:
         DataError: if a text has no label yet.
     """
-    learn, validation, _ = open_texts(texts)
+    learn = open_texts(texts).learn
     labelled = data.split("train").classes
     classes = np.full(len(learn.texts), -1, dtype=np.int64)
     classes[: len(labelled)] = labelled
-    first, second = (store.read(part.texts, temperature) for part in (learn, validation))
-    return (
-        SoftLabels(list(learn.texts), classes, first, digest),
-        SoftLabels(list(validation.texts), data.split("validation").classes, second, digest),
-    )
+    return SoftLabels(list(learn.texts), classes, store.read(learn.texts, temperature), digest)

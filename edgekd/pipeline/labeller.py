@@ -46,7 +46,7 @@ _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", *COMPILING)
 
 
 def texts_to_label(data: TaskData, teacher: Stage, copies: int, seed: int) -> Listed:
-    """List the texts to learn from, and the validation texts; the teacher is asked for words of some."""
+    """List the texts to learn from; the teacher is asked for words of some."""
     from edgekd.distill.lexicon import make_lexicon
     from edgekd.distill.softlabels import list_texts
     from edgekd.distill.teacher import open_teacher

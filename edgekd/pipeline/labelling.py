@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgekd.data.shared import HELD_OUT
 from edgekd.data.taskdata import TaskData
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.labeller import COPY_KINDS, choose_labeller, texts_to_label
@@ -31,7 +32,7 @@ class Labels:
 
 
 def label_stage(context: Context, data: TaskData, teacher: Stage) -> Labels:
-    """Label every text that students may learn from, and the validation texts, unless they have a label.
+    """Label every text that students may learn from, unless it has a label.
 
     Labels are kept by teacher and text, whichever run asked for them first.
     """
@@ -69,8 +70,8 @@ def _texts(context: Context, data: TaskData, teacher: Stage) -> tuple[Stage, Wan
     from edgekd.distill.softlabels import open_texts, save_texts
 
     copies, seed = context.project.distillation.augmentations, context.project.seed
-    digests = [data.split(name).digest for name in ("train", "unlabelled", "validation")]
-    judged = [data.split(name).texts for name in ("calibration", "test")]  # what is made never equals these
+    digests = [data.split(name).digest for name in ("train", "unlabelled")]
+    judged = [data.split(name).texts for name in HELD_OUT]  # what is made never equals these
     reads = {"rows": digests, "not": digest_json(judged), "augmentations": copies, "seed": seed}
     if copies >= COPY_KINDS:
         reads["teacher"] = teacher.digest
@@ -78,11 +79,11 @@ def _texts(context: Context, data: TaskData, teacher: Stage) -> tuple[Stage, Wan
     def build(folder: Path, progress: Progress) -> None:
         save_texts(texts_to_label(data, teacher, copies, seed), folder)
 
-    stage = run_stage(context, "texts", 4, reads, build)
-    learn, validation, left_out = open_texts(stage.path)
+    stage = run_stage(context, "texts", 5, reads, build)
+    learn, left_out = open_texts(stage.path)
     if left_out:
         context.note(f"texts: {left_out:,} left out, because a row that students are judged on has the same")
-    return stage, learn + validation
+    return stage, learn
 
 
 def _open_store(context: Context, data: TaskData, teacher: Stage) -> LabelStore:

@@ -11,6 +11,7 @@ from edgekd.data.load import describe_source, load_and_compare
 from edgekd.data.shared import SharedTexts
 from edgekd.data.taskdata import TaskData, open_data, save_data
 from edgekd.errors import ConfigError
+from edgekd.pipeline.answering import reference_stage
 from edgekd.pipeline.context import Context, library_versions
 from edgekd.pipeline.labelling import Labels
 from edgekd.pipeline.staging import is_first_process, run_stage, run_stage_together
@@ -111,18 +112,19 @@ def distil_stage(
     critical = _critical(context, data)
     if critical:
         reads["critical"] = critical
+    rows = data.split("validation")
+    validation = reference_stage(context, rows, teacher, "teacher").logits
 
     def build(folder: Path, progress: Progress) -> None:
         from edgekd.distill.logs.trackers import open_trackers
-        from edgekd.distill.softlabels import open_soft_labels
+        from edgekd.distill.softlabels import SoftLabels, open_soft_labels
         from edgekd.distill.student import distil
         from edgekd.distill.teacher import open_teacher
         from edgekd.distill.weighing import weigh_rows
 
         settings, train = project.distillation, data.split("train")
-        learn, validation = open_soft_labels(
-            labels.texts.path, data, labels.store, settings.temperature, labels.values.digest
-        )
+        digest = labels.values.digest
+        learn = open_soft_labels(labels.texts.path, data, labels.store, settings.temperature, digest)
         weighing = weigh_rows(train, len(learn.texts) - len(train), settings)
         names = project.tracking if is_first_process() else ()
         run = f"{context.run_folder.name}/{model.name}"
@@ -131,7 +133,7 @@ def distil_stage(
                 model,
                 open_teacher(teacher.path, teacher.digest),
                 learn,
-                validation,
+                SoftLabels(rows.texts, rows.classes, validation, digest),
                 weighing,
                 folder,
                 distillation=settings,

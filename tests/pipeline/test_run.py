@@ -42,7 +42,9 @@ def test_every_stage_was_done_once(finished_run):
     text = "\n".join(line for _, line in finished_run.notes)
     done = stages(text, "done")
     # two more targets share the very same artifacts, and so their stages
-    assert sorted(done) == sorted(STAGES)
+    assert sorted(done) == sorted(
+        [*STAGES, "reference/teacher"]
+    )  # of the validation rows, and of the test rows
     assert set(stages(text, "cached")) <= STAGES
 
 
@@ -242,7 +244,7 @@ def test_epochs_of_the_student_train_the_student_alone(project, run_edgekd):
     setting = "students.0.training.epochs=1"
     done = run_edgekd("distill", "project.yaml", "--set", setting, "--json", cwd=project)
     assert done.returncode == 0, done.stderr
-    assert stages(done.stderr, "cached") == ["data", "teacher", "texts", "label"]
+    assert stages(done.stderr, "cached") == ["data", "teacher", "texts", "label", "reference/teacher"]
     assert stages(done.stderr, "done") == ["distil/static-256"]
     other = run_edgekd("distill", "project.yaml", "--json", cwd=project)
     assert stages(other.stderr, "done") == []
@@ -310,7 +312,13 @@ def test_damaged_stage_is_built_again(project, run_edgekd):
     done = run_edgekd("distill", "project.yaml", cwd=project)
     assert done.returncode == 0, done.stderr
     assert stages(done.stderr, "done") == ["texts"]
-    assert stages(done.stderr, "cached") == ["data", "teacher", "label", "distil/static-256"]
+    assert stages(done.stderr, "cached") == [
+        "data",
+        "teacher",
+        "label",
+        "reference/teacher",
+        "distil/static-256",
+    ]
 
 
 def test_damaged_labels_are_refused_by_name_and_made_again_alone(project, run_edgekd):
@@ -326,7 +334,8 @@ def test_damaged_labels_are_refused_by_name_and_made_again_alone(project, run_ed
     assert done.returncode == 0, done.stderr
     assert f"labels: {count_labels(project)} texts by pytorch float32" in done.stderr
     # the same bits as before, so nothing after them is done again
-    assert stages(done.stderr, "cached") == ["data", "teacher", "texts", "label", "distil/static-256"]
+    cached = ["data", "teacher", "texts", "label", "reference/teacher", "distil/static-256"]
+    assert stages(done.stderr, "cached") == cached
 
 
 def count_labels(project) -> int:

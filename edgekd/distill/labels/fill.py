@@ -37,10 +37,6 @@ class Wanted:
         texts, evidence, tags = self.texts, self.evidence, self.tags
         return Wanted([texts[i] for i in places], [evidence[i] for i in places], [tags[i] for i in places])
 
-    def __add__(self, other: Wanted) -> Wanted:
-        evidence, tags = [*self.evidence, *other.evidence], [*self.tags, *other.tags]
-        return Wanted([*self.texts, *other.texts], evidence, tags)
-
 
 def find_missing(store: LabelStore, texts: Sequence[str], share: Share = WHOLE) -> list[int]:
     """List the places of texts that have no label yet and are of this share, each text once.
