@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ class Rows:
 
     tokens: Tokens
     classes: npt.NDArray[np.int64]
-    logits: npt.NDArray[np.float16] | StoredLogits | None = None
+    logits: npt.NDArray[np.floating[Any]] | StoredLogits | None = None
     weights: npt.NDArray[np.float32] | None = None
     texts: Sequence[str] = ()
     reviewed: npt.NDArray[np.bool_] | None = None
