@@ -16,7 +16,6 @@ from edgekd.gate.promotion import current
 pytestmark = pytest.mark.slow
 KILLS = 10
 SEED = 3  # falls into both trainings and the measurement, among others
-
 TWICE = "reference/teacher"  # of the validation rows, and of the test rows
 
 

@@ -42,9 +42,8 @@ def test_every_stage_was_done_once(finished_run):
     text = "\n".join(line for _, line in finished_run.notes)
     done = stages(text, "done")
     # two more targets share the very same artifacts, and so their stages
-    assert sorted(done) == sorted(
-        [*STAGES, "reference/teacher"]
-    )  # of the validation rows, and of the test rows
+    # the teacher answers the validation rows, and then the test rows
+    assert sorted(done) == sorted([*STAGES, "reference/teacher"])
     assert set(stages(text, "cached")) <= STAGES
 
 
@@ -312,13 +311,8 @@ def test_damaged_stage_is_built_again(project, run_edgekd):
     done = run_edgekd("distill", "project.yaml", cwd=project)
     assert done.returncode == 0, done.stderr
     assert stages(done.stderr, "done") == ["texts"]
-    assert stages(done.stderr, "cached") == [
-        "data",
-        "teacher",
-        "label",
-        "reference/teacher",
-        "distil/static-256",
-    ]
+    cached = ["data", "teacher", "label", "reference/teacher", "distil/static-256"]
+    assert stages(done.stderr, "cached") == cached
 
 
 def test_damaged_labels_are_refused_by_name_and_made_again_alone(project, run_edgekd):
