@@ -47,7 +47,7 @@ def tune_policy(
     finds as many as the teacher, or where one of `slices` gives the class a margin, so many that the bound of
     the drop is within it. Where nothing cheaper holds, everything goes to the teacher. As far as
     `routing.planned_fallback` goes, further calls are made where these rows then prove more of the floors and
-    limits of `slices`, by 99.9 % bounds as `fit_bias` has them, and of the margins that are to be proven.
+    limits of `slices`, by 99.99 % bounds as `fit_bias` has them, and of the margins that are to be proven.
     Rows of `routing.risky` slices go to the teacher whatever the thresholds are, and count as calls. Each
     slice that callers name gets the lowest higher threshold at which its own drop is within its margin.
     `masks` are of these rows.

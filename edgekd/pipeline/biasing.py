@@ -21,7 +21,7 @@ from edgekd.serving.calibrate import spread_bias
 from edgekd.store import Stage, write_atomic
 
 NOTES = Path("logs") / "bias.json"
-VERSION = 5
+VERSION = 6
 """Of the fit; part of what a stage reads that rests on it."""
 
 

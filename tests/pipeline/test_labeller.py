@@ -29,7 +29,7 @@ BFLOAT16 = ("openvino bfloat16", "pytorch bfloat16")  # tried here whatever this
         (("avx2", "fma"), ()),
         (("avx2", "avx_vnni"), ("openvino int8",)),
         (("asimd", "bf16"), BFLOAT16),
-        (("avx512_vnni", "avx512_bf16"), ("openvino int8", *BFLOAT16)),
+        (("avx512_vnni", "avx512_bf16"), ("openvino bfloat16", "openvino int8", "pytorch bfloat16")),
     ],
 )
 def test_only_what_the_cpu_has_instructions_for_is_tried(isa, worth):
