@@ -31,17 +31,20 @@ _SLOWED = """
 def _slow_down() -> None:
     import time
 
-    answer, clock = Model.__call__, time.perf_counter_ns
+    clock = time.perf_counter_ns
 
-    def slowed(self: Model, text: str) -> Answer:
-        start = clock()
-        result = answer(self, text)
-        end = start + int((clock() - start) * {factor})
-        while clock() < end:
-            pass
-        return result
+    def slow(answer):
+        def slowed(self: Model, *given: Any) -> Any:
+            start = clock()
+            result = answer(self, *given)
+            end = start + int((clock() - start) * {factor})
+            while clock() < end:
+                pass
+            return result
 
-    Model.__call__ = slowed
+        return slowed
+
+    Model.__call__, Model.route = slow(Model.__call__), slow(Model.route)
 
 
 _slow_down()

@@ -59,7 +59,8 @@ class World:
         project = load_project(study)
         runs = study.parent / project.workspace / "runs"
         found = sorted(
-            runs.glob(f"{project.name}-*/evidence/questions/{TARGET}.json"), key=lambda p: p.stat().st_mtime
+            runs.glob(f"{project.name}-????????/evidence/questions/{TARGET}.json"),
+            key=lambda p: p.stat().st_mtime,
         )
         if not found:
             raise SystemExit(f"{study}: has no run that asked for {TARGET}; edgekd run {study}")
@@ -95,7 +96,11 @@ class World:
         """Carve out what the student loses, on validation rows that are taken to be as these."""
         table = Predictions("", logits).probabilities(self.temperature)
         rows = Rows(table, self.teacher.labels, self.truth, self.labels, self.bias)
-        return carve_policy({"max_prob": 0.0}, rows, self.texts, ROUTING, self.slices, self.masks)
+        return carve_policy(self.own_policy(), rows, self.texts, ROUTING, self.slices, self.masks)
+
+    def own_policy(self) -> dict[str, object]:
+        """Return the policy that the variant was promoted with; without one it answers everything."""
+        return {"max_prob": 0.0} if self.kept.routing is None else dict(self.kept.routing.policy)
 
     def rows_of(self, name: str) -> tuple[Hits, list[int]]:
         """Return a slice's rows, and the labels that are a hit there; none: the truth alone."""
@@ -140,7 +145,7 @@ class World:
         """Judge the variant as the gate does."""
         own = self.answers if logits is None else self.predict(logits)
         if policy is None and self.kept.routing is not None:
-            policy = dict(self.kept.routing.policy)
+            policy = self.own_policy()
         compared = {"teacher": teacher or self.teacher}
         result = evaluate(
             own, compared, self.truth, self.labels, self.slices, self.masks, temperature=self.temperature,
@@ -256,7 +261,7 @@ def plant(world: World) -> list[Case]:
         cases.append(Case(f"{name} falls", words, world.judge(worse, policy={})[0], f"quality {name}"))
         policy = world.carve(worse)
         carved = list_carved(policy, ROUTING.carve_out, ROUTING.risky)
-        verdict, evidence = world.judge(worse, policy=policy, gates=Gates(cost_reduction=0.5))
+        verdict, evidence = world.judge(worse, policy=policy, gates=Gates(cost_reduction=0.3))
         words = f"{', '.join(carved) or 'nothing'} to the teacher; saved {saving(evidence)}"
         cases.append(Case(f"{name} falls, with a carve-out", words, verdict))
     overall = world.masks["overall"]
@@ -271,10 +276,12 @@ def plant(world: World) -> list[Case]:
     words = "the same answers, those that are wrong with 8 times the logits"
     verdict = world.judge(boasting, gates=gates)[0]
     cases.append(Case("confidently wrong at equal accuracy", words, verdict, "confident_error_rate"))
-    for share, refused_by in ((0.08, ""), (0.38, "cost_reduction")):
-        policy = {"max_prob": world.threshold(share)}
-        verdict, evidence = world.judge(policy=policy, gates=Gates(cost_reduction=0.7))
-        words = f"{100 * share:.0f} % to the teacher; saved {saving(evidence)}"
+    for name, policy, refused_by in (
+        ("as often as it was", world.own_policy(), ""),
+        ("60 %", {"max_prob": world.threshold(0.6)}, "cost_reduction"),
+    ):
+        verdict, evidence = world.judge(policy=policy, gates=Gates(cost_reduction=0.6))
+        words = f"{name} to the teacher; saved {saving(evidence)}"
         cases.append(Case("fallback", words, verdict, refused_by))
     return cases
 

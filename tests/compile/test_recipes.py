@@ -58,7 +58,9 @@ MOST_BYTES = {"onnxruntime": 0.3, "openvino": 0.3, "litert": 0.4, "numpy": 0.35}
 TRACED = {param.values[1]: param.values for param in reversed(BUILDS)}.values()
 # As counted on two cores, with one thread to compute; OpenVINO has a pool of its own. AOTInductor has
 # no limit here, because its threads were not counted.
-THREADS = {"numpy": 0, "onnxruntime": 0, "litert": 0, "openvino": 5}
+# ONNX Runtime looks for unlike cores on an Intel CPU, from a thread that ends before a model is opened.
+IS_INTEL = "GenuineIntel" in Path("/proc/cpuinfo").read_text()
+THREADS = {"numpy": 0, "onnxruntime": int(IS_INTEL), "litert": 0, "openvino": 5}
 # Where there is none, its builds are made for this CPU: the same road but for the device.
 GPU = Hardware(arch="x86_64", vendor="nvidia", gpu=True, memory_mib=8192)
 
