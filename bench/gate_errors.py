@@ -66,15 +66,16 @@ def read_table(path: Path) -> Table:
     project = load_project(path)
     workspace = path.parent / project.workspace
     test = load_data(project.data, path.parent, project.seed).split("test")
-    runs = sorted((workspace / "runs").glob(f"{project.name}-*/evidence/{TARGET}"), key=_age)
+    runs = sorted((workspace / "runs").glob(f"{project.name}-????????/evidence/{TARGET}"), key=_age)
     if not runs:
         raise SystemExit(f"{path}: has no run with evidence of {TARGET}; edgekd run {path}")
     answers = {
         p.parent.name: load_predictions(p, test.ids).labels for p in sorted(runs[-1].glob("*/logits.npy"))
     }
+    teacher = load_predictions(runs[-1].parent / "rows" / "teacher.npy", test.ids)
     return Table(
         project.name,
-        _teacher(workspace, test.ids) == test.classes,
+        teacher.labels == test.classes,
         np.stack([labels == test.classes for labels in answers.values()]),
         tuple(answers),
         slice_masks(test, project.slices),
@@ -96,17 +97,6 @@ def _called(
 
 def _age(path: Path) -> float:
     return path.stat().st_mtime
-
-
-def _teacher(workspace: Path, ids: list[str]) -> npt.NDArray[np.int64]:
-    from edgekd.errors import DataError
-
-    for path in sorted((workspace / "store" / "reference" / "teacher").glob("*/logits.npy"), key=_age)[::-1]:
-        try:
-            return np.asarray(load_predictions(path, ids).labels)
-        except DataError:  # of other rows
-            continue
-    raise SystemExit(f"{workspace}: has no answers of the teacher to these rows; run the study again")
 
 
 def at_drop(teacher: Hits, variant: Hits, drop: float, rng: np.random.Generator) -> Hits:
