@@ -18,8 +18,8 @@ from edgekd.stats.tally import Tally
 ENOUGH = 300
 """Rows of a class under which a fit rests on too few."""
 _LEVEL, ROOM = 0.95, 0.9999
-"""What proves a limit here, and what leaves room: as many other rows would prove it, too, in 9 of 10 draws, had
-the bias not been chosen on these; as it was, in somewhat fewer."""
+"""What proves a limit here, and what leaves room: as many other rows would prove it, too, in 9 of 10 draws,
+had the bias not been chosen on these; as it was, in somewhat fewer."""
 _LARGEST = 6.0  # e^6: a class chosen at a 400th of the likeliest one's probability
 _STEPS = (2.0, 1.0, 0.5, 0.25, 0.1)
 

@@ -22,8 +22,8 @@ HALF = "pytorch bfloat16"
 # Recipe and precision hint, on OpenVINO. Not ONNX Runtime's dynamic int8: its scales are of a whole batch,
 # so that what a text gets depends on its neighbours.
 COMPILED = {"openvino bfloat16": ("fp32", "bf16"), "openvino int8": ("int8-nncf", "f32")}
-# The most promising first: bfloat16 labels about as fast as int8 with its closest texts by float32, and closer
-# (docs/results/labelling.md); it needs no calibration, so it is also made sooner.
+# The most promising first: bfloat16 labels about as fast as int8 with its closest texts by float32, and
+# closer (docs/results/labelling.md); it needs no calibration, so it is also made sooner.
 FORMS = (*COMPILED, HALF)
 # Without one of these a CPU sums int8 products in 16 bits and cuts what does not fit: labels are not equal.
 _INT8_SUMS = {"avx512_vnni", "avx_vnni", "amx_int8"}
