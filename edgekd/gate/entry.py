@@ -46,6 +46,7 @@ class LedgerEntry(Record):
         harm: why what was replaced may not come back by itself.
         again: why what was taken back before is promoted again: newer test rows, or a person's word.
         shipped: what a person let go out although the newest verdict fails it: bundle or publish.
+        learned: sha256 of the list of texts that what is promoted was made from; see `edgekd.gate.learned`.
     """
 
     sequence: int
@@ -68,6 +69,7 @@ class LedgerEntry(Record):
     harm: Harm | None = None
     again: str | None = None
     shipped: str | None = None
+    learned: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; absent fields are left out."""
@@ -85,6 +87,7 @@ class Details:
     harm: Harm | None = None
     again: str | None = None
     shipped: str | None = None
+    learned: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return those that are there, as plain JSON values."""

@@ -65,6 +65,8 @@ def verify_objects(registry: Path, entries: Iterable[LedgerEntry]) -> int:
     for entry in entries:
         rows = {} if entry.harm is None else entry.harm.slices
         named = {f"test rows of {name}": digest for name, digest in rows.items() if digest}
+        if entry.learned:
+            named["texts it was made from"] = entry.learned
         for name, digest in {**entry.evidence, **named}.items():
             if digest in known:
                 continue

@@ -117,7 +117,9 @@ def promote(
             artifact_digest=artifact_digest,
             verdict_digest=verdict.digest,
             provenance=provenance,
-            details=Details(terms.model, history.current or "", terms.conditions, harm, again),
+            details=Details(
+                terms.model, history.current or "", terms.conditions, harm, again, learned=terms.learned
+            ),
         )
         point_at(place, artifact_digest)
         return _promotion(place, entry, entry, changed=True)

@@ -10,13 +10,13 @@ slices as they are then, as objects of the registry.
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from edgekd.config import Slice
+from edgekd.data.normalise import normalise
 from edgekd.errors import LedgerError
 from edgekd.evaluate.arrays import Flags, Labels
 from edgekd.gate.harm import Harm
@@ -30,7 +30,7 @@ _DIGITS = 12
 
 def digest_rows(texts: Iterable[str]) -> frozenset[str]:
     """Digest rows by their texts."""
-    plain = (" ".join(unicodedata.normalize("NFKC", text).casefold().split()) for text in texts)
+    plain = map(normalise, texts)
     return frozenset(digest_bytes(text.encode("utf-8", "surrogatepass"))[:_DIGITS] for text in plain)
 
 
@@ -98,12 +98,17 @@ def unrenewed_slices(registry: Path, harm: Harm | None, rows: Rows) -> tuple[str
     return tuple(
         name
         for name, digest in harm.slices.items()
-        if not digest or not rows.get(name, frozenset()) - _read_list(registry, digest)
+        if not digest or not rows.get(name, frozenset()) - read_list(registry, digest)
     )
 
 
-def _read_list(registry: Path, digest: str) -> frozenset[str]:
+def read_list(registry: Path, digest: str) -> frozenset[str]:
+    """Read a list of rows that the registry keeps.
+
+    Raises:
+        LedgerError: it is missing or was changed.
+    """
     path = object_path(registry, digest)
     if not path.is_file() or digest_file(path) != digest:
-        raise LedgerError(f"{path}: the list of test rows is missing or was changed; restore it")
+        raise LedgerError(f"{path}: the list of rows is missing or was changed; restore it")
     return frozenset(json.loads(path.read_text(encoding="utf-8")))

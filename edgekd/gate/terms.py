@@ -24,6 +24,7 @@ class Terms:
         again: a person's word that what was taken back may be promoted again.
         model: of the artifact, the digest of the files that decide its answers.
         harm: what the verdict proves of the artifact that is replaced; rollbacks then pass it over.
+        learned: sha256 of the list of texts that the artifact was made from.
     """
 
     conditions: RollbackConditions | None = None
@@ -31,6 +32,7 @@ class Terms:
     again: bool = False
     harm: Harm | None = None
     model: str | None = None
+    learned: str | None = None
 
 
 NO_TERMS = Terms()

@@ -17,6 +17,7 @@ from edgekd.evaluate.teacher_floor import TeacherFloor
 from edgekd.gate.carving import list_carved
 from edgekd.gate.checks import check_slices
 from edgekd.gate.evidence import VariantEvidence
+from edgekd.gate.learned import count_learned
 from edgekd.gate.promotion import current
 from edgekd.gate.rows import Rows, slice_rows
 from edgekd.gate.terms import Terms, find_barred
@@ -61,7 +62,7 @@ class Judged:
 
 
 def find_incumbent(context: Context, data: TaskData, target: Target) -> Artifact | None:
-    """Open what is promoted for a target now, if it answers the same task."""
+    """Open what is promoted for a target now, if today's test rows can judge it."""
     found = current(context.registry, context.project.name, target.name)
     if found is None:
         return None
@@ -73,7 +74,29 @@ def find_incumbent(context: Context, data: TaskData, target: Target) -> Artifact
     if tuple(artifact.manifest["labels"]) != data.labels:
         context.note(f"{target.name}: the promoted artifact knows other labels and is left out")
         return None
+    test = data.split("test").texts
+    if seen := count_seen(context, target, artifact, test):
+        context.note(
+            f"{target.name}: the promoted artifact was made from {seen:,} of today's {len(test):,} test "
+            "texts, so they cannot judge it and it is left out"
+        )
+        return None
     return artifact
+
+
+def count_seen(context: Context, target: Target, artifact: Artifact, texts: Sequence[str]) -> int:
+    """Count the test texts that a promoted artifact, or one that keeps slices for it, was made from.
+
+    Where the project lets splits share texts it is 0.
+    """
+    if context.project.data.allow_shared_text:
+        return 0
+    holder = read_calibration(artifact.path / "calibration.json").routing.get("incumbent", {})
+    digests = {artifact.digest, holder.get("artifact", artifact.digest)}
+    return max(
+        count_learned(context.registry, context.project.name, target.name, digest, texts)
+        for digest in digests
+    )
 
 
 def judge(

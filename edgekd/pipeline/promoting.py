@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from edgekd.compile import open_artifact
 from edgekd.data.slices import select_traffic, slice_masks
-from edgekd.data.taskdata import TaskData
+from edgekd.data.taskdata import SPLITS, TaskData
 from edgekd.evaluate.predictions import Predictions
 from edgekd.gate.conditions import make_conditions
 from edgekd.gate.entry import Provenance
 from edgekd.gate.history import find_place
+from edgekd.gate.learned import keep_learned
 from edgekd.gate.objects import keep_objects
 from edgekd.gate.promotion import promote, record_no_promotion, settle
 from edgekd.gate.rows import add_rows
@@ -152,6 +154,8 @@ def promote_target(
     chosen = next(v.artifact for v in judged.variants if v.artifact and v.artifact.digest == digest)
     winner = next(e for e in judged.evidence if e.artifact_digest == digest)
     conditions = make_conditions(context.project.slices, judged.target, context.project.gates, winner.judged)
+    texts = (data.split(name).texts for name in SPLITS if name != "test")
+    learned = keep_learned(context.registry, chain.from_iterable(texts))
     promote(
         context.registry,
         project,
@@ -162,7 +166,7 @@ def promote_target(
         provenance,
         digest_artifact,
         expects=expects,
-        terms=Terms(conditions, judged.rows, again, harm, chosen.answers_digest),
+        terms=Terms(conditions, judged.rows, again, harm, chosen.answers_digest, learned),
     )
 
 

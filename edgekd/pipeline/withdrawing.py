@@ -17,7 +17,7 @@ from edgekd.pipeline.bench import Bench
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.deriving import judge_answers
 from edgekd.pipeline.holding import find_held
-from edgekd.pipeline.judging import open_trial, read_answered
+from edgekd.pipeline.judging import count_seen, open_trial, read_answered
 
 
 def find_promoted(context: Context, target: Target, expects: str | None = None) -> str | None:
@@ -46,8 +46,8 @@ def find_passing_version(
 ) -> Artifact | None:
     """Return the last version before the current one that passes every slice on today's test rows.
 
-    Versions that were taken back are passed over, and those that know other labels too. Time and memory are
-    not measured anew.
+    Versions that were taken back are passed over, and those that know other labels or were made from texts
+    that are test texts today. Time and memory are not measured anew.
     """
     history = read_history(context.registry, context.project.name, target.name)
     place = context.registry / context.project.name / target.name
@@ -62,6 +62,8 @@ def find_passing_version(
             context.note(f"{target.name}: an earlier version is damaged and is passed over: {error}")
             continue
         if tuple(artifact.manifest["labels"]) != test.labels:
+            continue
+        if count_seen(context, target, artifact, test.texts):
             continue
         folder = answer_stage(context, test, artifact).path
         held = find_held(context, target, test, artifact, references["teacher"].labels, "answer")

@@ -179,3 +179,29 @@ def test_a_registry_that_is_not_whole_is_said(project, run_edgekd):
     (registry / "ledger.jsonl").write_text("")
     done = run_edgekd(*verify, cwd=project)
     assert done.returncode == 1 and "ledger.jsonl: is empty, but 3 targets hold promoted" in done.stderr
+
+
+def test_what_was_made_from_todays_test_texts_is_not_judged_on_them(project, run_edgekd):
+    """A new draw of the splits puts rows into the test split that the promoted artifact learned from."""
+    path = project / "rows.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    train, test = ([row for row in rows if row["split"] == split][:4] for split in ("train", "test"))
+    for first, second in zip(train, test, strict=True):
+        first["split"], second["split"] = "test", "train"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    before = look(project).current
+    done = run_edgekd("run", "project.yaml", "--target", "desk", "--json", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert "was made from 4 of today's" in done.stderr
+    names = [
+        path.name for run in project.glob(".edgekd/runs/*") for path in (run / "evidence/desk").glob("*")
+    ]
+    assert names and not any(name.startswith("incumbent.") for name in names)
+    assert look(project).replaced == before != look(project).current
+    checked = run_edgekd("ledger", "verify", "project.yaml", cwd=project)
+    assert checked.returncode == 0, checked.stderr
+    kept = project / ".edgekd/registry/objects"
+    learned = look(project).head.learned
+    (kept / learned[:2] / learned).write_text("[]")
+    broken = run_edgekd("ledger", "verify", "project.yaml", cwd=project)
+    assert broken.returncode == 1 and "texts it was made from" in broken.stderr
