@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edgekd.config import Slice
 from edgekd.config.routing import Routing
+from edgekd.evaluate.bias import ROOM
 from edgekd.evaluate.route_rows import Rows
 from edgekd.evaluate.route_tuning import tune_policy
 from edgekd.evaluate.routing import judge_routing, route_rows
@@ -203,6 +204,7 @@ def test_a_slice_that_needs_more_gets_a_threshold_of_its_own():
     )
 
 
+@example(130, True)
 @given(st.integers(0, 10_000), st.booleans())
 @settings(max_examples=15, deadline=None)
 def test_further_calls_are_made_as_far_as_planned_where_they_prove_limits(seed, refuses):
@@ -227,7 +229,7 @@ def test_further_calls_are_made_as_far_as_planned_where_they_prove_limits(seed, 
     def missing(routed):
         abuse, called = rows.truth == 2, routed.labels == 2
         parts = (~called[~abuse], 0.97), (called[abuse], 0.9)
-        return sum(max(0.0, floor - Tally.of(hits).at(0.999).low) / (1 - floor) for hits, floor in parts)
+        return sum(max(0.0, floor - Tally.of(hits).at(ROOM).low) / (1 - floor) for hits, floor in parts)
 
     cheapest, at_once, planned = serve(0.0, []), serve(0.0, limits), serve(0.5, limits)
     assert missing(at_once) <= missing(cheapest)
