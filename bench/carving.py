@@ -21,6 +21,7 @@ from edgekd.config.routing import Routing
 from edgekd.evaluate.result import Calibration, EvalResult
 from edgekd.evaluate.route_rows import Rows
 from edgekd.evaluate.routing import judge_routing, route_rows
+from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.carving import list_carved
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import judge_target
@@ -131,7 +132,9 @@ def run_trial(world: World, rng: np.random.Generator, *, on_test: bool = False) 
     given = [""] * len(choosing.truth)
     policy = carve_policy(PLAIN, choosing, given, routing, world.settings, choosing_masks)
     routed = route_rows(policy, LABELS, texts, rows.probabilities, rows.taught, masks)
-    result = judge_routing(DIGEST, policy, routed, rows.taught, rows.truth, LABELS, world.settings, masks)
+    result = judge_routing(
+        DIGEST, policy, routed, rows.taught, JudgedRows(rows.truth, LABELS, world.settings, masks)
+    )
     own = EvalResult(DIGEST, len(texts), (), Calibration(0.0, 0.0, 0.0, len(texts)))  # the gate reads routing
     figure = Interval(1.0, 0.9, 1.1, 0.95)
     carved = list_carved(policy, routing.carve_out, routing.risky)

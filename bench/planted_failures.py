@@ -33,6 +33,7 @@ from edgekd.evaluate.judge import evaluate
 from edgekd.evaluate.predictions import Predictions, load_predictions
 from edgekd.evaluate.route_rows import Rows
 from edgekd.evaluate.routing import judge_routing, route_rows
+from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.carving import list_carved
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import GateVerdict, judge_target
@@ -147,10 +148,8 @@ class World:
         if policy is None and self.kept.routing is not None:
             policy = self.own_policy()
         compared = {"teacher": teacher or self.teacher}
-        result = evaluate(
-            own, compared, self.truth, self.labels, self.slices, self.masks, temperature=self.temperature,
-            traffic=self.traffic,
-        )  # fmt: skip
+        judged = JudgedRows(self.truth, self.labels, self.slices, self.masks, self.traffic)
+        result = evaluate(own, compared, judged, temperature=self.temperature)
         figures: dict[str, Interval] = {}
         overall, table = self.masks["overall"], own.probabilities(self.temperature)
         if gates is not None:
@@ -159,10 +158,7 @@ class World:
         if policy:
             taught = (teacher or self.teacher).labels
             found = route_rows(policy, self.labels, self.texts, table, taught, self.masks, self.bias)
-            routed = judge_routing(
-                own.subject, policy, found, taught, self.truth, self.labels, self.slices, self.masks,
-                self.traffic,
-            )  # fmt: skip
+            routed = judge_routing(own.subject, policy, found, taught, judged)
             rate = routed.slice_named("overall").fallback
             assert rate is not None
             figures["cost_reduction"] = find_saving(ROUTING, rate, STUDENT_PER_1K)

@@ -26,6 +26,7 @@ from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.route_rows import Rows
 from edgekd.evaluate.route_tuning import tune_policy
 from edgekd.evaluate.routing import judge_routing, route_rows
+from edgekd.evaluate.scorer import JudgedRows
 from edgekd.serving import load
 from edgekd.stats.interval import Interval
 
@@ -83,7 +84,7 @@ def main() -> None:
         def judge(policy: dict[str, Any], table: Any = table) -> tuple[Interval, Interval, Interval]:
             routed = route_rows(policy, test.labels, test.texts, table, of_test, masks)
             found = judge_routing(
-                "s", policy, routed, of_test, test.classes, test.labels, [everything], masks
+                "s", policy, routed, of_test, JudgedRows(test.classes, test.labels, [everything], masks)
             )
             every = found.slice_named("all")
             assert every.quality.value and every.fallback and every.refused

@@ -31,7 +31,7 @@ from edgekd.compile.sensitivity import list_operators, measure_shifts
 from edgekd.config import Slice
 from edgekd.data.mangaassist import generate
 from edgekd.evaluate.judge import paired_drop
-from edgekd.evaluate.slices import SliceRows, select_rows
+from edgekd.evaluate.slices import ClassRows, select_rows
 from edgekd.export import Graph
 from edgekd.pipeline.compiling import export_stage
 from edgekd.pipeline.labelling import label_stage
@@ -74,7 +74,7 @@ class Rows:
         assert logits is not None
         return logits
 
-    def slices(self, labels: tuple[str, ...]) -> tuple[SliceRows, ...]:
+    def slices(self, labels: tuple[str, ...]) -> tuple[ClassRows, ...]:
         """Return all rows, and each language's, with the margin."""
         masks = {"overall": np.ones(len(self.ids), bool)}
         masks |= {language: self.languages == language for language in LANGUAGES}
@@ -234,8 +234,8 @@ def _write(
     TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _drop(rows: SliceRows, exact: Labels, found: Labels, truth: Labels) -> str:
-    drop = paired_drop("fp32", rows.hits(exact, truth), rows.hits(found, truth))
+def _drop(rows: ClassRows, exact: Labels, found: Labels, truth: Labels) -> str:
+    drop = paired_drop("fp32", rows.values(exact, truth), rows.values(found, truth))
     shown = f"{100 * drop.estimate:+.2f} (≤ {100 * drop.high:+.2f})"
     return f"**{shown}**" if 100 * drop.estimate > MARGIN else shown
 

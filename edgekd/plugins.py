@@ -1,9 +1,9 @@
-"""Named things that a user can add: runtimes, recipes and bundles.
+"""Named things that a user can add: runtimes, recipes, bundles and tasks.
 
 A built-in lives in one module of a package, named after it (`int8-dynamic` in
 `edgekd/compile/recipes/int8_dynamic.py`). An outside package adds one through the entry point
-groups `edgekd.runtimes`, `edgekd.recipes` and `edgekd.bundles`; the entry point names a module of the
-same shape. Nothing is imported before it is asked for.
+groups `edgekd.runtimes`, `edgekd.recipes`, `edgekd.bundles` and `edgekd.tasks`; the entry point names a
+module of the same shape. Nothing is imported before it is asked for.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ _PACKAGES = {
     "runtimes": "edgekd.serving.runtimes",
     "recipes": "edgekd.compile.recipes",
     "bundles": "edgekd.bundle.kinds",
+    "tasks": "edgekd.tasks.built_in",
 }
 
 
 def list_plugins(kind: str) -> tuple[str, ...]:
-    """List the names of a kind ("runtimes", "recipes" or "bundles"), built-in and added, sorted."""
+    """List the names of a kind ("runtimes", "recipes", "bundles" or "tasks"), built-in and added, sorted."""
     package = importlib.import_module(_PACKAGES[kind])
     built_in = {
         info.name.replace("_", "-")

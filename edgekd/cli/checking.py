@@ -27,7 +27,7 @@ def check_project(path: Path, settings: tuple[str, ...]) -> Outcome:
     planned = (*ahead.lines, *estimate_times(context, data, ahead))
     document: dict[str, Any] = {
         "rows": dict(found.counts),
-        "classes": found.classes,
+        "outputs": list(found.outputs),
         "shared": found.shared.to_json(),
         "slices": dict(found.rows),
         "rates": found.rates.to_json(),

@@ -18,7 +18,7 @@ from edgekd.compile.sensitivity import Operator, Shifts
 from edgekd.evaluate.judge import paired_drop
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.result import Drop
-from edgekd.evaluate.slices import SliceRows
+from edgekd.evaluate.slice_rows import SliceRows
 
 Logits = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
@@ -146,4 +146,4 @@ def _margins(logits: Logits, truth: Labels) -> Logits:
 
 
 def _bound(rows: SliceRows, truth: Labels, reference: Labels, predicted: Labels) -> Drop:
-    return paired_drop("reference", rows.hits(reference, truth), rows.hits(predicted, truth))
+    return paired_drop("reference", rows.values(reference, truth), rows.values(predicted, truth))

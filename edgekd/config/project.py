@@ -156,8 +156,8 @@ class Project(Frozen):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     """Names the run and the registry."""
-    task: Literal["intent"] = "intent"
-    """What the model does."""
+    task: str = "intent"
+    """What the model does: `intent`, one that a package adds, or `module:object`."""
     data: Data
     """Where the rows are."""
     slices: tuple[Slice, ...] = Field(min_length=1)

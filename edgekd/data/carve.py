@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from edgekd.config import Carve
+from edgekd.data.reader import Reader
 from edgekd.errors import DataError
 from edgekd.store import digest_bytes
 
 
 def carve_rows(
-    rows: Sequence[dict[str, Any]], forms: Sequence[str], name: str, carve: Carve, seed: int, source: str
+    rows: Sequence[dict[str, Any]],
+    forms: Sequence[str],
+    name: str,
+    carve: Carve,
+    reader: Reader,
+    seed: int,
+    source: str,
 ) -> list[dict[str, Any]]:
-    """Move the same share of each class, chosen by the digest of its id: stable when rows are added.
+    """Move the same share of each group of targets, chosen by the digest of its id.
 
-    Rows of one text, by `forms`, go together, whatever their classes: they count for the class of the first.
-    At least one text of each class stays.
+    So the choice is stable when rows are added. The reader says which group a target is of. Rows of one text, by `forms`, go together, whatever their
+    groups: they count for the group of the first. At least one text of each group stays.
     """
     texts: dict[str, list[int]] = {}
     for place, row in enumerate(rows):
@@ -29,11 +36,11 @@ def carve_rows(
             f"{source}: data.carve.{name} takes from '{carve.take}', which has no rows; "
             f"take from one of: {found}"
         )
-    by_class: dict[Any, list[list[int]]] = {}
+    strata: dict[Hashable, list[list[int]]] = {}
     for members in texts.values():
-        by_class.setdefault(rows[members[0]]["label"], []).append(members)
+        strata.setdefault(reader.stratum(rows[members[0]]["label"]), []).append(members)
     moved: set[int] = set()
-    for groups in by_class.values():
+    for groups in strata.values():
         order = sorted(groups, key=lambda members: _lot(rows, members, seed))
         wanted, count = math.ceil(carve.share * sum(map(len, groups))), 0
         for members in order[:-1]:

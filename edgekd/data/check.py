@@ -6,13 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edgekd.data.reader import Reader
 from edgekd.errors import DataError
 
 _REQUIRED = ("train", "calibration", "validation", "test")
 
 
-def check_rows(rows: Sequence[Mapping[str, Any]], source: str) -> None:
-    """Check each row's id, text and label.
+def check_rows(rows: Sequence[Mapping[str, Any]], source: str, reader: Reader) -> None:
+    """Check each row's id, text and target.
 
     Raises:
         DataError: naming the row and column of the first that is wrong.
@@ -25,12 +26,8 @@ def check_rows(rows: Sequence[Mapping[str, Any]], source: str) -> None:
             raise DataError(f"{where}: id is also that of row {seen[name]}; ids must be unique")
         seen[name] = number
         _check_text(row["text"], where)
-        label = row["label"]
         if row["split"] != "unlabelled":
-            if label is None or (isinstance(label, float) and math.isnan(label)) or not str(label).strip():
-                raise DataError(f"{where}: column label is empty; only split 'unlabelled' may lack labels")
-            if not isinstance(label, str):
-                raise DataError(f"{where}: column label must be text, got {label!r}; quote it")
+            reader.check(row["label"], where)
 
 
 def _check_text(text: Any, where: str) -> None:
@@ -42,23 +39,14 @@ def _check_text(text: Any, where: str) -> None:
         raise DataError(f"{where}: column text is empty; remove the row or fill it")
 
 
-def check_splits(rows: Sequence[Mapping[str, Any]], source: str) -> tuple[str, ...]:
-    """Check that every split has its rows and its labels; return the classes, sorted."""
-    splits: dict[str, set[str]] = {}
-    for row in rows:
-        splits.setdefault(row["split"], set()).add(row["label"])
+def check_splits(rows: Sequence[Mapping[str, Any]], source: str) -> None:
+    """Check that every split that is needed has rows.
+
+    Raises:
+        DataError: naming the one that has none.
+    """
+    found = {row["split"] for row in rows}
     for name in _REQUIRED:
-        if name not in splits:
+        if name not in found:
             hint = "" if name in ("train", "test") else f"; cut it from train with data.carve.{name}"
             raise DataError(f"{source}: split '{name}' has no rows{hint}")
-    labels = tuple(sorted(splits["train"]))
-    if len(labels) < 2:
-        raise DataError(f"{source}: split 'train' has one class only ('{labels[0]}'); expected two or more")
-    for name in ("calibration", "validation", "test"):
-        strange = sorted(splits[name] - set(labels))
-        if strange:
-            raise DataError(
-                f"{source}: label '{strange[0]}' is in split '{name}' but not in 'train'; "
-                "add training rows for it or leave it out"
-            )
-    return labels

@@ -11,9 +11,11 @@ import pyarrow as pa
 from edgekd.config import Data
 from edgekd.data.carve import carve_rows
 from edgekd.data.check import check_rows, check_splits
+from edgekd.data.class_reader import CLASSES
 from edgekd.data.files import read_table, require_file
 from edgekd.data.leaving_out import leave_out_shared, leave_out_unlabelled
 from edgekd.data.normalise import normalise
+from edgekd.data.reader import Reader
 from edgekd.data.shared import SharedTexts, find_shared, refuse_shared
 from edgekd.data.taskdata import SPLITS, TaskData
 from edgekd.data.unlabelled import read_unlabelled
@@ -50,16 +52,18 @@ def _digests(paths: Iterable[Path]) -> dict[str, str]:
     return found
 
 
-def load_data(data: Data, folder: Path, seed: int = 0) -> TaskData:
+def load_data(data: Data, folder: Path, seed: int = 0, reader: Reader = CLASSES) -> TaskData:
     """Load and check the rows; `folder` is where relative paths start.
 
     Raises:
         DataError: with the file, row and column that is wrong.
     """
-    return load_and_compare(data, folder, seed)[0]
+    return load_and_compare(data, folder, seed, reader)[0]
 
 
-def load_and_compare(data: Data, folder: Path, seed: int = 0) -> tuple[TaskData, SharedTexts]:
+def load_and_compare(
+    data: Data, folder: Path, seed: int = 0, reader: Reader = CLASSES
+) -> tuple[TaskData, SharedTexts]:
     """Load and check the rows, and say which texts stand in more than one place.
 
     Raises:
@@ -71,23 +75,24 @@ def load_and_compare(data: Data, folder: Path, seed: int = 0) -> tuple[TaskData,
     elif isinstance(data.source, str) and data.source.startswith("hf:"):
         rows, source = _from_hub(data), data.source
     else:
-        rows, source = _from_files(data, folder), _shown(data)
+        rows, source = _from_files(data, folder, reader), _shown(data)
     if data.options and data.source != "mangaassist":
         raise DataError("data.options belong to the built-in data; remove them")
     more = [folder / path for path in data.unlabelled]
     rows += read_unlabelled(more, rows, text=data.columns.text, split=data.columns.split or "split")
-    check_rows(rows, source)
+    check_rows(rows, source, reader)
     forms = [normalise(row["text"]) for row in rows]
     rows, forms, dropped = leave_out_shared(rows, forms) if data.drop_shared_text else (rows, forms, 0)
     for name, carve in data.carve.items():
-        rows = carve_rows(rows, forms, name, carve, seed, source)
+        rows = carve_rows(rows, forms, name, carve, reader, seed, source)
     rows, forms, unlabelled = leave_out_unlabelled(rows, forms)
-    labels = check_splits(rows, source)
+    check_splits(rows, source)
+    outputs = reader.find_outputs(rows, source)
     places = [row.get(_PLACE) or f"row {row['id']}" for row in rows]
     shared = find_shared(rows, forms, places, dropped, unlabelled)
     if not data.allow_shared_text:
         refuse_shared(shared, source)
-    return TaskData(_as_table(rows), labels), shared
+    return TaskData(_as_table(rows, reader), outputs, reader), shared
 
 
 def _built_in(options: dict[str, int]) -> list[dict[str, Any]]:
@@ -132,9 +137,10 @@ def _shown(data: Data) -> str:
     return data.source if isinstance(data.source, str) else ", ".join(data.source.values())
 
 
-def _from_files(data: Data, folder: Path) -> list[dict[str, Any]]:
+def _from_files(data: Data, folder: Path, reader: Reader) -> list[dict[str, Any]]:
     columns = data.columns
-    as_text = tuple(c for c in (columns.text, columns.label, columns.id, columns.split) if c)
+    as_text = tuple(c for c in (columns.text, columns.id, columns.split) if c)
+    as_text += (columns.label,) if reader.kind == pa.string() else ()
     rows: list[dict[str, Any]] = []
     for split, path in _paths(data, folder).items():
         part = read_table(path, as_text).to_pylist()
@@ -187,8 +193,9 @@ def _split_names(data: Data) -> dict[str, str]:
     return {value: name for name, values in data.splits.items() for value in values}
 
 
-def _as_table(rows: list[dict[str, Any]]) -> pa.Table:
+def _as_table(rows: list[dict[str, Any]], reader: Reader) -> pa.Table:
     names = [n for n in dict.fromkeys([*_OWN, *(name for row in rows for name in row)]) if n != _PLACE]
     columns = {name: [row.get(name) for row in rows] for name in names}
     columns["id"] = [str(v) for v in columns["id"]]
-    return pa.table({n: pa.array(v, pa.string()) if n in _OWN else pa.array(v) for n, v in columns.items()})
+    kinds = {name: pa.string() for name in _OWN} | {"label": reader.kind}
+    return pa.table({n: pa.array(v, kinds.get(n)) for n, v in columns.items()})

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from edgekd.data.class_reader import CLASSES
+from edgekd.data.reader import Reader, Targets
 from edgekd.store import digest_bytes, write_atomic
 
 SPLITS = ("train", "unlabelled", "calibration", "validation", "test")
@@ -22,13 +24,14 @@ SPLITS = ("train", "unlabelled", "calibration", "validation", "test")
 class TaskData:
     """Checked rows.
 
-    `table` has the text columns `id`, `text`, `label` (null only where unlabelled) and `split`
-    (one of SPLITS), then the source's own columns. `labels` are the classes of the train split,
-    sorted; a class is its index in it from here on.
+    `table` has the columns `id`, `text`, `label` (the target; null only where unlabelled) and `split`
+    (one of SPLITS), then the source's own columns. `labels` name what a model of the task puts out:
+    where targets are classes, those of the train split, sorted. `reader` knows what a target is.
     """
 
     table: pa.Table
     labels: tuple[str, ...]
+    reader: Reader = CLASSES
 
     @cached_property
     def digest(self) -> str:
@@ -42,7 +45,7 @@ class TaskData:
         """Take the rows of one split, in their order."""
         if name not in self._taken:
             mask = pa.array([value == name for value in self.table["split"].to_pylist()])
-            self._taken[name] = TaskData(self.table.filter(mask), self.labels)
+            self._taken[name] = TaskData(self.table.filter(mask), self.labels, self.reader)
         return self._taken[name]
 
     @cached_property
@@ -69,11 +72,14 @@ class TaskData:
         return [str(name) for name in self.table["id"].to_pylist()]
 
     @property
+    def targets(self) -> Targets:
+        """What is right for each row as a number, shape [row]; see `Reader.encode`."""
+        return self.reader.encode(self.table["label"].to_pylist(), self.labels)
+
+    @property
     def classes(self) -> npt.NDArray[np.int64]:
-        """Class index of each row, shape [row]; -1 where unlabelled."""
-        index = {label: i for i, label in enumerate(self.labels)}
-        values = self.table["label"].to_pylist()
-        return np.array([-1 if v is None else index[v] for v in values], dtype=np.int64)
+        """Class index of each row, shape [row], where targets are classes; -1 where unlabelled."""
+        return self.targets.astype(np.int64)
 
     def counts(self) -> Mapping[str, int]:
         """Rows of each split that has any."""
@@ -92,11 +98,11 @@ def save_data(data: TaskData, folder: Path) -> None:
     write_atomic(folder / "data.json", json.dumps({"labels": data.labels, "digest": data.digest}, indent=1))
 
 
-def open_data(folder: Path) -> TaskData:
+def open_data(folder: Path, reader: Reader = CLASSES) -> TaskData:
     """Read the rows that `save_data` wrote, memory-mapped."""
     notes: dict[str, Any] = json.loads((folder / "data.json").read_text(encoding="utf-8"))
     with pa.memory_map(str(folder / "rows.arrow")) as source:
         table = pa.ipc.open_file(source).read_all()
-    data = TaskData(table, tuple(notes["labels"]))
+    data = TaskData(table, tuple(notes["labels"]), reader)
     data.__dict__["digest"] = notes["digest"]  # computed when it was written
     return data

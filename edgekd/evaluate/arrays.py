@@ -17,3 +17,11 @@ Classes = Int[np.ndarray, "class"]
 """Indices of some of the labels."""
 Biases = Float[np.ndarray, "label"]
 """What is added to the logit of each label where one is chosen."""
+Served = Int[np.ndarray, "example"] | Float[np.ndarray, "example"]
+"""What is answered to each example: the index of a label, or a number."""
+Truth = Served
+"""What is right for each example."""
+Values = Hits | Float[np.ndarray, "row"]
+"""How good each answer to the rows of one slice is: a hit or not, or a number from 0 to 1."""
+Weights = Float[np.ndarray, "example"]
+"""How much each example counts."""

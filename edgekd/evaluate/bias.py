@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edgekd.evaluate.arrays import Flags, Labels, Scores
 from edgekd.evaluate.record import Record
-from edgekd.evaluate.slices import SliceRows
+from edgekd.evaluate.slices import ClassRows
 from edgekd.stats.tally import Tally
 
 ENOUGH = 300
@@ -46,7 +46,7 @@ def fit_bias(
     scores: Scores,
     truth: Labels,
     labels: Sequence[str],
-    slices: Sequence[SliceRows],
+    slices: Sequence[ClassRows],
     traffic: Flags | None = None,
 ) -> BiasFit:
     """Find the bias that costs the fewest right answers in traffic and has these rows prove every floor.
@@ -83,7 +83,7 @@ class _Search:
     """Steps of one class at a time."""
 
     def __init__(
-        self, scores: Scores, truth: Labels, slices: Sequence[SliceRows], places: Labels, drawn: Flags
+        self, scores: Scores, truth: Labels, slices: Sequence[ClassRows], places: Labels, drawn: Flags
     ) -> None:
         self._scores, self._truth, self._slices, self._places = scores, truth, slices, places
         self._sizes = [int(rows.rows.sum()) for rows in slices]
@@ -119,7 +119,7 @@ class _Search:
 
     def _price(self, bias: npt.NDArray[np.float64]) -> tuple[float, float, float]:
         predicted = self.answers(bias)
-        hits = [int(rows.hits(predicted, self._truth).sum()) for rows in self._slices]
+        hits = [int(rows.values(predicted, self._truth).sum()) for rows in self._slices]
         missing, room = (
             round(sum(map(_missing, hits, self._sizes, self._floors, [level] * len(hits))), 9)
             for level in (_LEVEL, ROOM)
@@ -128,8 +128,8 @@ class _Search:
         return missing, room, -right + 1e-3 * float(np.abs(bias).sum())
 
 
-def _is_unmet(rows: SliceRows, predicted: Labels, truth: Labels) -> bool:
-    hits = rows.hits(predicted, truth)
+def _is_unmet(rows: ClassRows, predicted: Labels, truth: Labels) -> bool:
+    hits = rows.values(predicted, truth)
     return _missing(int(hits.sum()), len(hits), rows.floor or 0.0) > 0
 
 

@@ -40,7 +40,7 @@ class SliceResult(Record):
 
     name: str
     tier: Literal["prove", "watch"]
-    metric: Literal["accuracy", "recall", "precision", "false_alarm"]
+    metric: str
     margin: float | None
     n: int
     value: Interval | None
@@ -121,7 +121,7 @@ class EvalResult(Record):
     subject: str
     n: int
     slices: tuple[SliceResult, ...]
-    calibration: Calibration
+    calibration: Calibration | None = None
     reliability: tuple[Reliability, ...] = ()
     classes: tuple[ClassResult, ...] = ()
     confusions: tuple[Confusion, ...] = ()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edgekd.evaluate.arrays import Flags, Labels
 from edgekd.evaluate.bias import ROOM
-from edgekd.evaluate.slices import SliceRows
+from edgekd.evaluate.slices import ClassRows
 from edgekd.stats.paired import paired_drop_bound
 from edgekd.stats.tally import hits_to_prove
 
@@ -35,7 +35,7 @@ class RouteLimit:
 
 
 def find_limits(
-    limited: Sequence[SliceRows],
+    limited: Sequence[ClassRows],
     truth: Labels,
     answered: Labels,
     taught: Labels,
@@ -59,7 +59,7 @@ def find_limits(
     return found
 
 
-def _needs(rows: SliceRows, n: int, by_teacher: Flags, by_student: Flags) -> Iterator[tuple[int, float]]:
+def _needs(rows: ClassRows, n: int, by_teacher: Flags, by_student: Flags) -> Iterator[tuple[int, float]]:
     """Yield the hits that each of the slice's limits needs, and how many errors it allows."""
     if rows.floor is not None:
         yield hits_to_prove(rows.floor, n, ROOM), n * (1 - rows.floor)
@@ -86,8 +86,8 @@ def lacking_of(limits: Sequence[RouteLimit], kept: npt.NDArray[np.int64]) -> npt
     return lacking.round(9)
 
 
-def _spread(limited: SliceRows, called: Labels, truth: Labels) -> Flags:
+def _spread(limited: ClassRows, called: Labels, truth: Labels) -> Flags:
     """Say for every row whether it is one of the slice's and a hit."""
     found = np.zeros(len(truth), np.bool_)
-    found[limited.rows] = limited.hits(called, truth)
+    found[limited.rows] = limited.values(called, truth)
     return found

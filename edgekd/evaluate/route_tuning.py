@@ -22,7 +22,7 @@ from edgekd.evaluate.route_settings import (
     count_after,
     count_before,
 )
-from edgekd.evaluate.slices import SliceRows, select_rows
+from edgekd.evaluate.slices import ClassRows, select_rows
 from edgekd.stats.paired import paired_drop_bound
 
 _CUTS = 120  # thresholds tried, at quantiles of the top probability
@@ -87,7 +87,7 @@ class _View:
         self,
         rows: Rows,
         routing: Routing,
-        limited: Sequence[SliceRows],
+        limited: Sequence[ClassRows],
         class_margins: Mapping[str, float],
         margins: Sequence[float],
         risky: Flags,

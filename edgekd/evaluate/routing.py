@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from edgekd.config import Slice
 from edgekd.errors import unknown_name
 from edgekd.evaluate.arrays import Biases, Flags, Labels, Scores
+from edgekd.evaluate.class_scorer import CLASS_SCORER
 from edgekd.evaluate.classes import find_confusions, judge_classes
 from edgekd.evaluate.judge import judge_slices
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.result import ClassResult, Confusion, SliceResult
-from edgekd.evaluate.slices import select_rows
+from edgekd.evaluate.scorer import JudgedRows
 from edgekd.serving.route import INCUMBENT, REFUSE, TEACHER, Policy
 from edgekd.stats.interval import Interval
 from edgekd.stats.proportion import wilson_interval
@@ -102,38 +102,31 @@ def route_rows(
 
 
 def judge_routing(
-    subject: str,
-    policy: Mapping[str, Any],
-    routed: Routed,
-    taught: Labels,
-    truth: Labels,
-    labels: Sequence[str],
-    slices: Sequence[Slice],
-    masks: Mapping[str, Flags],
-    traffic: Flags | None = None,
+    subject: str, policy: Mapping[str, Any], routed: Routed, taught: Labels, rows: JudgedRows
 ) -> RoutingResult:
     """Judge the routed system slice by slice, against the teacher alone, with the gate's intervals.
 
     A slice that always goes to the teacher loses nothing against it, by what it is: its drop has no interval.
     """
     found = []
-    chosen = select_rows(slices, masks, truth, labels, traffic)
-    results = judge_slices(chosen, routed.labels, {"teacher": taught}, truth, traffic)
+    chosen = CLASS_SCORER.select(rows)
+    weights = CLASS_SCORER.weigh(rows)
+    results = judge_slices(chosen, routed.labels, {"teacher": taught}, rows, weights)
     held = bool(policy.get("incumbent"))
-    for rows, quality in zip(chosen, results, strict=True):
+    for part, quality in zip(chosen, results, strict=True):
         shares = (
-            wilson_interval(int(flags[rows.rows].sum()), total) if (total := int(rows.rows.sum())) else None
+            wilson_interval(int(flags[part.rows].sum()), total) if (total := int(part.rows.sum())) else None
             for flags in (routed.to_teacher, routed.refused, *((routed.to_incumbent,) if held else ()))
         )
-        if _is_taught(policy, rows.slice.name):
+        if _is_taught(policy, part.slice.name):
             quality = replace(quality, drops=tuple(replace(d, low=0.0, high=0.0) for d in quality.drops))
         found.append(RoutedSlice(quality, *shares))
     return RoutingResult(
         subject,
         dict(policy),
         tuple(found),
-        judge_classes(routed.labels, taught, truth, labels, traffic),
-        find_confusions(routed.labels, truth, labels),
+        judge_classes(routed.labels, taught, rows.truth, rows.outputs, rows.traffic),
+        find_confusions(routed.labels, rows.truth, rows.outputs),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from edgekd.config import Slice
 from edgekd.evaluate.arrays import Flags, Hits, Labels
 from edgekd.evaluate.record import Record
-from edgekd.evaluate.slices import SliceRows, select_rows
+from edgekd.evaluate.slices import ClassRows, select_rows
 from edgekd.stats.interval import Interval
 from edgekd.stats.proportion import wilson_interval
 from edgekd.stats.unpaired import rate_difference
@@ -110,14 +110,14 @@ def count_slices(
     """Count right answers and answers as the teacher's, slice by slice; `truth` is -1 where unknown."""
     counts = {}
     for part, known in _select_both(slices, masks, teacher, truth, labels):
-        hits, alike = known.hits(student, truth), (student == teacher)[part.rows]
+        hits, alike = known.values(student, truth), (student == teacher)[part.rows]
         counts[part.name] = Counts(int(hits.sum()), len(hits), int(alike.sum()), len(alike))
     return counts
 
 
 def _compare(
-    part: SliceRows,
-    known: SliceRows,
+    part: ClassRows,
+    known: ClassRows,
     rows: ShadowRows,
     here: Counts,
     offline: Counts | None,
@@ -136,8 +136,8 @@ def _compare(
         labelled=here.judged,
         teacher_preference_match=_rate((rows.student == rows.teacher)[part.rows]),
         student_win_rate=_mean(looked),
-        policy_escalation_recall=_rate(known.hits(rows.student, rows.truth)) if escalates else None,
-        baseline_escalation_recall=_rate(known.hits(rows.incumbent, rows.truth)) if escalates else None,
+        policy_escalation_recall=_rate(known.values(rows.student, rows.truth)) if escalates else None,
+        baseline_escalation_recall=_rate(known.values(rows.incumbent, rows.truth)) if escalates else None,
         mismatch=mismatch,
         preference_mismatch=preference,
     )
@@ -153,7 +153,7 @@ def _differs(hits: int, n: int, other_hits: int, other_n: int, level: float) -> 
 
 def _select_both(
     slices: Sequence[Slice], masks: Mapping[str, Flags], teacher: Labels, truth: Labels, labels: Sequence[str]
-) -> list[tuple[SliceRows, SliceRows]]:
+) -> list[tuple[ClassRows, ClassRows]]:
     """Find each slice's rows by what the teacher answers, and of the labelled rows by what is right.
 
     Precision is left out: its rows are those that a model calls so, and differ from model to model.

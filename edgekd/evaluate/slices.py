@@ -1,4 +1,4 @@
-"""Which rows a slice judges, by which metric, and what counts as right there."""
+"""Slices where answers are classes: which rows one judges, by which metric, and what counts as right."""
 
 from __future__ import annotations
 
@@ -7,39 +7,24 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from edgekd.config import Slice
 from edgekd.errors import SliceError, unknown_name
-from edgekd.evaluate.arrays import Classes, Flags, Hits, Labels
+from edgekd.evaluate.arrays import Classes, Flags, Hits, Labels, Weights
+from edgekd.evaluate.slice_rows import Sampling, SliceRows
 
 Metric = Literal["accuracy", "recall", "precision", "false_alarm"]
-Sampling = Literal["all", "traffic", "weighted"]
 
 
-@dataclass(frozen=True, eq=False)
-class SliceRows:
-    """The rows that a slice judges by one metric; limits are shares.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ClassRows(SliceRows):
+    """Rows of a slice by accuracy (`classes` is None), or by recall, precision or false alarms of classes.
 
     A slice of several classes has one of these per class, and one for all of them where it judges them
-    together. `classes` is None for accuracy. For precision, which rows are judged depends on the answers:
-    `rows` are those that may be.
-
-    Attributes:
-        name: the slice's name, with ":" and the class where a slice has several.
-        sampling: whether `rows` are all of the slice's, those drawn as traffic comes, or all of them with
-            each counted by how its class was sampled.
+    together. For precision, which rows are judged depends on the answers: `rows` are those that may be.
     """
 
-    slice: Slice
-    name: str
-    metric: Metric
-    rows: Flags
-    classes: Classes | None
-    margin: float | None
-    at_least: float | None = None
-    at_most: float | None = None
-    sampling: Sampling = "all"
+    classes: Classes | None = None
 
     @property
     def is_paired(self) -> bool:
@@ -47,24 +32,42 @@ class SliceRows:
         return self.metric != "precision"
 
     @property
-    def floor(self) -> float | None:
-        """The least share of hits that is asked for: of false alarms, one less their limit."""
-        return self.at_least if self.at_most is None else 1 - self.at_most
+    def are_hits(self) -> bool:
+        """An answer is right or wrong."""
+        return True
 
-    def hits(self, predicted: Labels, truth: Labels) -> Hits:
+    def expected_rows(self, truth: Labels, traffic: Flags | None) -> int:
+        """Count the rows that are judged if every answer is right; for precision those of its classes."""
+        if self.metric != "precision":
+            return int(self.rows.sum())
+        assert self.classes is not None
+        called = self.rows & np.isin(truth, self.classes)
+        return int((called if traffic is None else called & traffic).sum())
+
+    @property
+    def is_better_smaller(self) -> bool:
+        """Whether it is the share of false alarms, whose hits are the rows that raise none."""
+        return self.metric == "false_alarm"
+
+    def values(self, served: Labels, truth: Labels) -> Hits:
         """Say for each of the slice's rows whether the answer is right.
 
         Right is: the true label (accuracy), one of the classes (recall), none of them (false alarms).
         """
         if self.classes is None:
-            return np.asarray(predicted[self.rows] == truth[self.rows])
-        called = np.isin(predicted[self.rows], self.classes)
+            return np.asarray(served[self.rows] == truth[self.rows])
+        called = np.isin(served[self.rows], self.classes)
         return np.asarray(~called if self.metric == "false_alarm" else called)
 
-    def called_hits(self, predicted: Labels, truth: Labels) -> tuple[Flags, Hits]:
-        """Return the rows that were called one of the classes, and whether each truly is; for precision."""
+    def judged(self, served: Labels, truth: Labels) -> tuple[Flags, Hits]:
+        """Return which rows are judged, and whether each is right.
+
+        For precision they are the rows that were called one of the classes; right is each that truly is.
+        """
+        if self.metric != "precision":
+            return self.rows, self.values(served, truth)
         assert self.classes is not None
-        called = self.rows & np.isin(predicted, self.classes)
+        called = self.rows & np.isin(served, self.classes)
         return called, np.asarray(np.isin(truth[called], self.classes))
 
 
@@ -74,7 +77,7 @@ def select_rows(
     truth: Labels,
     labels: Sequence[str],
     traffic: Flags | None = None,
-) -> tuple[SliceRows, ...]:
+) -> tuple[ClassRows, ...]:
     """Find the rows of every slice, in order; a slice of several classes gives several entries.
 
     `traffic` marks the rows drawn as traffic comes: false alarms are counted on those alone.
@@ -85,7 +88,7 @@ def select_rows(
     return tuple(rows for entry in slices for rows in _select(entry, masks, truth, labels, traffic))
 
 
-def traffic_weights(truth: Labels, traffic: Flags) -> npt.NDArray[np.float64]:
+def traffic_weights(truth: Labels, traffic: Flags) -> Weights:
     """Weigh each row [row] so that every class counts as much as it does in traffic.
 
     A class with extra rows has all its rows count by the share that are traffic (post-stratification by
@@ -98,7 +101,7 @@ def traffic_weights(truth: Labels, traffic: Flags) -> npt.NDArray[np.float64]:
 
 def _select(
     entry: Slice, masks: Mapping[str, Flags], truth: Labels, labels: Sequence[str], traffic: Flags | None
-) -> Iterator[SliceRows]:
+) -> Iterator[ClassRows]:
     if entry.name not in masks:
         raise SliceError(unknown_name("slice", entry.name, masks))
     mask = masks[entry.name]
@@ -114,24 +117,41 @@ def _select(
     margin, at_least, at_most = (
         None if limit is None else limit / 100 for limit in (entry.margin, entry.at_least, entry.at_most)
     )
+
+    def rows_of(
+        name: str, rows: Flags, classes: Classes | None, floor: float | None, sampling: Sampling
+    ) -> ClassRows:
+        of = "together" if entry.together else ""
+        return ClassRows(
+            slice=entry,
+            name=name,
+            of=labels[classes[0]] if classes is not None and len(classes) == 1 else of,
+            metric=entry.metric,
+            rows=rows,
+            margin=margin,
+            at_least=floor,
+            at_most=at_most,
+            sampling=sampling,
+            classes=classes,
+        )
+
     sampling: Sampling = "all"
     if entry.metric == "accuracy":
-        yield SliceRows(entry, entry.name, "accuracy", mask, None, margin, at_least)
+        yield rows_of(entry.name, mask, None, at_least, "all")
         return
     if entry.metric == "false_alarm":
         rows = mask & ~np.isin(truth, places)
         if traffic is not None:
             rows, sampling = rows & traffic, "traffic"
-        yield SliceRows(entry, entry.name, "false_alarm", rows, places, margin, None, at_most, sampling)
+        yield rows_of(entry.name, rows, places, None, sampling)
         return
     if entry.metric == "precision" and traffic is not None:
         sampling = "weighted"
     if entry.together:
         rows = mask & np.isin(truth, places) if entry.metric == "recall" else mask
-        yield SliceRows(entry, entry.name, entry.metric, rows, places, margin, at_least, None, sampling)
+        yield rows_of(entry.name, rows, places, at_least, sampling)
     floor = at_least if entry.class_at_least is None else entry.class_at_least / 100
     for name, place in zip(entry.classes, places, strict=True):
         rows = mask & (truth == place) if entry.metric == "recall" else mask
         full = entry.name if len(entry.classes) == 1 else f"{entry.name}:{name}"
-        own = np.array([place])
-        yield SliceRows(entry, full, entry.metric, rows, own, margin, floor, None, sampling)
+        yield rows_of(full, rows, np.array([place]), floor, sampling)

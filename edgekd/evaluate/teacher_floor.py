@@ -5,17 +5,19 @@ A student learns from its teacher's answers, so a class that the teacher misses 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from edgekd.config import Slice, Teacher
-from edgekd.evaluate.arrays import Flags, Labels
+from edgekd.config import Teacher
+from edgekd.evaluate.arrays import Labels
+from edgekd.evaluate.class_scorer import CLASS_SCORER
 from edgekd.evaluate.judge import judge_slices
 from edgekd.evaluate.record import Record
-from edgekd.evaluate.slices import Metric, SliceRows, select_rows
+from edgekd.evaluate.scorer import JudgedRows
+from edgekd.evaluate.slices import ClassRows
 
 _MOST = 0.9  # from which share of the classes that have so many rows on, so many are said to be enough
 _LEAST_CLASSES = 2  # of which that is said
@@ -35,7 +37,7 @@ class TeacherFloor(Record):
     """
 
     slice: str
-    metric: Metric
+    metric: str
     value: float | None
     limit: float
     n: int
@@ -61,22 +63,8 @@ class TeacherFloor(Record):
         return f"teacher: slice '{self.slice}': {reached}" + (f"; {self.advice}" if self.advice else "")
 
 
-@dataclass(frozen=True, eq=False)
-class FloorRows:
-    """Rows of one split: their classes, a mask for each slice, and which were drawn as traffic comes."""
-
-    truth: Labels
-    masks: Mapping[str, Flags]
-    traffic: Flags | None = None
-
-
 def judge_teacher(
-    predicted: Labels,
-    validation: FloorRows,
-    train: FloorRows,
-    labels: Sequence[str],
-    slices: Sequence[Slice],
-    settings: Teacher,
+    predicted: Labels, validation: JudgedRows, train: JudgedRows, settings: Teacher
 ) -> tuple[TeacherFloor, ...]:
     """Judge the teacher's answers to the validation rows on every slice with a floor.
 
@@ -85,9 +73,9 @@ def judge_teacher(
     Raises:
         SliceError: if a slice has no mask or names an unknown class.
     """
-    truth = validation.truth
-    chosen = select_rows(slices, validation.masks, truth, labels, validation.traffic)
-    results = judge_slices(chosen, predicted, {}, truth, validation.traffic)
+    truth, labels = validation.truth, validation.outputs
+    chosen = CLASS_SCORER.select(validation)
+    results = judge_slices(chosen, predicted, {}, validation, CLASS_SCORER.weigh(validation))
     counts = np.bincount(train.truth, minlength=len(labels))
     floors = []
     for rows, result in zip(chosen, results, strict=True):
@@ -114,7 +102,7 @@ def judge_teacher(
 
 def _advise(
     floor: TeacherFloor,
-    rows: SliceRows,
+    rows: ClassRows,
     names: Sequence[str],
     predicted: Labels,
     truth: Labels,

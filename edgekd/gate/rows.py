@@ -15,10 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekd.config import Slice
 from edgekd.data.normalise import normalise
 from edgekd.errors import LedgerError
-from edgekd.evaluate.arrays import Flags, Labels
+from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.harm import Harm
 from edgekd.gate.objects import keep_text, object_path
 from edgekd.store import digest_bytes, digest_file, write_atomic
@@ -34,20 +33,14 @@ def digest_rows(texts: Iterable[str]) -> frozenset[str]:
     return frozenset(digest_bytes(text.encode("utf-8", "surrogatepass"))[:_DIGITS] for text in plain)
 
 
-def slice_rows(
-    texts: Sequence[str],
-    truth: Labels,
-    labels: Sequence[str],
-    slices: Sequence[Slice],
-    masks: Mapping[str, Flags],
-) -> Rows:
+def slice_rows(texts: Sequence[str], rows: JudgedRows) -> Rows:
     """Digest the test rows of each slice; of one that judges recall, the rows of its classes alone."""
     found: dict[str, frozenset[str]] = {}
-    for entry in slices:
-        rows = masks[entry.name]
+    for entry in rows.slices:
+        mask = rows.masks[entry.name]
         if entry.recall_of:
-            rows = rows & np.isin(truth, [list(labels).index(name) for name in entry.recall_of])
-        found[entry.name] = digest_rows(texts[int(place)] for place in np.flatnonzero(rows))
+            mask = mask & np.isin(rows.truth, [list(rows.outputs).index(name) for name in entry.recall_of])
+        found[entry.name] = digest_rows(texts[int(place)] for place in np.flatnonzero(mask))
     return found
 
 

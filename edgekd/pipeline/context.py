@@ -20,6 +20,7 @@ from edgekd.config import (
 from edgekd.errors import ConfigError
 from edgekd.progress import Progress
 from edgekd.store import Store, digest_json
+from edgekd.tasks import Task, load_task
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,15 @@ class Context:
     folder: Path
     show_progress: Callable[[str], AbstractContextManager[Progress]]
     note: Callable[[str], None]
+
+    @cached_property
+    def task(self) -> Task:
+        """What the model is for.
+
+        Raises:
+            ConfigError: the project names a task that there is not.
+        """
+        return load_task(self.project.task)
 
     @cached_property
     def workspace(self) -> Path:

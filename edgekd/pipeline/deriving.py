@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from edgekd.config import Slice, Target
+from edgekd.config import Target
 from edgekd.config.gates import Gates
-from edgekd.evaluate.arrays import Flags, Labels
+from edgekd.evaluate.arrays import Served
 from edgekd.evaluate.judge import evaluate, paired_drop
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.result import Drop, EvalResult
 from edgekd.evaluate.routing import Routed, RoutingResult, judge_routing, route_rows
+from edgekd.evaluate.scorer import JudgedRows, Scorer
 from edgekd.gate.evidence import VariantEvidence
+from edgekd.gate.figures import asked_figures
 from edgekd.gate.verdict import GateVerdict, judge_target
 from edgekd.pipeline.bench import Bench, in_ms
-from edgekd.pipeline.figures import derive_figures
+from edgekd.pipeline.figures import derive_figures, find_fallback
 from edgekd.stats.interval import Interval
 
 
@@ -25,22 +27,18 @@ class Trial:
     """What all variants of a target are judged on and by.
 
     Attributes:
-        labels: the classes.
-        traffic: the rows drawn as traffic comes; None where all are.
-        texts, truth, masks: of the test rows; a mask for each slice.
+        rows, texts: the test rows.
+        scorer: of the task.
         references: answers in PyTorch float32: the teacher's under `teacher`, students' under their names.
         people: figures of what people said, by name.
     """
 
-    slices: Sequence[Slice]
-    gates: Gates
-    labels: tuple[str, ...]
+    rows: JudgedRows
     texts: Sequence[str]
-    truth: Labels
-    masks: Mapping[str, Flags]
+    scorer: Scorer
+    gates: Gates
     references: Mapping[str, Predictions]
     bench: Bench
-    traffic: Flags | None = None
     people: Mapping[str, Interval] = field(default_factory=dict)
 
 
@@ -63,7 +61,7 @@ class Answered:
 
 def judge_answers(
     trial: Trial, artifact_digest: str, answered: Answered
-) -> tuple[EvalResult, RoutingResult | None, Labels]:
+) -> tuple[EvalResult, RoutingResult | None, Served]:
     """Judge an artifact's answers, alone and routed; with what is served for each row.
 
     With a policy that is the routed answer, the teacher's included.
@@ -73,66 +71,41 @@ def judge_answers(
     if answered.fp32 is not None:
         # With the artifact's own bias: what compilation cost is asked, not what a bias does.
         compared["fp32"] = replace(trial.references[answered.fp32], bias=predictions.bias)
-    evaluation = evaluate(
-        predictions,
-        compared,
-        trial.truth,
-        trial.labels,
-        trial.slices,
-        trial.masks,
-        temperature=answered.temperature,
-        traffic=trial.traffic,
-    )
-    served, routing = predictions.labels, None
+    evaluation = evaluate(predictions, compared, trial.rows, trial.scorer, temperature=answered.temperature)
+    served, routing = trial.scorer.serve(predictions), None
     if answered.policy is not None:
         table = predictions.probabilities(answered.temperature)
         bias = None if predictions.bias is None else predictions.bias / answered.temperature
         routed = route_rows(
             answered.policy,
-            trial.labels,
+            trial.rows.outputs,
             trial.texts,
             table,
             teacher.labels,
-            trial.masks,
+            trial.rows.masks,
             bias,
             answered.held,
         )
         served = routed.labels
-        routing = judge_routing(
-            artifact_digest,
-            answered.policy,
-            routed,
-            teacher.labels,
-            trial.truth,
-            trial.labels,
-            trial.slices,
-            trial.masks,
-            trial.traffic,
-        )
+        routing = judge_routing(artifact_digest, answered.policy, routed, teacher.labels, trial.rows)
     return evaluation, routing, served
 
 
 def derive_evidence(
     trial: Trial, known: VariantEvidence, answered: Answered
-) -> tuple[VariantEvidence, Labels]:
+) -> tuple[VariantEvidence, Served]:
     """Fill in all that follows from answers and samples; `known` keeps the rest.
 
     Returns the evidence, and what is served for each row.
     """
     predictions = answered.predictions
     evaluation, routing, served = judge_answers(trial, known.artifact_digest, answered)
-    figures = derive_figures(
-        trial.gates,
-        trial.slices,
-        trial.labels,
-        trial.truth,
-        trial.masks,
-        predictions,
-        trial.references["teacher"],
-        answered.temperature,
-        routing,
-        trial.traffic,
-    )
+    asked = asked_figures(trial.gates)
+    figures = {
+        **derive_figures(asked, trial.rows, trial.scorer, predictions, trial.references["teacher"]),
+        **trial.scorer.figures(asked, trial.rows, predictions, answered.temperature),
+        **find_fallback(asked, routing),
+    }
     measured, name = trial.bench.result, trial.bench.names[known.artifact_digest]
     evidence = replace(
         known,
@@ -151,7 +124,7 @@ def decide(
     trial: Trial,
     target: Target,
     evidence: Sequence[VariantEvidence],
-    served: Mapping[str, Labels],
+    served: Mapping[str, Served],
     incumbent: str | None,
     order: Sequence[str],
     barred: Mapping[str, str],
@@ -160,11 +133,11 @@ def decide(
 
     `barred` says of artifacts that were taken back why they may not be promoted again.
     """
+    overall = next(part for part in trial.scorer.select(trial.rows) if part.slice.name == "overall")
 
     def quality_drop(reference: str, candidate: str) -> Drop:
-        rows = trial.masks["overall"]
-        hits = [(served[digest] == trial.truth)[rows] for digest in (reference, candidate)]
-        return paired_drop("other", hits[0], hits[1])
+        values = [overall.values(served[digest], trial.rows.truth) for digest in (reference, candidate)]
+        return paired_drop("other", values[0], values[1])
 
     ratio = trial.bench.cold_start_ratio if target.objective == "cold_start_ms" else trial.bench.ratio
     return judge_target(target, evidence, incumbent, ratio, quality_drop, order, trial.gates, barred)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from edgekd.config import Slice
-from edgekd.config.gates import Gates
 from edgekd.data.age import ages_in_days
 from edgekd.data.taskdata import TaskData
-from edgekd.evaluate.arrays import Flags, Labels
-from edgekd.evaluate.calibration import calibration_intervals
 from edgekd.evaluate.predictions import Predictions
-from edgekd.evaluate.reliability import calibration_rows
 from edgekd.evaluate.routing import RoutingResult
+from edgekd.evaluate.scorer import JudgedRows, Scorer
 from edgekd.evaluate.verdicts import people_figures
 from edgekd.gate.figures import asked_figures
 from edgekd.pipeline.context import Context
@@ -25,9 +21,6 @@ from edgekd.stats.interval import Interval
 from edgekd.stats.proportion import wilson_interval
 
 _LEVEL = 0.9  # two-sided: each end is a one-sided bound at 95 %
-_CALIBRATION = ("ece", "brier", "confident_error_rate")
-
-
 _AGES = {"data_age_p50_days": 0.5, "data_age_p95_days": 0.95}
 
 
@@ -70,39 +63,23 @@ def find_people(context: Context) -> dict[str, Interval]:
 
 
 def derive_figures(
-    gates: Gates,
-    slices: Sequence[Slice],
-    labels: Sequence[str],
-    truth: Labels,
-    masks: Mapping[str, Flags],
+    asked: Sequence[str],
+    rows: JudgedRows,
+    scorer: Scorer,
     answers: Predictions,
     taught: Predictions,
-    temperature: float,
-    routing: RoutingResult | None,
-    traffic: Flags | None = None,
 ) -> dict[str, Interval]:
-    """Return those of the figures with a limit that follow from answers alone.
+    """Return how far answers are the teacher's, where a limit asks for it."""
+    if "teacher_preference_match" not in asked:
+        return {}
+    alike = scorer.agreement(scorer.serve(answers), scorer.serve(taught))[rows.masks["overall"]]
+    return {"teacher_preference_match": wilson_interval(int(alike.sum()), len(alike), _LEVEL)}
 
-    Calibration is measured on the rows drawn as `traffic` comes.
-    """
-    overall = masks["overall"]
-    asked = asked_figures(gates)
-    found: dict[str, Interval] = {}
-    if "teacher_preference_match" in asked:
-        alike = (answers.labels == taught.labels)[overall]
-        found["teacher_preference_match"] = wilson_interval(int(alike.sum()), len(alike), _LEVEL)
-    table = answers.probabilities(temperature)
-    for entry in slices:
-        names = [f"{figure}:{entry.name}" for figure in _CALIBRATION]
-        names += _CALIBRATION if entry.name == "overall" else ()
-        wanted = [name for name in names if name in asked]
-        rows = calibration_rows(entry, table, truth, labels, masks[entry.name], traffic)
-        if wanted and rows.any():
-            known = calibration_intervals(table[rows], truth[rows], confidence=_LEVEL)
-            found |= {name: known[name.partition(":")[0]] for name in wanted}
-    if "fallback_rate" in asked and (rate := _fallback(routing)):
-        found["fallback_rate"] = rate
-    return found
+
+def find_fallback(asked: Sequence[str], routing: RoutingResult | None) -> dict[str, Interval]:
+    """Return the share of the rows that goes to the teacher, where a limit asks for it and it is known."""
+    rate = _fallback(routing) if "fallback_rate" in asked else None
+    return {} if rate is None else {"fallback_rate": rate}
 
 
 def _fallback(routing: RoutingResult | None) -> Interval | None:

@@ -13,6 +13,7 @@ from edgekd.data.taskdata import TaskData
 from edgekd.errors import ArtifactError
 from edgekd.evaluate.predictions import Predictions, load_predictions
 from edgekd.evaluate.routing import Routed
+from edgekd.evaluate.scorer import JudgedRows
 from edgekd.evaluate.teacher_floor import TeacherFloor
 from edgekd.gate.carving import list_carved
 from edgekd.gate.checks import check_slices
@@ -147,7 +148,7 @@ def judge(
     fp32 = {v.name: own for v in everyone if v.artifact and (own := answered[v.artifact.digest].fp32)}
     foreign = find_foreign(target.hardware, bench.result.environment)
     before = None if incumbent is None else incumbent.digest
-    rows = slice_rows(trial.texts, trial.truth, trial.labels, trial.slices, trial.masks)
+    rows = slice_rows(trial.texts, trial.rows)
     terms = Terms(rows=rows, again=again)
     barred = find_barred(
         context.registry,
@@ -180,13 +181,16 @@ def judge(
 def open_trial(context: Context, test: TaskData, references: dict[str, Predictions], bench: Bench) -> Trial:
     """Gather what every artifact is judged on and by."""
     return Trial(
-        slices=context.project.slices,
-        gates=context.project.gates,
-        labels=test.labels,
+        rows=JudgedRows(
+            test.targets,
+            test.labels,
+            context.project.slices,
+            slice_masks(test, context.project.slices),
+            select_traffic(test, context.project.data.sample),
+        ),
         texts=test.texts,
-        truth=test.classes,
-        masks=slice_masks(test, context.project.slices),
-        traffic=select_traffic(test, context.project.data.sample),
+        scorer=context.task.scorer,
+        gates=context.project.gates,
         references=references,
         bench=bench,
         people=find_people(context),

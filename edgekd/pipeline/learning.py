@@ -34,13 +34,13 @@ def load_and_compare_stage(context: Context) -> tuple[TaskData, SharedTexts]:
     reads = {"data": project.data.model_dump(mode="json"), "source": source, "seed": project.seed}
 
     def build(folder: Path, progress: Progress) -> None:
-        data, shared = load_and_compare(project.data, context.folder, project.seed)
+        data, shared = load_and_compare(project.data, context.folder, project.seed, context.task.reader)
         save_data(data, folder)
         write_atomic(folder / "shared.json", json.dumps(shared.to_json(), ensure_ascii=False, indent=1))
 
     path = run_stage(context, "data", 2, reads, build).path
     shared = SharedTexts.from_json(json.loads((path / "shared.json").read_text(encoding="utf-8")))
-    return open_data(path), shared
+    return open_data(path, context.task.reader), shared
 
 
 def teacher_stage(context: Context, data: TaskData) -> Stage:

@@ -46,7 +46,7 @@ def order_of_testing(
             labels = serve_rows(context, target, rows, variant.artifact, taught(), "validate").labels
         else:
             labels = artifact_answers(context, rows, variant.artifact, "validate").labels
-        hits = [entry.hits(labels, rows.classes) for entry in chosen]
+        hits = [entry.values(labels, rows.classes) for entry in chosen]
         values[variant.name] = [float(found.mean()) if len(found) else 0.0 for found in hits]
     best = [max(column) for column in zip(*values.values(), strict=True)]
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from edgekd.data.shared import SharedTexts, describe_shared
-from edgekd.data.slices import select_rows as sample_rows
-from edgekd.data.slices import slice_masks
+from edgekd.data.slices import select_rows, slice_masks
 from edgekd.data.taskdata import TaskData
-from edgekd.evaluate.arrays import Flags
-from edgekd.evaluate.slices import SliceRows, select_rows
+from edgekd.evaluate.scorer import JudgedRows
+from edgekd.evaluate.slice_rows import SliceRows
 from edgekd.gate.provable import TYPICAL, Proof, Rates, prove_ceiling, prove_floor, prove_margin
 from edgekd.pipeline.context import Context
 
@@ -21,12 +18,13 @@ _NEVER = ("out of reach", "impossible")
 
 @dataclass(frozen=True)
 class Preflight:
-    """Rows per split, classes, repeated texts, rows per slice, and each proof that is asked for."""
+    """Rows per split, targets, repeated texts, rows per slice, and each proof that is asked for."""
 
     counts: Mapping[str, int]
-    classes: int
-    fewest: tuple[str, int]
-    """The class with the fewest training rows, and their number."""
+    outputs: tuple[str, ...]
+    """What a model puts out, as the classes."""
+    targets: str
+    """What the training rows' targets are, in one line."""
     shared: SharedTexts
     rows: Mapping[str, int]
     """Test rows of each slice."""
@@ -47,7 +45,8 @@ class Preflight:
 def examine(context: Context, data: TaskData, shared: SharedTexts, rates: Rates = TYPICAL) -> Preflight:
     """Look at the rows of a project; reads no model.
 
-    Proofs are those of slices with `tier: prove`. Where a metric is of classes, each of them has its own. A
+    Proofs are those of slices with `tier: prove` that count hits: how far other values scatter is not known
+    before there is a model. Where a metric is of classes, each of them has its own. A
     row of the teacher's counts as supposed by `rates`; precision supposes that as many rows are called a
     class as are of it.
 
@@ -57,33 +56,25 @@ def examine(context: Context, data: TaskData, shared: SharedTexts, rates: Rates 
     slices, test = context.project.slices, data.split("test")
     masks = slice_masks(test, slices)
     sample = context.project.data.sample
-    traffic = None if sample is None else sample_rows(test, sample, "data.sample")
-    train = data.split("train").classes
-    per_class = {label: int((train == number).sum()) for number, label in enumerate(data.labels)}
-    fewest = min(per_class.items(), key=lambda item: item[1])
+    traffic = None if sample is None else select_rows(test, sample, "data.sample")
     rows = {entry.name: int(masks[entry.name].sum()) for entry in slices}
+    split = JudgedRows(test.targets, test.labels, slices, masks, traffic)
     proofs = [
         proof
-        for judged in select_rows(slices, masks, test.classes, test.labels, traffic)
-        if judged.slice.tier == "prove"
-        for proof in _prove(judged, test, traffic, rates)
+        for judged in context.task.scorer.select(split)
+        if judged.slice.tier == "prove" and judged.are_hits
+        for proof in _prove(judged, judged.expected_rows(split.truth, traffic), rates)
     ]
-    return Preflight(data.counts(), len(data.labels), fewest, shared, rows, rates, tuple(proofs))
+    targets = data.reader.describe(data.split("train").targets, data.labels)
+    return Preflight(data.counts(), data.labels, targets, shared, rows, rates, tuple(proofs))
 
 
-def _prove(judged: SliceRows, test: TaskData, traffic: Flags | None, rates: Rates) -> Iterator[Proof]:
+def _prove(judged: SliceRows, rows: int, rates: Rates) -> Iterator[Proof]:
     """Yield each proof that one metric of a slice asks for: of its margin, its floor, its ceiling."""
-    name = judged.slice.name
-    members = () if judged.classes is None else tuple(test.labels[place] for place in judged.classes)
-    of = members[0] if len(members) == 1 else "together" if judged.slice.together else ""
-    selected = judged.rows
-    if judged.metric == "precision":  # which rows are called a class is not known yet
-        assert judged.classes is not None
-        selected = selected & np.isin(test.classes, judged.classes) & (True if traffic is None else traffic)
-    rows = int(selected.sum())
+    name, of = judged.slice.name, judged.of
     if judged.margin is not None:
-        is_alarm = judged.metric == "false_alarm"
-        lost, gained = (rates.false_alarm / 2,) * 2 if is_alarm else (rates.lost, rates.gained)
+        alarms = (rates.false_alarm / 2,) * 2
+        lost, gained = alarms if judged.is_better_smaller else (rates.lost, rates.gained)
         yield prove_margin(name, of, rows, judged.margin, lost, gained)
     if judged.at_least is not None:
         yield prove_floor(name, of, rows, judged.at_least, rates.value)
@@ -151,7 +142,7 @@ def describe(found: Preflight) -> tuple[str, ...]:
     rates = found.rates
     lines = [
         f"rows: {splits}",
-        f"classes: {found.classes}; the fewest training rows has '{found.fewest[0]}': {found.fewest[1]:,}",
+        found.targets,
         *(describe_shared(found.shared) or ("texts: no text stands in two splits or has two labels",)),
         "slices: " + ", ".join(f"{name} {count:,}" for name, count in found.rows.items()),
         f"supposed of a typical student: {100 * rates.lost:.1f} % of rows lost and "

@@ -87,6 +87,7 @@ def _question(context: Context, test: TaskData, judged: Judged, bench: Bench) ->
         teacher_under=judged.verdict.teacher_under,
         barred=judged.barred,
         held=keep_held(judged.held),
+        task=context.project.task,
     )
 
 

@@ -21,6 +21,7 @@ from edgekd.evaluate.arrays import Flags, Labels
 from edgekd.evaluate.predictions import Predictions, load_predictions, save_predictions
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.routing import Routed
+from edgekd.evaluate.scorer import JudgedRows
 from edgekd.evaluate.teacher_floor import TeacherFloor
 from edgekd.evaluate.verdicts import people_figures
 from edgekd.gate.evidence import VariantEvidence
@@ -34,6 +35,7 @@ from edgekd.pipeline.bench import Bench
 from edgekd.pipeline.deriving import Answered, Trial, decide, derive_evidence
 from edgekd.serving.calibrate import spread_bias
 from edgekd.store import digest_file, write_atomic
+from edgekd.tasks import load_task
 
 _ROWS = Path("evidence") / "rows"
 _PEOPLE = Path("evidence") / "people"
@@ -56,6 +58,7 @@ class Question(Record):
         barred: artifacts that were taken back and could not be promoted again, with the reason.
         held: what the version served that keeps some of a variant's slices, by variant: its `labels` [row],
             and the places of the rows that it sent `to_teacher` or `refused`.
+        task: name of the task whose scorer judged.
     """
 
     target: Target
@@ -74,6 +77,7 @@ class Question(Record):
     teacher_under: tuple[TeacherFloor, ...] = ()
     barred: Mapping[str, str] = field(default_factory=dict)
     held: Mapping[str, Mapping[str, tuple[int, ...]]] = field(default_factory=dict)
+    task: str = "intent"
 
 
 def keep_held(held: Mapping[str, Routed | None]) -> dict[str, dict[str, tuple[int, ...]]]:
@@ -120,7 +124,7 @@ def write_rows(
     rows.mkdir(parents=True, exist_ok=True)
     known = {
         "ids": test.ids,
-        "truth": test.classes.tolist(),
+        "truth": test.targets.tolist(),
         "texts": test.texts,
         "masks": {name: np.flatnonzero(mask).tolist() for name, mask in masks.items()},
         "traffic": None if traffic is None else np.flatnonzero(traffic).tolist(),
@@ -223,13 +227,10 @@ def _judge(folder: Path, question: Question) -> tuple[GateVerdict, tuple[str, ..
     ids = rows.ids
     measured = load_bench(folder / "evidence" / "bench" / f"{question.threads}-threads")
     trial = Trial(
-        slices=question.slices,
-        gates=question.gates,
-        labels=question.labels,
+        rows=JudgedRows(rows.truth, question.labels, question.slices, rows.masks, rows.traffic),
         texts=rows.texts,
-        truth=rows.truth,
-        masks=rows.masks,
-        traffic=rows.traffic,
+        scorer=load_task(question.task).scorer,
+        gates=question.gates,
         references={path.stem: load_predictions(path, ids) for path in (folder / _ROWS).glob("*.npy")},
         bench=Bench(measured, dict(question.names)),
         people=people_figures(

@@ -20,6 +20,7 @@ from edgekd.evaluate.bias import BiasFit
 from edgekd.evaluate.route_rows import Rows
 from edgekd.evaluate.route_tuning import tune_policy
 from edgekd.evaluate.routing import Routed, judge_routing, route_rows
+from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.carving import choose_carved
 from edgekd.impact.fallback import Routed as Prices
 from edgekd.impact.saving import cost_reduction
@@ -143,14 +144,15 @@ def carve_policy(
     """
     taught, labels = rows.taught, rows.labels
     routed = route_rows(policy, labels, texts, rows.probabilities, taught, masks, rows.bias)
-    judged = judge_routing("", policy, routed, taught, rows.truth, labels, slices, masks, traffic)
+    split = JudgedRows(rows.truth, labels, slices, masks, traffic)
+    judged = judge_routing("", policy, routed, taught, split)
     carved = choose_carved([entry.quality for entry in judged.slices], routing.carve_out)
     if not carved:
         return dict(policy)
     leaving, found = carved, dict(policy)
     if held is not None:
         digest, served = held
-        judged = judge_routing("", {}, served, taught, rows.truth, labels, slices, masks, traffic)
+        judged = judge_routing("", {}, served, taught, split)
         leaving = choose_carved([entry.quality for entry in judged.slices], carved)
         if staying := [name for name in carved if name not in leaving]:
             found["incumbent"] = {"artifact": digest, "slices": staying}

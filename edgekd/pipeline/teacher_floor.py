@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.data.taskdata import TaskData
-from edgekd.evaluate.teacher_floor import FloorRows, TeacherFloor, judge_teacher
+from edgekd.evaluate.scorer import JudgedRows
+from edgekd.evaluate.teacher_floor import TeacherFloor, judge_teacher
 from edgekd.pipeline.answering import reference_stage
 from edgekd.pipeline.biasing import describe_fit, teacher_fit
 from edgekd.pipeline.context import Context
@@ -23,10 +24,16 @@ def find_teacher_floors(context: Context, data: TaskData, teacher: Stage) -> tup
     validation, train = (data.split(name) for name in ("validation", "train"))
     predicted = reference_stage(context, validation, teacher, "teacher").labels
     asked, taught = (
-        FloorRows(part.classes, slice_masks(part, slices), select_traffic(part, context.project.data.sample))
+        JudgedRows(
+            part.targets,
+            data.labels,
+            slices,
+            slice_masks(part, slices),
+            select_traffic(part, context.project.data.sample),
+        )
         for part in (validation, train)
     )
-    floors = judge_teacher(predicted, asked, taught, data.labels, slices, context.project.teacher)
+    floors = judge_teacher(predicted, asked, taught, context.project.teacher)
     for floor in floors:
         if floor.is_under or floor.value is None:
             context.note(floor.words)

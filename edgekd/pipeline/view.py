@@ -83,7 +83,7 @@ def _environment(bench: Bench | None) -> str:
     return f"{here.cpu}, {here.cores} cores, {here.kernel}, {here.python}, {libraries}{flags}"
 
 
-def _teacher(context: Context, stage: Stage, bench: Bench | None, accuracy: Interval) -> view.TeacherNote:
+def _teacher(context: Context, stage: Stage, bench: Bench | None, quality: Interval) -> view.TeacherNote:
     weights = stage.path / "model.safetensors"
     with weights.open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
@@ -91,7 +91,8 @@ def _teacher(context: Context, stage: Stage, bench: Bench | None, accuracy: Inte
     return view.TeacherNote(
         name=context.teacher.name,
         parameters=int(sum(np.prod(shape) for shape in shapes)),
-        accuracy=accuracy,
+        quality=quality,
+        metric=context.task.words.quality,
         weights_bytes=weights.stat().st_size,
         p50_ms=bench.teacher_ms(TEACHER, 0.5) if bench else None,
         p95_ms=bench.teacher_ms(TEACHER, 0.95) if bench else None,
@@ -243,11 +244,10 @@ def _curve(student: str, folder: Path) -> view.Curve:
     points = []
     for epoch, summary in sorted(epochs.items()):
         steps = [e for e in events if e["event"] == "kd_train_step" and e["epoch"] == epoch]
-        hard = float(np.mean([s["hard_ce"] for s in steps])) if steps else None
-        soft = float(np.mean([s["kd_kl_t2"] for s in steps])) if steps and student != "teacher" else None
+        soft = (("soft KL", "kd_kl_t2"),) if student != "teacher" else ()
+        named = (("hard cross-entropy", "hard_ce"), *soft) if steps else ()
+        terms = tuple((name, float(np.mean([s[key] for s in steps]))) for name, key in named)
         points.append(
-            view.EpochPoint(
-                epoch, summary["train_loss"], summary["val_loss"], summary["val_accuracy"], hard, soft
-            )
+            view.EpochPoint(epoch, summary["train_loss"], summary["val_loss"], summary["val_accuracy"], terms)
         )
     return view.Curve(student, tuple(points))

@@ -1,4 +1,4 @@
-"""Training curves: validation accuracy of all students together, and the losses of each."""
+"""Training curves: validation quality of all students together, and the losses of each."""
 
 from __future__ import annotations
 
@@ -11,29 +11,28 @@ from edgekd.report.view import Curve
 _LINES = (("--line-1", "solid"), ("--line-2", "dash"), ("--line-3", "dot"), ("--line-4", "dashdot"))
 
 
-def curve_figures(curves: tuple[Curve, ...]) -> list[Figure]:
-    """Draw validation accuracy of all students together, and the losses of each."""
+def curve_figures(curves: tuple[Curve, ...], metric: str) -> list[Figure]:
+    """Draw validation quality, by its metric, of all students together, and the losses of each."""
     curves = tuple(curve for curve in curves if curve.epochs)
     if not curves:
         return []
     data = []
     for index, curve in enumerate(curves):
-        y = [None if e.val_accuracy is None else 100 * e.val_accuracy for e in curve.epochs]
+        y = [None if e.val_quality is None else 100 * e.val_quality for e in curve.epochs]
         data.append(_line(curve.student, curve, y, index))
     best = "; ".join(
-        f"{one_line(curve.student)} {print_percent(max(finite(e.val_accuracy for e in curve.epochs)))}"
+        f"{one_line(curve.student)} {print_percent(max(finite(e.val_quality for e in curve.epochs)))}"
         for curve in curves
-        if finite(e.val_accuracy for e in curve.epochs)
+        if finite(e.val_quality for e in curve.epochs)
     )
-    layout = _epoch_layout("accuracy", " %")
-    words = f"Validation accuracy by epoch. Highest: {best}."
-    figures = [Figure("curve-accuracy", "Validation accuracy", words, tuple(data), layout)]
+    layout = _epoch_layout(metric, " %")
+    words = f"Validation {metric} by epoch. Highest: {best}."
+    figures = [Figure("curve-quality", f"Validation {metric}", words, tuple(data), layout)]
     for number, curve in enumerate(curves, 1):
         losses = (
             ("train", [e.train_loss for e in curve.epochs]),
             ("validation", [e.val_loss for e in curve.epochs]),
-            ("hard cross-entropy", [e.hard_ce for e in curve.epochs]),
-            ("soft KL", [e.kd_kl for e in curve.epochs]),
+            *((name, [point.term(name) for point in curve.epochs]) for name in curve.term_names),
         )
         lines = [_line(name, curve, y, i) for i, (name, y) in enumerate(losses) if finite(y)]
         if lines:

@@ -35,7 +35,7 @@ def front_figure(figure_id: str, target: TargetReport, teacher: TeacherNote) -> 
     for status, (words, symbol, color) in _LOOK.items():
         chosen = [point for point in points if point[1].look == status]
         if chosen:
-            data.append(_marks(words, symbol, color, chosen))
+            data.append(_marks((words, symbol, color), chosen, teacher.metric))
     winner = target.winner
     notes: list[dict[str, Any]] = []
     if winner and winner.p95_ms and winner.quality:
@@ -44,7 +44,7 @@ def front_figure(figure_id: str, target: TargetReport, teacher: TeacherNote) -> 
         data.append(_teacher(teacher, teacher.p95_ms))
     x_range, ticks = _log_axis(target, teacher, [p95 for _, _, p95, _ in points])
     margin = next((part.margin for part in target.slices if part.name == "overall"), None)
-    floor = None if margin is None else teacher.accuracy.estimate - margin
+    floor = None if margin is None else teacher.quality.estimate - margin
     shapes = _reference_lines(target, teacher, floor, x_range, notes)
     if winner and winner.p95_ms and winner.quality:
         notes.append(_name_note(winner.name, winner.p95_ms, winner.quality, x_range))
@@ -57,15 +57,17 @@ def front_figure(figure_id: str, target: TargetReport, teacher: TeacherNote) -> 
             "ticktext": [f"{tick:g}" for tick in ticks],
         },
         "yaxis": {
-            "title": {"text": "accuracy, overall"},
+            "title": {"text": f"{teacher.metric}, overall"},
             "ticksuffix": " %",
-            "range": _share_range([quality for *_, quality in points] + [teacher.accuracy], floor),
+            "range": _share_range([quality for *_, quality in points] + [teacher.quality], floor),
         },
         "shapes": shapes,
         "annotations": notes,
         "hovermode": "closest",
     }
-    return Figure(figure_id, "Latency against quality", _front_words(target, front), tuple(data), layout)
+    return Figure(
+        figure_id, "Latency against quality", _front_words(target, front, teacher.metric), tuple(data), layout
+    )
 
 
 _Point = tuple[int, VariantRow, Interval, Interval]
@@ -86,7 +88,8 @@ def _front_line(front: list[tuple[float, float]]) -> dict[str, Any]:
     }
 
 
-def _marks(name: str, symbol: str, color: str, points: list[_Point]) -> dict[str, Any]:
+def _marks(look: tuple[str, str, str], points: list[_Point], metric: str) -> dict[str, Any]:
+    name, symbol, color = look
     return {
         "name": name,
         "mode": "markers+text",
@@ -97,7 +100,7 @@ def _marks(name: str, symbol: str, color: str, points: list[_Point]) -> dict[str
         "text": [str(number) for number, *_ in points],
         "textfont": {"color": "--on-mark", "size": 11},
         "marker": {"symbol": symbol, "color": color, "size": 20},
-        "hovertext": [hover_variant(number, row) for number, row, *_ in points],
+        "hovertext": [hover_variant(number, row, metric) for number, row, *_ in points],
         "hoverinfo": "text",
     }
 
@@ -118,9 +121,9 @@ def _teacher(teacher: TeacherNote, p95_ms: Interval) -> dict[str, Any]:
         "name": "teacher",
         "mode": "markers",
         "x": [p95_ms.estimate],
-        "y": [100 * teacher.accuracy.estimate],
+        "y": [100 * teacher.quality.estimate],
         "error_x": _error([p95_ms], "--muted", 1),
-        "error_y": _error([teacher.accuracy], "--muted", 100),
+        "error_y": _error([teacher.quality], "--muted", 100),
         "marker": {"symbol": "star", "color": "--muted", "size": 16},
         "hovertext": [hover_teacher(teacher)],
         "hoverinfo": "text",
@@ -190,9 +193,9 @@ def _reference_lines(
                 f"limit {limit:g} ms", x=math.log10(limit), y=1, yref="paper", yanchor="top", xanchor="right"
             )
         )
-    levels = [(teacher.accuracy.estimate, "teacher", "dot")]
+    levels = [(teacher.quality.estimate, "teacher", "dot")]
     if floor is not None:
-        levels.append((floor, f"teacher − {100 * (teacher.accuracy.estimate - floor):g}", "dash"))
+        levels.append((floor, f"teacher − {100 * (teacher.quality.estimate - floor):g}", "dash"))
     for share, words, dash in levels:
         line = {"color": "--muted", "width": 1, "dash": dash}
         y = 100 * share
@@ -227,11 +230,11 @@ def _name_note(name: str, p95_ms: Interval, quality: Interval, x_range: list[flo
     }
 
 
-def _front_words(target: TargetReport, front: list[tuple[float, float]]) -> str:
-    words = [f"Latency against accuracy of {len(target.variants)} variants on {one_line(target.name)}."]
+def _front_words(target: TargetReport, front: list[tuple[float, float]], metric: str) -> str:
+    words = [f"Latency against {metric} of {len(target.variants)} variants on {one_line(target.name)}."]
     winner = target.winner
     if winner:
-        figures = f"p95 {print_ms(winner.p95_ms)} and accuracy {print_percent(winner.quality)}"
+        figures = f"p95 {print_ms(winner.p95_ms)} and {metric} {print_percent(winner.quality)}"
         words.append(f"Promoted: {one_line(winner.name)}, {figures}.")
     if front:
         ends = ", ".join(f"{print_percent(y)} at {print_ms(x)}" for x, y in front)

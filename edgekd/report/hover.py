@@ -16,8 +16,8 @@ from edgekd.report.printing import (
 from edgekd.report.view import TeacherNote, VariantRow
 
 
-def hover_variant(number: int, row: VariantRow) -> str:
-    """Name a variant by its number in the tables, with all its figures."""
+def hover_variant(number: int, row: VariantRow, metric: str) -> str:
+    """Name a variant by its number in the tables, with all its figures; `metric` is that of its quality."""
     drop = row.overall_drop
     lines = [
         f"<b>{number} · {plain(row.name)}</b>",
@@ -31,7 +31,7 @@ def hover_variant(number: int, row: VariantRow) -> str:
         else "",
         f"cold start {print_ms(row.cold_start_ms)}",
         f"memory {print_bytes(row.peak_rss_bytes)} · size {print_bytes(row.artifact_bytes)}",
-        f"accuracy {print_percent(row.quality)} [{range_percent(row.quality)}]" if row.quality else "",
+        f"{metric} {print_percent(row.quality)} [{range_percent(row.quality)}]" if row.quality else "",
         f"overall drop {print_points(drop.estimate)}, bound {print_points(drop.bound)}" if drop else "",
         f"worst slice {plain(row.worst_slice)} {print_points(row.worst_slice_drop)}"
         if row.worst_slice
@@ -46,7 +46,7 @@ def hover_teacher(teacher: TeacherNote) -> str:
         f"<b>{plain(teacher.name)}</b> (teacher, PyTorch eager)",
         f"p50 {print_ms(teacher.p50_ms)} [{range_ms(teacher.p50_ms)}]" if teacher.p50_ms else "",
         f"p95 {print_ms(teacher.p95_ms)} [{range_ms(teacher.p95_ms)}]" if teacher.p95_ms else "",
-        f"accuracy {print_percent(teacher.accuracy)} [{range_percent(teacher.accuracy)}]",
+        f"{teacher.metric} {print_percent(teacher.quality)} [{range_percent(teacher.quality)}]",
         f"weights {print_bytes(teacher.weights_bytes)}",
     ]
     return "<br>".join(filter(None, lines))

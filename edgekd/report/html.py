@@ -66,7 +66,7 @@ def render_html(report: RunReport) -> str:
         if (row := target.shown) and (figure := reliability_figure(f"sure-{index}", row))
     }
     floors = [lowest_floor(target) for target in report.targets]
-    curves = curve_figures(report.curves)
+    curves = curve_figures(report.curves, report.teacher.metric)
     policy = (
         f"default-src 'none'; script-src {_digest(plotly)} {_digest(drawing)}; "
         "style-src 'unsafe-inline'; img-src data: blob:"

@@ -49,13 +49,13 @@ def render_markdown(report: RunReport) -> str:
         "## How this was measured",
         bullets(
             [
-                f"Teacher: {escape(report.teacher.name)}, accuracy {share(report.teacher.accuracy)}, "
-                f"p95 {_duration(report.teacher.p95_ms)} in PyTorch eager",
+                f"Teacher: {escape(report.teacher.name)}, {escape(report.teacher.metric)} "
+                f"{share(report.teacher.quality)}, p95 {_duration(report.teacher.p95_ms)} in PyTorch eager",
                 f"Rows: {', '.join(f'{escape(name)} {print_count(n)}' for name, n in report.data.rows)}"
                 f" from {escape(report.data.source)} ({escape(report.data.digest[:12])})",
                 *[
-                    f"Baseline {escape(name)}: {print_percent(accuracy)}"
-                    for name, accuracy in report.data.baseline
+                    f"Baseline {escape(name)}: {print_percent(quality)}"
+                    for name, quality in report.data.baseline
                 ],
                 f"Environment: {escape(report.environment)}",
                 f"Created: {escape(report.created_utc)}",
@@ -181,8 +181,8 @@ def _variants(target: TargetReport, teacher: TeacherNote) -> str:
         for row in target.ranked
     ]
     heads = (
-        "Variant|Gate|Accuracy, overall|Drop vs teacher (bound)|p95|p95 vs teacher, PyTorch eager|"
-        "p95 vs teacher, ONNX Runtime fp32|Cold start|Memory|Size|of the teacher's weights|Cost per 1,000"
+        f"Variant|Gate|{teacher.metric.capitalize()}, overall|Drop vs teacher (bound)|p95|"
+        "p95 vs teacher, PyTorch eager|p95 vs teacher, ONNX Runtime fp32|Cold start|Memory|Size|of the teacher's weights|Cost per 1,000"
     )
     return table(heads.split("|"), rows, right=range(2, 12))
 

@@ -35,7 +35,7 @@ class DropBound:
 
 @dataclass(frozen=True)
 class DataNote:
-    """Which rows the figures are of; `baseline` holds (name, accuracy) of simple models."""
+    """Which rows the figures are of; `baseline` holds (name, quality) of simple models."""
 
     rows: tuple[tuple[str, int], ...]
     source: str
@@ -47,12 +47,13 @@ class DataNote:
 
 @dataclass(frozen=True, kw_only=True)
 class TeacherNote:
-    """The reference: quality on the test split, latency in PyTorch eager, text in, label out."""
+    """The reference: quality on the test split by `metric`, latency in PyTorch eager, text in, answer out."""
 
     name: str
     parameters: int
-    accuracy: Interval
+    quality: Interval
     weights_bytes: int
+    metric: str = "accuracy"
     p50_ms: Interval | None = None
     p95_ms: Interval | None = None
     onnx_p95_ms: Interval | None = None
@@ -110,7 +111,7 @@ class VariantRow:
     cost_per_1000_usd: float | None = None
     """Where the target has a price; a proxy's times are a proxy's costs."""
     quality: Interval | None = None
-    """Accuracy over the whole test split."""
+    """Over the whole test split."""
     overall_drop: DropBound | None = None
     """Against the teacher."""
     worst_slice: str = ""
@@ -240,14 +241,20 @@ class TargetReport:
 
 @dataclass(frozen=True)
 class EpochPoint:
-    """One epoch of training; a loss that the student does not have is absent."""
+    """One epoch of training; a loss that the student does not have is absent.
+
+    `terms` are (name, value) of the parts of the loss.
+    """
 
     epoch: int
     train_loss: float | None
     val_loss: float | None
-    val_accuracy: float | None
-    hard_ce: float | None = None
-    kd_kl: float | None = None
+    val_quality: float | None
+    terms: tuple[tuple[str, float | None], ...] = ()
+
+    def term(self, name: str) -> float | None:
+        """Return one part of the loss; None where this student has none of that name."""
+        return next((value for own, value in self.terms if own == name), None)
 
 
 @dataclass(frozen=True)
@@ -256,6 +263,11 @@ class Curve:
 
     student: str
     epochs: tuple[EpochPoint, ...]
+
+    @property
+    def term_names(self) -> tuple[str, ...]:
+        """Names of the parts of its loss."""
+        return tuple(dict.fromkeys(name for point in self.epochs for name, _ in point.terms))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,3 +282,8 @@ class RunReport:
     teacher: TeacherNote
     targets: tuple[TargetReport, ...]
     curves: tuple[Curve, ...] = ()
+
+    @property
+    def term_names(self) -> tuple[str, ...]:
+        """Names of the parts of any student's loss."""
+        return tuple(dict.fromkeys(name for curve in self.curves for name in curve.term_names))

@@ -17,6 +17,7 @@ from edgekd.evaluate.agreement import Ported, compare_answers
 from edgekd.evaluate.judge import evaluate
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.routing import judge_routing, route_rows
+from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import judge_target
 from edgekd.pipeline.foreign import compile_foreign
@@ -77,10 +78,7 @@ def judged(compiled, target_for):
     found = evaluate(
         Predictions(artifact.digest, logits),
         {"teacher": Predictions(teacher.digest, answers[teacher.digest])},
-        truth,
-        artifact.manifest["labels"],
-        slices,
-        masks,
+        JudgedRows(truth, artifact.manifest["labels"], slices, masks),
     )
     same = compare_answers(logits, logits, [str(n) for n in range(len(texts))], artifact.manifest["labels"])
     evidence = VariantEvidence(
@@ -137,6 +135,7 @@ def routed(compiled, target_for, tmp_path_factory):
     ]
     temperature = load(artifact.path).calibration.temperature
     sent = route_rows(policy, labels, texts, answers.probabilities(temperature), taught.labels, masks)
+    judged = JudgedRows(truth, labels, slices, masks)
     evidence = VariantEvidence(
         variant="tiny.onnxruntime.int8-dynamic",
         student="tiny",
@@ -150,9 +149,9 @@ def routed(compiled, target_for, tmp_path_factory):
         peak_rss_bytes=80 * 2**20,
         basis="native",
         basis_reason="",
-        evaluation=evaluate(answers, {"teacher": taught}, truth, labels, slices, masks),
+        evaluation=evaluate(answers, {"teacher": taught}, judged),
         built=True,
-        routing=judge_routing(artifact.digest, policy, sent, taught.labels, truth, labels, slices, masks),
+        routing=judge_routing(artifact.digest, policy, sent, taught.labels, judged),
         carved=("few",),
     )
     target = target_for(artifact)

@@ -23,7 +23,7 @@ def test_check_says_what_rows_can_prove(speak, small_project):
     assert spoken.code == 0, spoken.stderr
     document = spoken.document
     assert document["rows"] == {"train": 300, "calibration": 60, "validation": 90, "test": 240}
-    assert document["classes"] == 3 and document["slices"]["overall"] == 240
+    assert len(document["outputs"]) == 3 and document["slices"]["overall"] == 240
     (proof,) = document["proofs"]
     assert proof["status"] == "provable" and proof["kind"] == "margin" and proof["rows"] == 240
     assert any("fine-tune the teacher" in line for line in document["plan"])

@@ -7,6 +7,7 @@ from edgekd.config import Slice
 from edgekd.errors import DataError, SliceError
 from edgekd.evaluate.judge import evaluate, paired_drop
 from edgekd.evaluate.predictions import Predictions
+from edgekd.evaluate.scorer import JudgedRows
 from edgekd.stats.paired import paired_drop_bound
 from edgekd.stats.proportion import wilson_interval
 
@@ -31,7 +32,7 @@ STUDENT = answers(0, 0, 0, 2, 2, 0, 2, 2, subject="s")
 def run(candidate=STUDENT, references=None, slices=(OVERALL, CRITICAL), masks=None, truth=TRUTH):
     references = {"teacher": TEACHER} if references is None else references
     masks = {entry.name: ALL for entry in slices} if masks is None else masks
-    return evaluate(candidate, references, truth, LABELS, slices, masks)
+    return evaluate(candidate, references, JudgedRows(truth, LABELS, slices, masks))
 
 
 def test_accuracy_and_drop_of_the_whole():
@@ -75,7 +76,7 @@ def test_false_alarms_are_of_rows_outside_the_classes_and_of_traffic_alone():
     assert found.drop_from("teacher").estimate == 0.25  # one false alarm that the teacher does not raise
     drawn = np.array([True, True, True, False, True, True, True, True])
     limited = evaluate(
-        STUDENT, {"teacher": TEACHER}, TRUTH, LABELS, (OVERALL, alarms), masks, traffic=drawn
+        STUDENT, {"teacher": TEACHER}, JudgedRows(TRUTH, LABELS, (OVERALL, alarms), masks, drawn)
     ).slice_named("alarms")
     assert (limited.n, limited.value.estimate, limited.sampling) == (3, 0, "traffic")
 
@@ -87,7 +88,7 @@ def test_precision_counts_extra_rows_by_their_share_of_traffic():
     assert (plain.n, plain.value.estimate, plain.sampling, plain.drops) == (4, 0.5, "all", ())
     drawn = np.array([True, True, True, True, True, False, True, False])  # one of two of each extra class
     found = evaluate(
-        STUDENT, {"teacher": TEACHER}, TRUTH, LABELS, (OVERALL, entry), masks, traffic=drawn
+        STUDENT, {"teacher": TEACHER}, JudgedRows(TRUTH, LABELS, (OVERALL, entry), masks, drawn)
     ).slice_named("p")
     # Called dispute: a faq (weighs 1), a safety (1/2), and two disputes (1/2 each).
     assert found.sampling == "weighted"
@@ -124,7 +125,10 @@ def test_worst_drop_is_the_largest_estimate():
 
 def test_temperature_changes_calibration_only():
     masks = {"overall": ALL}
-    cold, hot = (evaluate(STUDENT, {}, TRUTH, LABELS, [OVERALL], masks, temperature=t) for t in (0.05, 20.0))
+    cold, hot = (
+        evaluate(STUDENT, {}, JudgedRows(TRUTH, LABELS, [OVERALL], masks), temperature=t)
+        for t in (0.05, 20.0)
+    )
     assert cold.slices == hot.slices
     assert cold.calibration.confident_error_rate == 3 / 8
     assert hot.calibration.confident_error_rate == 0

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from edgekd.config import Slice, Teacher
-from edgekd.evaluate.teacher_floor import FloorRows, TeacherFloor, judge_teacher
+from edgekd.evaluate.scorer import JudgedRows
+from edgekd.evaluate.teacher_floor import TeacherFloor, judge_teacher
 
 LABELS = ("faq", "fraud", "order", "threat")
 TRAINED = np.repeat(np.arange(4), (400, 54, 300, 108))
@@ -17,10 +18,10 @@ EVERY = Slice(name="overall", margin=5)
 def judge(answers, *slices, settings=None, truth=TRUTH, traffic=None):
     given = [EVERY, *(Slice.model_validate(entry) for entry in slices)]
     parts = [
-        FloorRows(rows, {entry.name: np.ones(len(rows), np.bool_) for entry in given}, drawn)
+        JudgedRows(rows, LABELS, given, {e.name: np.ones(len(rows), np.bool_) for e in given}, drawn)
         for rows, drawn in ((truth, traffic), (TRAINED, None))
     ]
-    return judge_teacher(answers, *parts, LABELS, given, settings or Teacher())
+    return judge_teacher(answers, *parts, settings or Teacher())
 
 
 @pytest.fixture

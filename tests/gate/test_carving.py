@@ -14,6 +14,7 @@ from edgekd.config import Slice
 from edgekd.config.routing import Routing
 from edgekd.evaluate.route_rows import Rows
 from edgekd.evaluate.routing import Routed, judge_routing, route_rows
+from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.carving import choose_carved, list_carved
 from edgekd.gate.checks import check_proven
 from edgekd.pipeline.routing import carve_policy
@@ -72,7 +73,7 @@ def test_a_slice_that_the_teacher_answers_loses_nothing_however_few_its_rows():
 
     def check(policy):
         routed = route_rows(policy, ("a", "b"), texts, table, truth, masks)
-        found = judge_routing("x", policy, routed, truth, truth, ("a", "b"), slices, masks)
+        found = judge_routing("x", policy, routed, truth, JudgedRows(truth, ("a", "b"), slices, masks))
         return check_proven(found.slice_named("rare").quality)
 
     assert check(policy).status == "pass"
@@ -107,7 +108,7 @@ def test_a_carved_slice_stays_with_the_incumbent_where_rows_prove_it_there():
     assert (routed.labels == truth).all() and (routed.to_incumbent == masks["first"]).all()
     # What the incumbent sends on is the teacher's, and is paid for.
     assert (routed.to_teacher == (masks["second"] | (masks["first"] & held.to_teacher))).all()
-    found = judge_routing("x", policy, routed, truth, truth, labels, slices, masks)
+    found = judge_routing("x", policy, routed, truth, JudgedRows(truth, labels, slices, masks))
     first = found.slice_named("first")
     assert (first.kept.estimate, first.fallback.estimate) == (1.0, 0.1)
     assert first.quality.drop_from("teacher").high > 0  # proven by its rows, as nobody is the teacher there

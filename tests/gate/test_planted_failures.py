@@ -1,5 +1,6 @@
 """MangaAssist's messages with answers made to fail in one place: refused for that reason, and only then."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from edgekd.evaluate.judge import evaluate
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.route_rows import Rows
 from edgekd.evaluate.routing import judge_routing, route_rows
+from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.carving import list_carved
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import judge_target
@@ -114,14 +116,13 @@ class World:
         answers = self.answers(chosen, sure)
         teacher = self.answers(self.labels_of(self.right) if taught is None else taught)
         slices, masks = self.project.slices, self.masks
-        result = evaluate(
-            answers, {"teacher": teacher}, self.truth, self.labels, slices, masks, traffic=self.traffic
-        )
+        judged = JudgedRows(self.truth, self.labels, slices, masks, self.traffic)
+        result = evaluate(answers, {"teacher": teacher}, judged)
         routed, figures = None, {}
         if policy is not None:
             table, taught = answers.probabilities(), teacher.labels
             found = route_rows(policy, self.labels, self.rows.texts, table, taught, masks)
-            routed = judge_routing(DIGEST, policy, found, taught, self.truth, self.labels, slices, masks)
+            routed = judge_routing(DIGEST, policy, found, taught, replace(judged, traffic=None))
             figures["cost_reduction"] = find_saving(routing, routed.slice_named("overall").fallback, 0.2)
         if gates is not None:
             overall = masks["overall"]

@@ -377,13 +377,18 @@ def example_report() -> RunReport:
         Curve(
             name,
             tuple(
-                EpochPoint(e, 2.4 * 0.8**e + 0.2, 2.1 * 0.82**e + 0.3, top - 0.3 * 0.7**e, *losses(e))
+                EpochPoint(e, 2.4 * 0.8**e + 0.2, 2.1 * 0.82**e + 0.3, top - 0.3 * 0.7**e, losses(e))
                 for e in range(1, count + 1)
             ),
         )
         for name, top, count, losses in (
-            ("static", 0.956, 18, lambda e: (None, None)),
-            ("layers2", 0.961, 10, lambda e: (0.9 * 0.8**e + 0.1, 1.9 * 0.78**e + 0.1)),
+            ("static", 0.956, 18, lambda e: ()),
+            (
+                "layers2",
+                0.961,
+                10,
+                lambda e: (("hard CE", 0.9 * 0.8**e + 0.1), ("soft KL", 1.9 * 0.78**e + 0.1)),
+            ),
         )
     ]
     return RunReport(
@@ -401,7 +406,7 @@ def example_report() -> RunReport:
         teacher=TeacherNote(
             name="minilm-l6",
             parameters=22_713_216,
-            accuracy=plus_minus(TEACHER, 0.006),
+            quality=plus_minus(TEACHER, 0.006),
             weights_bytes=90_852_864,
             p50_ms=around(13.0),
             p95_ms=around(24.0),

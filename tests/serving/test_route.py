@@ -9,6 +9,7 @@ from edgekd.evaluate.bias import ROOM
 from edgekd.evaluate.route_rows import Rows
 from edgekd.evaluate.route_tuning import tune_policy
 from edgekd.evaluate.routing import judge_routing, route_rows
+from edgekd.evaluate.scorer import JudgedRows
 from edgekd.serving import ServingError
 from edgekd.serving.route import Policy
 from edgekd.stats.paired import paired_drop_bound
@@ -135,7 +136,7 @@ def judge(policy, rows, masks=None):
     masks = {"overall": np.ones(len(rows.truth), np.bool_), **(masks or {})}
     texts = ["hello"] * len(rows.truth)
     routed = route_rows(policy, LABELS, texts, rows.probabilities, rows.taught, masks)
-    return judge_routing("a" * 64, policy, routed, rows.taught, rows.truth, LABELS, slices, masks)
+    return judge_routing("a" * 64, policy, routed, rows.taught, JudgedRows(rows.truth, LABELS, slices, masks))
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.5, 1.0, 3.0]), st.booleans(), st.booleans())

@@ -1,0 +1,47 @@
+"""What a task says of its rows: which column is the target, and what may stand there."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Targets = npt.NDArray[np.int64] | npt.NDArray[np.float64]
+"""What is right for each row, shape [row]: an index of the model's outputs, or a number."""
+
+
+class Reader(Protocol):
+    """Reads the targets of a task's rows; a row without a label has none."""
+
+    @property
+    def kind(self) -> pa.DataType:
+        """Type of the target's column."""
+
+    def check(self, target: Any, where: str) -> None:
+        """Refuse a target that no labelled row may have; `where` names file, row and id.
+
+        Raises:
+            DataError: naming what was found and what is expected.
+        """
+
+    def find_outputs(self, rows: Sequence[Mapping[str, Any]], source: str) -> tuple[str, ...]:
+        """Name what a model of this task puts out, from the rows of all splits.
+
+        Raises:
+            DataError: the splits do not fit one another.
+        """
+
+    def stratum(self, target: Any) -> Hashable:
+        """Name the group that a row is of: each gives the same share when rows are moved to another split."""
+
+    def encode(self, targets: Sequence[Any], outputs: Sequence[str]) -> Targets:
+        """Turn targets [row] into numbers; where there is none, one that `is_known` tells from the others."""
+
+    def is_known(self, targets: Targets) -> npt.NDArray[np.bool_]:
+        """Say for each of the numbers that `encode` gave whether the row has a target."""
+
+    def describe(self, train: Targets, outputs: Sequence[str]) -> str:
+        """Say in one line what the training rows' targets are."""

@@ -1,0 +1,79 @@
+"""What a task says of quality: what is answered, the value of each row, and what else is known of answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from edgekd.config import Slice
+from edgekd.evaluate.arrays import Flags, Served, Truth, Values, Weights
+from edgekd.evaluate.predictions import Predictions
+from edgekd.evaluate.result import Calibration, ClassResult, Confusion, Reliability
+from edgekd.evaluate.slice_rows import SliceRows
+from edgekd.stats.interval import Interval
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedRows:
+    """The rows of one split and what they are judged by; arrays are in the order of the same rows.
+
+    Attributes:
+        truth: what is right for each.
+        outputs: names of what a model puts out, as the classes.
+        masks: which rows are in each slice, by its name.
+        traffic: the rows drawn as traffic comes; None where all are.
+    """
+
+    truth: Truth
+    outputs: Sequence[str]
+    slices: Sequence[Slice]
+    masks: Mapping[str, Flags]
+    traffic: Flags | None = None
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What is known of answers beside values per slice, where the task has a meaning for it."""
+
+    calibration: Calibration | None = None
+    reliability: tuple[Reliability, ...] = ()
+    classes: tuple[ClassResult, ...] = ()
+    confusions: tuple[Confusion, ...] = ()
+
+
+class Scorer(Protocol):
+    """Turns a model's outputs into answers, and answers into values per row."""
+
+    def check(self, predictions: Predictions, rows: JudgedRows, whose: str) -> None:
+        """Refuse outputs or targets that do not fit one another; `whose` names the model.
+
+        Raises:
+            DataError: before anything is computed.
+        """
+
+    def serve(self, predictions: Predictions) -> Served:
+        """Return what is answered to each row [row]."""
+
+    def select(self, rows: JudgedRows) -> tuple[SliceRows, ...]:
+        """Find the rows of every slice, in order.
+
+        Raises:
+            SliceError: a slice has no mask, or asks for what this task does not know.
+        """
+
+    def weigh(self, rows: JudgedRows) -> Weights | None:
+        """Weigh each row [row] so that the split counts as traffic does; None where all rows count alike."""
+
+    def agreement(self, served: Served, taught: Served) -> Values:
+        """Say for each row how far an answer is the teacher's, 0 to 1."""
+
+    def describe(
+        self, rows: JudgedRows, predictions: Predictions, taught: Served | None, temperature: float
+    ) -> Detail:
+        """Say what else is known of answers; `temperature` is the artifact's own."""
+
+    def figures(
+        self, asked: Sequence[str], rows: JudgedRows, predictions: Predictions, temperature: float
+    ) -> dict[str, Interval]:
+        """Return those of the figures asked for that follow from these answers, by name."""

@@ -1,0 +1,1 @@
+"""The tasks that edgekd brings: one module each, named after it."""
