@@ -182,7 +182,8 @@ def _variants(target: TargetReport, teacher: TeacherNote) -> str:
     ]
     heads = (
         f"Variant|Gate|{teacher.metric.capitalize()}, overall|Drop vs teacher (bound)|p95|"
-        "p95 vs teacher, PyTorch eager|p95 vs teacher, ONNX Runtime fp32|Cold start|Memory|Size|of the teacher's weights|Cost per 1,000"
+        "p95 vs teacher, PyTorch eager|p95 vs teacher, ONNX Runtime fp32|Cold start|Memory|Size|"
+        "of the teacher's weights|Cost per 1,000"
     )
     return table(heads.split("|"), rows, right=range(2, 12))
 
