@@ -23,8 +23,9 @@ def carve_rows(
 ) -> list[dict[str, Any]]:
     """Move the same share of each group of targets, chosen by the digest of its id.
 
-    So it is stable when rows are added. The reader says which group a target is of. Rows of
-    one text, by `forms`, go together, whatever their groups: they count for the group of the first. At least one text of each group stays.
+    So it is stable when rows are added. The reader says which group a target is of. Rows of one text, by
+    `forms`, go together, whatever their groups: they count for the group of the first. At least one text of
+    each group stays.
     """
     texts: dict[str, list[int]] = {}
     for place, row in enumerate(rows):
