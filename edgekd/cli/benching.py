@@ -74,7 +74,7 @@ def bench_or_compare(asked: Asked) -> Outcome:
 
 
 def _bench(asked: Asked, artifact: Artifact, texts: Texts) -> Outcome:
-    name, target = artifact_subject(artifact, 1).name, _target(asked.target)
+    name, target = artifact_subject(artifact, 1).name, _target(asked.target, artifact)
     with _device(asked.on) as device, show_progress("bench") as progress:
         result = bench_artifact(artifact, texts, asked.out, MeasurePlan(), progress, device)
     buckets = token_buckets(artifact, texts) if asked.on is None else None
@@ -153,8 +153,8 @@ def _open(path: Path, host: str | None) -> Artifact:
     return artifact
 
 
-def _target(name: str | None) -> Target | None:
-    return None if name is None else load_target(name, Path())
+def _target(name: str | None, artifact: Artifact) -> Target | None:
+    return None if name is None else load_target(name, Path()).of_task(artifact.manifest["task"])
 
 
 @contextmanager

@@ -80,6 +80,15 @@ class Price(Frozen):
         return self
 
 
+class OfTask(Frozen):
+    """What a target allows and builds for one task; what is absent is as for every task."""
+
+    limits: Limits = Limits()
+    """Limits that are others for this task."""
+    builds: tuple[Build, ...] = ()
+    """What to compile instead."""
+
+
 class Target(Frozen):
     """One hardware target."""
 
@@ -101,3 +110,13 @@ class Target(Frozen):
     """What the platform asks for it."""
     objective: Objective = "p95_ms"
     """What chooses among the variants that pass every gate."""
+    tasks: dict[str, OfTask] = Field(default_factory=dict)
+    """What is different for some tasks, by their names."""
+
+    def of_task(self, task: str) -> Target:
+        """Return the target as it is for one task."""
+        own = self.tasks.get(task)
+        if own is None:
+            return self
+        limits = self.limits.model_copy(update=own.limits.model_dump(exclude_unset=True))
+        return self.model_copy(update={"limits": limits, "builds": own.builds or self.builds})

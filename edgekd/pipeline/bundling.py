@@ -75,6 +75,7 @@ def bundle_artifact(
 ) -> Bundle:
     """Bundle one artifact; with its verdict and evidence the model card says what was measured."""
     artifact = open_artifact(path)
+    target = target.of_task(artifact.manifest["task"])
     return make_bundle(
         artifact, target, folder, texts, write_card(artifact, target, verdict, evidence, origin, objection)
     )

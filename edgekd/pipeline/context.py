@@ -68,8 +68,8 @@ class Context:
 
     @cached_property
     def targets(self) -> tuple[Target, ...]:
-        """The target files, in the project's order, with the project's objective where it has one."""
-        found = (load_target(name, self.folder) for name in self.project.targets)
+        """The target files as they are for the project's task, with the project's objective where it has one."""
+        found = (load_target(name, self.folder).of_task(self.project.task) for name in self.project.targets)
         objective = self.project.objective
         return tuple(t.model_copy(update={"objective": objective}) if objective else t for t in found)
 

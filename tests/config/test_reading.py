@@ -116,3 +116,20 @@ def test_every_field_is_documented_in_the_schema():
     for name, definition in {"Project": document, **document["$defs"]}.items():
         for key, value in definition.get("properties", {}).items():
             assert value.get("description") or "$ref" in value, f"{name}.{key} has no description"
+
+
+def test_limits_and_builds_of_a_target_may_differ_by_task(tmp_path):
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "desk.yaml").write_text(
+        "name: desk\nhardware: {arch: x86_64, memory_mib: 4096}\n"
+        "builds: [{runtime: onnxruntime, recipe: int8-dynamic}]\nlimits: {p95_ms: 20, peak_rss_mib: 300}\n"
+        "tasks: {rerank: {limits: {p95_ms: 150}, builds: [{runtime: openvino, recipe: fp32}]},"
+        " respond: {limits: {peak_rss_mib: 900}}}\n"
+    )
+    target = load_target("desk", tmp_path)
+    assert target.of_task("intent") == target
+    rerank, respond = target.of_task("rerank"), target.of_task("respond")
+    assert (rerank.limits.p95_ms, rerank.limits.peak_rss_mib) == (150, 300)
+    assert [build.runtime for build in rerank.builds] == ["openvino"]
+    assert (respond.limits.p95_ms, respond.limits.peak_rss_mib) == (20, 900)
+    assert respond.builds == target.builds
