@@ -10,16 +10,18 @@ from edgekd.config.base import Frozen
 
 
 class Slice(Frozen):
-    """A named part of the test rows, and how it is judged: by accuracy, unless it names classes."""
+    """A named part of the test rows, and how it is judged: by the task's metric, unless it names another."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Name in every table."""
     where: str = "true"
     """SQL predicate over the data's columns."""
+    metric: str | None = None
+    """How each row is judged, where the task has several metrics; absent means its first."""
     recall_of: tuple[str, ...] = ()
-    """Judge the recall of these classes instead of accuracy, each class on its own."""
+    """Judge the recall of these classes, each class on its own."""
     precision_of: tuple[str, ...] = ()
-    """Judge the precision of these classes instead of accuracy, each class on its own."""
+    """Judge the precision of these classes, each class on its own."""
     false_alarm_of: tuple[str, ...] = ()
     """Judge the share of the rows outside these classes that are called one of them."""
     together: bool = False
@@ -38,27 +40,29 @@ class Slice(Frozen):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes that the metric is of; none where it is accuracy."""
+        """The classes that the metric is of; none where it is of every row."""
         return self.recall_of or self.precision_of or self.false_alarm_of
 
     @property
-    def metric(self) -> Literal["accuracy", "recall", "precision", "false_alarm"]:
-        """Name of the metric."""
+    def of_classes(self) -> Literal["recall", "precision", "false_alarm"] | None:
+        """Name of the metric of classes that it asks for; None where it names no class."""
         if self.recall_of:
             return "recall"
         if self.precision_of:
             return "precision"
-        return "false_alarm" if self.false_alarm_of else "accuracy"
+        return "false_alarm" if self.false_alarm_of else None
 
     @model_validator(mode="after")
     def _limits_fit_the_metric(self) -> Slice:
         if sum(bool(names) for names in (self.recall_of, self.precision_of, self.false_alarm_of)) > 1:
             raise ValueError("give one of recall_of, precision_of and false_alarm_of; use a slice for each")
+        if self.metric is not None and self.classes:
+            raise ValueError("metric is of every row; use a slice of its own for classes")
         if self.together and (len(self.classes) < 2 or self.false_alarm_of):
             raise ValueError("together needs recall_of or precision_of with at least two classes")
         if self.class_at_least is not None and not self.together:
             raise ValueError("class_at_least needs together: true; without it at_least is each class's floor")
-        if self.metric == "false_alarm":
+        if self.of_classes == "false_alarm":
             if self.at_least is not None:
                 raise ValueError("false_alarm_of has a largest value: give at_most, not at_least")
             if self.at_most is None and self.margin is None:
@@ -66,7 +70,7 @@ class Slice(Frozen):
             return self
         if self.at_most is not None:
             raise ValueError("at_most is for false_alarm_of; give at_least, the floor")
-        if self.metric == "precision":
+        if self.of_classes == "precision":
             if self.margin is not None:
                 raise ValueError("precision_of has no margin, as models differ in the rows; give at_least")
             if self.at_least is None:

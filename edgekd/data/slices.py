@@ -28,7 +28,7 @@ def slice_masks(data: TaskData, slices: Sequence[Slice]) -> dict[str, npt.NDArra
     for item in slices:
         for label in item.classes:
             if label not in data.labels:
-                kind = f"{item.metric}_of"
+                kind = f"{item.of_classes}_of"
                 raise SliceError(f"slice '{item.name}': {kind} names '{label}', which is not a class")
     found = _find_masks(data, [(item.where, f"slice '{item.name}'") for item in slices])
     return {item.name: mask for item, mask in zip(slices, found, strict=True)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -12,8 +11,6 @@ from edgekd.config import Slice
 from edgekd.errors import SliceError, unknown_name
 from edgekd.evaluate.arrays import Classes, Flags, Hits, Labels, Weights
 from edgekd.evaluate.slice_rows import Sampling, SliceRows
-
-Metric = Literal["accuracy", "recall", "precision", "false_alarm"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -111,8 +108,11 @@ def _select(
         )
     for name in entry.classes:
         if name not in labels:
-            kind = f"{entry.metric}_of"
+            kind = f"{entry.of_classes}_of"
             raise SliceError(f"slice '{entry.name}': {kind}: {unknown_name('class', name, labels)}")
+    metric = entry.of_classes or entry.metric or "accuracy"
+    if entry.metric not in (None, "accuracy"):
+        raise SliceError(f"slice '{entry.name}': {unknown_name('metric', entry.metric, ('accuracy',))}")
     places = np.array([list(labels).index(name) for name in entry.classes])
     margin, at_least, at_most = (
         None if limit is None else limit / 100 for limit in (entry.margin, entry.at_least, entry.at_most)
@@ -126,7 +126,7 @@ def _select(
             slice=entry,
             name=name,
             of=labels[classes[0]] if classes is not None and len(classes) == 1 else of,
-            metric=entry.metric,
+            metric=metric,
             rows=rows,
             margin=margin,
             at_least=floor,
@@ -136,22 +136,22 @@ def _select(
         )
 
     sampling: Sampling = "all"
-    if entry.metric == "accuracy":
+    if metric == "accuracy":
         yield rows_of(entry.name, mask, None, at_least, "all")
         return
-    if entry.metric == "false_alarm":
+    if metric == "false_alarm":
         rows = mask & ~np.isin(truth, places)
         if traffic is not None:
             rows, sampling = rows & traffic, "traffic"
         yield rows_of(entry.name, rows, places, None, sampling)
         return
-    if entry.metric == "precision" and traffic is not None:
+    if metric == "precision" and traffic is not None:
         sampling = "weighted"
     if entry.together:
-        rows = mask & np.isin(truth, places) if entry.metric == "recall" else mask
+        rows = mask & np.isin(truth, places) if metric == "recall" else mask
         yield rows_of(entry.name, rows, places, at_least, sampling)
     floor = at_least if entry.class_at_least is None else entry.class_at_least / 100
     for name, place in zip(entry.classes, places, strict=True):
-        rows = mask & (truth == place) if entry.metric == "recall" else mask
+        rows = mask & (truth == place) if metric == "recall" else mask
         full = entry.name if len(entry.classes) == 1 else f"{entry.name}:{name}"
         yield rows_of(full, rows, np.array([place]), floor, sampling)

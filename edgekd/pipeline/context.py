@@ -68,7 +68,7 @@ class Context:
 
     @cached_property
     def targets(self) -> tuple[Target, ...]:
-        """The target files as they are for the project's task, with the project's objective where it has one."""
+        """The target files as they are for the task, with the project's objective where it has one."""
         found = (load_target(name, self.folder).of_task(self.project.task) for name in self.project.targets)
         objective = self.project.objective
         return tuple(t.model_copy(update={"objective": objective}) if objective else t for t in found)

@@ -46,7 +46,7 @@ def example():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.pop("calibration"), "calibration"),
+        (lambda d: d.pop("subject"), "subject"),
         (lambda d: d.update(accuracy=1), "accuracy"),
         (lambda d: d["calibration"].update(ece="low"), r"calibration\.ece"),
         (lambda d: d["calibration"].update(ece=float("nan")), r"calibration\.ece"),
