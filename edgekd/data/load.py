@@ -101,7 +101,7 @@ def _built_in(options: dict[str, int]) -> list[dict[str, Any]]:
     try:
         table = mangaassist.generate(**options)
     except TypeError as error:
-        raise DataError(f"data.options: {error}; see edgekd.data.mangaassist.generate") from None
+        raise DataError(f"data.options: {error}; see edgekd.data.mangaassist.plan.Sizes") from None
     rows: list[dict[str, Any]] = table.to_pylist()
     return [{**row, "label": row.pop("intent")} for row in rows]
 

@@ -34,6 +34,18 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """What was decided, of which artifact, by which verdict; empty digests where it is of none."""
+
+    event: Event
+    project: str
+    target: str
+    variant: str
+    artifact_digest: str
+    verdict_digest: str
+
+
+@dataclass(frozen=True)
 class LedgerEntry(Record):
     """One line; `variant` and `artifact_digest` are empty where nothing was promoted.
 

@@ -16,16 +16,18 @@ import fcntl
 import io
 import json
 import os
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from edgekd.errors import BadInputError, LedgerError
-from edgekd.gate.entry import NO_DETAILS, Details, Event, LedgerEntry, Provenance
+from edgekd.gate.entry import NO_DETAILS, Decision, Details, Event, LedgerEntry, Provenance
 from edgekd.gate.versions import flush
 from edgekd.store import digest_json, locked
 
 __all__ = [
+    "Decision",
     "Details",
     "Event",
     "LedgerEntry",
@@ -40,16 +42,7 @@ _START = "0" * 64
 
 
 def append_entry(
-    path: Path,
-    *,
-    event: Event,
-    project: str,
-    target: str,
-    variant: str,
-    artifact_digest: str,
-    verdict_digest: str,
-    provenance: Provenance,
-    details: Details = NO_DETAILS,
+    path: Path, decision: Decision, provenance: Provenance, details: Details = NO_DETAILS
 ) -> LedgerEntry:
     """Append one entry; when this returns it is on the disk.
 
@@ -62,12 +55,7 @@ def append_entry(
             "sequence": len(entries) + 1,
             "time_utc": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "previous": entries[-1].digest if entries else _START,
-            "event": event,
-            "project": project,
-            "target": target,
-            "variant": variant,
-            "artifact_digest": artifact_digest,
-            "verdict_digest": verdict_digest,
+            **asdict(decision),
             "evidence": dict(provenance.evidence),
             "data_digest": provenance.data_digest,
             "seed": provenance.seed,

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekd.errors import BadInputError
-from edgekd.gate.entry import Details, LedgerEntry, Provenance
+from edgekd.gate.entry import Decision, Details, LedgerEntry, Provenance
 from edgekd.gate.harm import WHOLE, Harm
 from edgekd.gate.history import History, find_place, read_history
 from edgekd.gate.ledger import append_entry
@@ -45,9 +45,24 @@ from edgekd.gate.versions import (
 )
 from edgekd.store import locked
 
-__all__ = ["Promotion", "current", "promote", "record_no_promotion", "rollback", "settle"]
+__all__ = ["Candidate", "Promotion", "current", "promote", "record_no_promotion", "rollback", "settle"]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An artifact to promote.
+
+    Attributes:
+        folder: where it lies.
+        digest: of all its files.
+        digest_of: gives a folder's digest after checking its files; without it a copy is not checked.
+    """
+
+    folder: Path
+    digest: str
+    digest_of: Callable[[Path], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,11 +82,9 @@ def promote(
     registry: Path,
     project: str,
     target: str,
-    artifact_folder: Path,
-    artifact_digest: str,
+    candidate: Candidate,
     verdict: GateVerdict,
     provenance: Provenance,
-    digest_of: Callable[[Path], str] | None = None,
     *,
     expects: str | None,
     terms: Terms = NO_TERMS,
@@ -79,8 +92,7 @@ def promote(
     """Make an artifact the promoted one; if it is already, nothing is written.
 
     `expects` is the digest of what was promoted when the artifact was judged, None if nothing was.
-    `digest_of` gives an artifact folder's digest after checking its files: the copy is checked by
-    it before anything points there.
+    The copy is checked by `candidate.digest_of` before anything points there.
 
     Raises:
         BadInputError: if the verdict does not promote this artifact for this target.
@@ -89,6 +101,7 @@ def promote(
         ArtifactError: if the folder is missing, holds a link, or its copy has another digest.
         LedgerError: if the ledger's chain does not hold.
     """
+    artifact_digest = candidate.digest
     if verdict.target != target or verdict.promoted is None or verdict.promoted_digest != artifact_digest:
         raise BadInputError(
             f"target {target}: the verdict promotes {verdict.promoted or 'nothing'} "
@@ -101,25 +114,18 @@ def promote(
     with locked(place / ".lock"):
         history = settle_locked(registry, project, target)
         if history.head is not None and history.current == artifact_digest:
-            add_version(place, artifact_folder, artifact_digest, digest_of)
+            add_version(place, candidate.folder, artifact_digest, candidate.digest_of)
             entry = _keep(registry, history, verdict, provenance, terms) or history.head
             return _promotion(place, history.stack[-1], entry, changed=False)
         history.require_current(expects)
         again = why_again(registry, history, artifact_digest, terms)
         harm = None if terms.harm is None else freeze_rows(registry, place, terms.harm)
-        add_version(place, artifact_folder, artifact_digest, digest_of)
+        add_version(place, candidate.folder, artifact_digest, candidate.digest_of)
         entry = append_entry(
             registry / "ledger.jsonl",
-            event="promote",
-            project=project,
-            target=target,
-            variant=verdict.promoted,
-            artifact_digest=artifact_digest,
-            verdict_digest=verdict.digest,
-            provenance=provenance,
-            details=Details(
-                terms.model, history.current or "", terms.conditions, harm, again, learned=terms.learned
-            ),
+            Decision("promote", project, target, verdict.promoted, artifact_digest, verdict.digest),
+            provenance,
+            Details(terms.model, history.current or "", terms.conditions, harm, again, learned=terms.learned),
         )
         point_at(place, artifact_digest)
         return _promotion(place, entry, entry, changed=True)
@@ -160,14 +166,11 @@ def rollback(
         require_version(place, earlier.artifact_digest)
         entry = append_entry(
             registry / "ledger.jsonl",
-            event="rollback",
-            project=project,
-            target=target,
-            variant=earlier.variant,
-            artifact_digest=earlier.artifact_digest,
-            verdict_digest=earlier.verdict_digest,
-            provenance=Provenance(earlier.evidence, earlier.data_digest, earlier.seed, earlier.environment),
-            details=Details(replaces=history.current, harm=freeze_rows(registry, place, harm)),
+            Decision(
+                "rollback", project, target, earlier.variant, earlier.artifact_digest, earlier.verdict_digest
+            ),
+            Provenance(earlier.evidence, earlier.data_digest, earlier.seed, earlier.environment),
+            Details(replaces=history.current, harm=freeze_rows(registry, place, harm)),
         )
         point_at(place, earlier.artifact_digest)
         return _promotion(place, earlier, entry, changed=True)
@@ -185,13 +188,8 @@ def record_no_promotion(
             return last
         return append_entry(
             registry / "ledger.jsonl",
-            event="no promotion",
-            project=project,
-            target=verdict.target,
-            variant="",
-            artifact_digest="",
-            verdict_digest=verdict.digest,
-            provenance=provenance,
+            Decision("no promotion", project, verdict.target, "", "", verdict.digest),
+            provenance,
         )
 
 
@@ -206,14 +204,11 @@ def _keep(
     top = history.stack[-1]
     return append_entry(
         registry / "ledger.jsonl",
-        event="keep",
-        project=top.project,
-        target=top.target,
-        variant=verdict.promoted or "",
-        artifact_digest=top.artifact_digest,
-        verdict_digest=verdict.digest,
-        provenance=provenance,
-        details=Details(conditions=terms.conditions if is_new else None),
+        Decision(
+            "keep", top.project, top.target, verdict.promoted or "", top.artifact_digest, verdict.digest
+        ),
+        provenance,
+        Details(conditions=terms.conditions if is_new else None),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekd.errors import LedgerError
-from edgekd.gate.entry import Details, LedgerEntry, Provenance
+from edgekd.gate.entry import Decision, Details, LedgerEntry, Provenance
 from edgekd.gate.history import find_place, read_history
 from edgekd.gate.ledger import append_entry
 from edgekd.gate.versions import SHORT
@@ -57,14 +57,9 @@ def record_shipped(registry: Path, standing: Standing, artifact_digest: str, wha
     with locked(find_place(registry, of.project, of.target) / ".lock"):
         return append_entry(
             registry / "ledger.jsonl",
-            event="shipped anyway",
-            project=of.project,
-            target=of.target,
-            variant="",
-            artifact_digest=artifact_digest,
-            verdict_digest=of.verdict_digest,
-            provenance=Provenance({}, of.data_digest, of.seed, of.environment),
-            details=Details(shipped=what),
+            Decision("shipped anyway", of.project, of.target, "", artifact_digest, of.verdict_digest),
+            Provenance({}, of.data_digest, of.seed, of.environment),
+            Details(shipped=what),
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edgekd.errors import BadInputError
-from edgekd.gate.entry import Details, LedgerEntry, Provenance
+from edgekd.gate.entry import Decision, Details, LedgerEntry, Provenance
 from edgekd.gate.harm import WHOLE, Harm
 from edgekd.gate.history import find_place
 from edgekd.gate.ledger import append_entry
@@ -86,14 +86,16 @@ def withdraw(
             require_version(place, earlier.artifact_digest)
         entry = append_entry(
             registry / "ledger.jsonl",
-            event="withdraw",
-            project=project,
-            target=target,
-            variant=earlier.variant if earlier is not None else "",
-            artifact_digest=earlier.artifact_digest if earlier is not None else "",
-            verdict_digest=verdict.digest,
-            provenance=provenance,
-            details=Details(replaces=history.current or "", harm=freeze_rows(registry, place, harm)),
+            Decision(
+                "withdraw",
+                project,
+                target,
+                earlier.variant if earlier is not None else "",
+                earlier.artifact_digest if earlier is not None else "",
+                verdict.digest,
+            ),
+            provenance,
+            Details(replaces=history.current or "", harm=freeze_rows(registry, place, harm)),
         )
         if earlier is not None:
             point_at(place, earlier.artifact_digest)

@@ -25,6 +25,18 @@ MAX_ROUNDS = 30
 
 
 @dataclass(frozen=True)
+class Until:
+    """When a comparison ends: as soon as p50 has a verdict by its rule, or after so many seconds."""
+
+    p50_rule: Rule = P50_RULE
+    p95_rule: Rule = P95_RULE
+    deadline_seconds: float = 20.0
+
+
+DECIDED = Until()
+
+
+@dataclass(frozen=True)
 class Change:
     """A percentile of the candidate over the baseline's; above 1 is slower. No interval: too few rounds."""
 
@@ -64,9 +76,7 @@ def compare_subjects(
     folder: Path,
     *,
     plan: MeasurePlan = COMPARE_PLAN,
-    p50_rule: Rule = P50_RULE,
-    p95_rule: Rule = P95_RULE,
-    deadline_seconds: float = 20.0,
+    until: Until = DECIDED,
     device: Device | None = None,
     on_progress: Callable[[float, str], None] | None = None,
 ) -> Comparison:
@@ -75,7 +85,7 @@ def compare_subjects(
     A round's p50 figure is the median over its calls of the ratio between the two on one and the same text,
     answered some ten milliseconds apart, so that what slows the machine down for longer slows both. Its p95
     figure is the ratio of the round's own 95th percentiles. Ends as soon as p50 has a verdict; at the latest
-    after `deadline_seconds`, when a round that is not finished is ended.
+    after `until.deadline_seconds`, when a round that is not finished is ended.
 
     Raises:
         MeasurementError: if a process crashes, raises or answers None.
@@ -87,38 +97,40 @@ def compare_subjects(
     longest = 0.0
     reason = "the verdict on p50 is clear"
     while True:
-        left = deadline_seconds - (time.monotonic() - began)
+        left = until.deadline_seconds - (time.monotonic() - began)
         if left < 1.1 * longest or session.rounds >= MAX_ROUNDS:
             reason = (
-                f"the deadline of {deadline_seconds:g} s" if left < longest * 1.1 else f"{MAX_ROUNDS} rounds"
+                f"the deadline of {until.deadline_seconds:g} s"
+                if left < longest * 1.1
+                else f"{MAX_ROUNDS} rounds"
             )
             break
         if on_progress:
-            on_progress(1 - left / deadline_seconds, f"round {session.rounds + 1}")
+            on_progress(1 - left / until.deadline_seconds, f"round {session.rounds + 1}")
         start = time.monotonic()
         try:
             result = session.run_round(limit_seconds=left)
         except OutOfTimeError:
             if result is None:
                 raise
-            reason = f"the deadline of {deadline_seconds:g} s"
+            reason = f"the deadline of {until.deadline_seconds:g} s"
             break
         longest = max(longest, time.monotonic() - start)
-        found, _ = judge_rounds(paired_log_ratios(result, candidate.name, baseline.name), p50_rule)
+        found, _ = judge_rounds(paired_log_ratios(result, candidate.name, baseline.name), until.p50_rule)
         if found != "too noisy":
             break
     assert result is not None
-    p50, p50_interval = judge_rounds(paired_log_ratios(result, candidate.name, baseline.name), p50_rule)
+    p50, p50_interval = judge_rounds(paired_log_ratios(result, candidate.name, baseline.name), until.p50_rule)
     p95: Verdict = "too noisy"
     p95_interval = None
     tail = tail_log_ratios(result, candidate.name, baseline.name)
     if tail is not None:
-        p95, p95_interval = judge_rounds(tail, p95_rule)
+        p95, p95_interval = judge_rounds(tail, until.p95_rule)
     return Comparison(
         candidate.name,
         baseline.name,
-        Change(p50, p50_interval, p50_rule),
-        Change(p95, p95_interval, p95_rule),
+        Change(p50, p50_interval, until.p50_rule),
+        Change(p95, p95_interval, until.p95_rule),
         session.rounds,
         time.monotonic() - began,
         reason,

@@ -12,13 +12,13 @@ from edgekd.config import Data
 from edgekd.data.files import read_table
 from edgekd.data.load import load_data
 from edgekd.errors import DataError
-from edgekd.measure.compare import COMPARE_PLAN, Comparison, compare_subjects
+from edgekd.measure.compare import COMPARE_PLAN, Comparison, Until, compare_subjects
 from edgekd.measure.device import Device
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.result import BenchResult
 from edgekd.measure.scenarios.buckets import Buckets, split_by_length
 from edgekd.measure.session import measure_subjects
-from edgekd.measure.verdict import P50_RULE, P95_RULE, Rule
+from edgekd.measure.verdict import P50_RULE, Rule
 from edgekd.progress import Progress
 from edgekd.serving.tokenize import open_tokenizer
 
@@ -97,8 +97,7 @@ def compare_artifacts(
         other,
         texts.texts,
         folder,
-        p50_rule=Rule(effect, effect * P50_RULE.guard / P50_RULE.effect),
-        p95_rule=P95_RULE,
+        until=Until(Rule(effect, effect * P50_RULE.guard / P50_RULE.effect)),
         device=device,
         on_progress=progress,
     )

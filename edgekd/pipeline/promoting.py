@@ -16,7 +16,7 @@ from edgekd.gate.entry import Provenance
 from edgekd.gate.history import find_place
 from edgekd.gate.learned import keep_learned
 from edgekd.gate.objects import keep_objects
-from edgekd.gate.promotion import promote, record_no_promotion, settle
+from edgekd.gate.promotion import Candidate, promote, record_no_promotion, settle
 from edgekd.gate.rows import add_rows
 from edgekd.gate.terms import Terms
 from edgekd.gate.verdict import RULES
@@ -161,11 +161,9 @@ def promote_target(
         context.registry,
         project,
         target,
-        chosen.path,
-        digest,
+        Candidate(chosen.path, digest, digest_artifact),
         judged.verdict,
         provenance,
-        digest_artifact,
         expects=expects,
         terms=Terms(conditions, judged.rows, again, harm, chosen.answers_digest, learned),
     )

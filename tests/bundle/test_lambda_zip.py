@@ -23,7 +23,7 @@ from edgekd.gate.checks import Check
 from edgekd.gate.conditions import RollbackConditions, SliceCondition
 from edgekd.gate.ledger import Provenance, read_ledger
 from edgekd.gate.live import judge_counts, read_lines
-from edgekd.gate.promotion import current, promote
+from edgekd.gate.promotion import Candidate, current, promote
 from edgekd.gate.verdict import GateVerdict, VariantVerdict
 from edgekd.serving import load
 from edgekd.stats.sequential import Arm
@@ -129,7 +129,15 @@ def test_the_digest_that_an_answer_tells_is_the_one_that_the_ledger_promoted(
     verdict = GateVerdict(TARGET.name, (judged,), "static", static_artifact.digest, (), "native", "")
     rests_on = Provenance({}, "d" * 64, 1, "here")
     digest = static_artifact.digest
-    promote(tmp_path, "shop", TARGET.name, static_artifact.path, digest, verdict, rests_on, expects=None)
+    promote(
+        tmp_path,
+        "shop",
+        TARGET.name,
+        Candidate(static_artifact.path, digest),
+        verdict,
+        rests_on,
+        expects=None,
+    )
     told = ask(function, {"text": "where is my order"})["model"]
     (entry,) = read_ledger(tmp_path / "ledger.jsonl")
     assert entry.artifact_digest.startswith(told) and len(told) == 12

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from edgekd.ci.line import comparison_line, judge, one_line, result_line
 from edgekd.ci.write import write_ci_files
 from edgekd.errors import BadInputError
-from edgekd.measure.compare import compare_subjects
+from edgekd.measure.compare import Until, compare_subjects
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.subject import Subject
 from edgekd.stats.interval import Interval
@@ -28,7 +28,9 @@ def compared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("compared")
     ours, theirs = (Subject(name, "operator:methodcaller", ("upper",)) for name in (NASTY, PLAIN))
     plan = MeasurePlan(rounds=2, seconds=0.02, warmup_seconds=0.0, block_ms=5.0)
-    return compare_subjects(ours, theirs, ["some text", "another one"], folder, plan=plan, deadline_seconds=4)
+    return compare_subjects(
+        ours, theirs, ["some text", "another one"], folder, plan=plan, until=Until(deadline_seconds=4)
+    )
 
 
 def judged(comparison, p50, p95="no change", ratio=1.1012, **changes):

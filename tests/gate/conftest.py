@@ -12,7 +12,7 @@ from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.history import find_place, read_history
 from edgekd.gate.ledger import Provenance, read_ledger
 from edgekd.gate.objects import keep_text
-from edgekd.gate.promotion import current, promote, rollback
+from edgekd.gate.promotion import Candidate, current, promote, rollback
 from edgekd.gate.rows import add_rows, digest_rows
 from edgekd.gate.terms import Terms
 from edgekd.gate.verdict import GateVerdict, VariantVerdict
@@ -115,9 +115,10 @@ class Shop:
     def promote(self, name, **changes):
         folder, digest = self.artifact(name)
         verdict = changes.pop("verdict", make_verdict(digest, variant=name))
-        arguments = (self.registry, "shop", "t", folder, digest, verdict, PROVENANCE)
+        candidate = Candidate(folder, digest, manifest_digest)
+        arguments = (self.registry, "shop", "t", candidate, verdict, PROVENANCE)
         expects = changes.pop("expects") if "expects" in changes else self.look()
-        return promote(*arguments, digest_of=manifest_digest, expects=expects, terms=Terms(**changes))
+        return promote(*arguments, expects=expects, terms=Terms(**changes))
 
     def rollback(self, expects=None, **changes):
         return rollback(self.registry, "shop", "t", expects=expects or self.look() or "", **changes)

@@ -10,22 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgekd.errors import LedgerError
-from edgekd.gate.ledger import Provenance, append_entry, read_ledger, repair_ledger, verify_ledger
+from edgekd.gate.ledger import Decision, Provenance, append_entry, read_ledger, repair_ledger, verify_ledger
 
 PROVENANCE = Provenance({"evidence/é.json": "e" * 64}, "d" * 64, 7, "machine")
 
 
 def append(path, variant="static", project="shop"):
-    return append_entry(
-        path,
-        event="promote",
-        project=project,
-        target="lambda-x86",
-        variant=variant,
-        artifact_digest="a" * 64,
-        verdict_digest="b" * 64,
-        provenance=PROVENANCE,
-    )
+    decision = Decision("promote", project, "lambda-x86", variant, "a" * 64, "b" * 64)
+    return append_entry(path, decision, PROVENANCE)
 
 
 @pytest.fixture(scope="module")

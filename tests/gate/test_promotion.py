@@ -12,7 +12,7 @@ import pytest
 from edgekd.errors import ArtifactError, BadInputError, HarmedError, LedgerError, StaleError
 from edgekd.gate.history import read_history
 from edgekd.gate.ledger import read_ledger, verify_ledger
-from edgekd.gate.promotion import current, promote, record_no_promotion, settle
+from edgekd.gate.promotion import Candidate, current, promote, record_no_promotion, settle
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
@@ -62,7 +62,7 @@ def test_targets_are_apart(shop, make):
     shop.promote("a")
     folder, digest = shop.artifact("b")
     verdict = make.verdict(digest, target="u")
-    promote(shop.registry, "shop", "u", folder, digest, verdict, make.PROVENANCE, expects=None)
+    promote(shop.registry, "shop", "u", Candidate(folder, digest), verdict, make.PROVENANCE, expects=None)
     assert shop.current() == "a"
     assert current(shop.registry, "shop", "u")[0] == digest
 

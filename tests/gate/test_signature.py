@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from edgekd.errors import BadInputError, LedgerError
-from edgekd.gate.ledger import Provenance, append_entry, read_ledger
+from edgekd.gate.ledger import Decision, Provenance, append_entry, read_ledger
 
 pytest.importorskip("cryptography", reason="needs the extra sign")
 from edgekd.gate.signature import sign_ledger, verify_signatures
@@ -25,10 +25,8 @@ def make_key(folder, name):
 
 
 def append(path, variant):
-    append_entry(
-        path, event="promote", project="shop", target="lambda-x86", variant=variant, artifact_digest="a" * 64,
-        verdict_digest="b" * 64, provenance=Provenance({}, "d" * 64, 7, "machine"),
-    )  # fmt: skip
+    decision = Decision("promote", "shop", "lambda-x86", variant, "a" * 64, "b" * 64)
+    append_entry(path, decision, Provenance({}, "d" * 64, 7, "machine"))
 
 
 @pytest.fixture

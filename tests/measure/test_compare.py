@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgekd.errors import MeasurementError
-from edgekd.measure.compare import compare_subjects
+from edgekd.measure.compare import Until, compare_subjects
 from edgekd.measure.subject import Subject
 
 TEXTS = [f"text {number}" for number in range(50)]
@@ -29,7 +29,9 @@ def test_a_change_is_found_and_none_is_not(tmp_path, share, verdict):
 
 def test_the_deadline_holds_and_too_few_rounds_are_no_verdict(tmp_path):
     began = time.monotonic()
-    found = compare_subjects(spin("new", 0.5), spin("old", 0), TEXTS, tmp_path, deadline_seconds=1.6)
+    found = compare_subjects(
+        spin("new", 0.5), spin("old", 0), TEXTS, tmp_path, until=Until(deadline_seconds=1.6)
+    )
     assert time.monotonic() - began < 1.9
     assert found.rounds < 5
     assert found.verdict == "too noisy"
@@ -40,7 +42,9 @@ def test_the_deadline_holds_and_too_few_rounds_are_no_verdict(tmp_path):
 def test_a_round_that_hangs_ends_at_the_deadline(tmp_path):
     hanging = Subject("new", "subjects:hangs_from_process", ("3", str(tmp_path / "counter")))
     began = time.monotonic()
-    found = compare_subjects(hanging, spin("old", 0), TEXTS, tmp_path / "out", deadline_seconds=4)
+    found = compare_subjects(
+        hanging, spin("old", 0), TEXTS, tmp_path / "out", until=Until(deadline_seconds=4)
+    )
     assert time.monotonic() - began < 4.5
     assert (found.rounds, found.verdict) == (2, "too noisy")
 
@@ -49,7 +53,7 @@ def test_a_round_of_many_slow_steps_ends_at_the_deadline(tmp_path):
     """None of them is as long as what was left when it began, but all of them are."""
     slow = Subject("new", "subjects:slow_from_process", ("3", str(tmp_path / "counter"), "0.15"))
     began = time.monotonic()
-    found = compare_subjects(slow, spin("old", 0), TEXTS, tmp_path / "out", deadline_seconds=5)
+    found = compare_subjects(slow, spin("old", 0), TEXTS, tmp_path / "out", until=Until(deadline_seconds=5))
     assert time.monotonic() - began < 5.5
     assert (found.rounds, found.verdict, found.reason) == (2, "too noisy", "the deadline of 5 s")
 
@@ -63,4 +67,4 @@ def test_a_crash_is_not_taken_for_the_deadline(tmp_path):
 def test_no_round_at_all_is_an_error(tmp_path):
     hanging = Subject("new", "subjects:hangs", ("build",))
     with pytest.raises(MeasurementError, match="new: the time for the whole round was over while loading"):
-        compare_subjects(hanging, spin("old", 0), TEXTS, tmp_path, deadline_seconds=1)
+        compare_subjects(hanging, spin("old", 0), TEXTS, tmp_path, until=Until(deadline_seconds=1))

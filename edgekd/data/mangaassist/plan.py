@@ -70,34 +70,54 @@ class Split:
         return f"{self.name}/{self.sample}"
 
 
-def plan_splits(
-    *,
-    train: int,
-    unlabelled: int,
-    calibration: int,
-    validation: int,
-    test: int,
-    critical: int,
-    critical_train: int,
-    critical_validation: int,
-    near_misses: int,
-    near_misses_test: int,
-    other_languages: int,
-) -> tuple[Split, ...]:
+@dataclass(frozen=True)
+class Sizes:
+    """How many rows are drawn.
+
+    Attributes:
+        train: labelled rows, in the skew of real traffic.
+        unlabelled: rows of the same weeks without a label, which also use newer wording.
+        calibration: rows to set thresholds and temperatures on.
+        validation: rows to choose models on.
+        test: rows with `sample` "traffic".
+        critical: further test rows for each of the two critical families, with `sample` "critical".
+        critical_train: the same for the train split, but split evenly over a family's intents, since
+            each intent has to be learned; 15 % of them hold another request, too.
+        critical_validation: the same for the validation split, evenly too: 600 give 300 per intent.
+        near_misses: further train rows that are near misses, with `sample` "near-miss".
+        near_misses_test: the same for the test split.
+        other_languages: further train rows outside the critical families, none of them in English, with
+            `sample` "other-language".
+    """
+
+    train: int = 6000
+    unlabelled: int = 24000
+    calibration: int = 1000
+    validation: int = 2000
+    test: int = 6000
+    critical: int = 800
+    critical_train: int = 0
+    critical_validation: int = 0
+    near_misses: int = 0
+    near_misses_test: int = 0
+    other_languages: int = 0
+
+
+def plan_splits(sizes: Sizes) -> tuple[Split, ...]:
     """List the samples in the order in which they are written: those of the test split come first."""
     new, sampled = _NEW_WORDING, _NEW_SAMPLED
     return (
-        Split("test", "traffic", _SERVING, _traffic(test), new),
-        Split("test", "critical", _SERVING, _critical(critical), sampled),
-        Split("test", "near-miss", _SERVING, _near_misses(near_misses_test), sampled),
-        Split("validation", "traffic", _CHECKING, _traffic(validation), new),
-        Split("validation", "critical", _CHECKING, _critical(critical_validation, even=True), sampled),
-        Split("calibration", "traffic", _CHECKING, _traffic(calibration), new),
-        Split("train", "traffic", _LABELLING, _traffic(train), 0.0),
-        Split("train", "critical", _LABELLING, _critical(critical_train, even=True), 0.0),
-        Split("train", "near-miss", _LABELLING, _near_misses(near_misses), 0.0),
-        Split("train", "other-language", _LABELLING, _ordinary(other_languages), 0.0),
-        Split("unlabelled", "traffic", _LABELLING, _traffic(unlabelled), new, fresh_share=0.0),
+        Split("test", "traffic", _SERVING, _traffic(sizes.test), new),
+        Split("test", "critical", _SERVING, _critical(sizes.critical), sampled),
+        Split("test", "near-miss", _SERVING, _near_misses(sizes.near_misses_test), sampled),
+        Split("validation", "traffic", _CHECKING, _traffic(sizes.validation), new),
+        Split("validation", "critical", _CHECKING, _critical(sizes.critical_validation, even=True), sampled),
+        Split("calibration", "traffic", _CHECKING, _traffic(sizes.calibration), new),
+        Split("train", "traffic", _LABELLING, _traffic(sizes.train), 0.0),
+        Split("train", "critical", _LABELLING, _critical(sizes.critical_train, even=True), 0.0),
+        Split("train", "near-miss", _LABELLING, _near_misses(sizes.near_misses), 0.0),
+        Split("train", "other-language", _LABELLING, _ordinary(sizes.other_languages), 0.0),
+        Split("unlabelled", "traffic", _LABELLING, _traffic(sizes.unlabelled), new, fresh_share=0.0),
     )
 
 

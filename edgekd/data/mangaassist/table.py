@@ -12,7 +12,7 @@ from edgekd.data.mangaassist.catalogue import load_catalogue
 from edgekd.data.mangaassist.compose import Composer
 from edgekd.data.mangaassist.dice import Dice
 from edgekd.data.mangaassist.intents import FAMILY_OF
-from edgekd.data.mangaassist.plan import Split, draw_wishes, plan_splits
+from edgekd.data.mangaassist.plan import Sizes, Split, draw_wishes, plan_splits
 
 SCHEMA = pa.schema(
     [
@@ -39,21 +39,7 @@ _WORD = re.compile(r"[^\W_]+")
 _ORDER = ("train", "unlabelled", "calibration", "validation", "test")
 
 
-def generate(
-    *,
-    seed: int = 0,
-    train: int = 6000,
-    unlabelled: int = 24000,
-    calibration: int = 1000,
-    validation: int = 2000,
-    test: int = 6000,
-    critical: int = 800,
-    critical_train: int = 0,
-    critical_validation: int = 0,
-    near_misses: int = 0,
-    near_misses_test: int = 0,
-    other_languages: int = 0,
-) -> pa.Table:
+def generate(*, seed: int = 0, **sizes: int) -> pa.Table:
     """Generate the customer messages of a manga shop's assistant, for intent classification.
 
     The same arguments give the same table on any machine. No two rows hold the same words, whatever
@@ -68,19 +54,7 @@ def generate(
 
     Args:
         seed: another seed gives other messages about the same catalogue.
-        train: labelled rows, in the skew of real traffic.
-        unlabelled: rows of the same weeks without a label, which also use newer wording.
-        calibration: rows to set thresholds and temperatures on.
-        validation: rows to choose models on.
-        test: rows with `sample` "traffic".
-        critical: further test rows for each of the two critical families, with `sample` "critical".
-        critical_train: the same for the train split, but split evenly over a family's intents, since
-            each intent has to be learned; 15 % of them hold another request, too.
-        critical_validation: the same for the validation split, evenly too: 600 give 300 per intent.
-        near_misses: further train rows that are near misses, with `sample` "near-miss".
-        near_misses_test: the same for the test split.
-        other_languages: further train rows outside the critical families, none of them in English, with
-            `sample` "other-language".
+        sizes: how many rows, by the names in `edgekd.data.mangaassist.plan.Sizes`.
 
     Returns:
         A table with the columns of `SCHEMA`, by split and then by date. `intent` and `family` are
@@ -91,19 +65,7 @@ def generate(
     """
     seen: set[str] = set()
     rows: list[dict[str, Any]] = []
-    for split in plan_splits(
-        train=train,
-        unlabelled=unlabelled,
-        calibration=calibration,
-        validation=validation,
-        test=test,
-        critical=critical,
-        critical_train=critical_train,
-        critical_validation=critical_validation,
-        near_misses=near_misses,
-        near_misses_test=near_misses_test,
-        other_languages=other_languages,
-    ):
+    for split in plan_splits(Sizes(**sizes)):
         rows.extend(_write_split(split, seed, seen))
     rows.sort(key=lambda row: (_ORDER.index(row["split"]), row["date"]))
     for i, row in enumerate(rows):
