@@ -60,18 +60,18 @@ def tune_policy(
     margins = (0.0,) if plain else _MARGINS
     view = _View(rows, routing, chosen, _class_margins(slices, masks, rows), margins, risky)
     best = view.best(routing.quality / 100, routing.planned_fallback)
-    policy: dict[str, Any] = {"max_prob": _up(best.max_prob), "margin": best.margin}
+    policy: dict[str, Any] = {"max_prob": _round_down(best.max_prob), "margin": best.margin}
     if best.refuse_below:
-        policy |= {"refuse_below": _up(best.refuse_below)}
+        policy |= {"refuse_below": _round_down(best.refuse_below)}
     if routing.refuse_as is not None:
         policy |= {"refuse_as": routing.refuse_as}
     if routing.critical:
         policy |= {"critical": list(routing.critical), "risk": best.risk}
-        policy |= {"critical_prob": _up(best.critical_prob)}
+        policy |= {"critical_prob": _round_down(best.critical_prob)}
     allowed = {entry.name: (entry.margin or 0.0) / 100 for entry in slices}
     own = {name: view.slice_threshold(best, masks[name], allowed[name]) for name in routing.slices}
     least = min(best.max_prob, best.critical_prob) if routing.critical else best.max_prob
-    named = {name: _up(value) for name, value in own.items() if value > least}
+    named = {name: _round_down(value) for name, value in own.items() if value > least}
     named |= {name: 1.0 for name in routing.risky}
     if named:
         policy |= {"slices": named}
@@ -257,6 +257,6 @@ def _class_margins(slices: Sequence[Slice], masks: Mapping[str, Flags], rows: Ro
     return found
 
 
-def _up(value: float) -> float:
-    """Round so that a row at the threshold stays where it was."""
+def _round_down(value: float) -> float:
+    """Round down to six digits, so that a row at the threshold stays above it."""
     return float(min(1.0, np.floor(value * 1e6) / 1e6))
