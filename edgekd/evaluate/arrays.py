@@ -13,6 +13,8 @@ Flags = Bool[np.ndarray, "example"]
 """Whether an example is in a slice."""
 Hits = Bool[np.ndarray, "row"]
 """Whether a row of one slice is a hit."""
+Values = Float[np.ndarray, "row"]
+"""What each row of one slice is worth by a metric, from 0 to 1."""
 Classes = Int[np.ndarray, "class"]
 """Indices of some of the labels."""
 Biases = Float[np.ndarray, "label"]

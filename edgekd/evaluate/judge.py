@@ -9,15 +9,15 @@ import numpy.typing as npt
 
 from edgekd.config import Slice
 from edgekd.errors import DataError
-from edgekd.evaluate.arrays import Flags, Hits, Labels
+from edgekd.evaluate.arrays import Flags, Labels
 from edgekd.evaluate.calibration import measure_calibration
 from edgekd.evaluate.classes import find_confusions, judge_classes
+from edgekd.evaluate.drop import paired_drop
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.reliability import measure_reliability
-from edgekd.evaluate.result import Drop, EvalResult, SliceResult
+from edgekd.evaluate.result import EvalResult, SliceResult
 from edgekd.evaluate.slices import SliceRows, select_rows, traffic_weights
 from edgekd.stats.interval import Interval
-from edgekd.stats.paired import paired_drop_bound
 from edgekd.stats.proportion import wilson_interval
 from edgekd.stats.tally import Tally
 
@@ -61,25 +61,6 @@ def evaluate(
         classes=judge_classes(predicted, answers.get("teacher"), truth, labels, traffic),
         confusions=find_confusions(predicted, truth, labels),
     )
-
-
-def paired_drop(reference: str, wanted: Hits, got: Hits, confidence: float = 0.95) -> Drop:
-    """Estimate how much worse the candidate is on the same examples.
-
-    `wanted` are the reference's hits and `got` the candidate's, in the same order; `reference` is
-    its name. Bounds are those of `paired_drop_bound`.
-
-    >>> paired_drop("teacher", np.array([True, True]), np.array([True, False])).estimate
-    0.5
-    """
-    if wanted.shape != got.shape or wanted.ndim != 1 or wanted.size == 0:
-        raise DataError(
-            f"drop against {reference}: expected the hits of the same examples, "
-            f"got {list(wanted.shape)} and {list(got.shape)}"
-        )
-    lost, gained, n = int((wanted & ~got).sum()), int((got & ~wanted).sum()), len(got)
-    low, high = paired_drop_bound(lost, gained, n, confidence)
-    return Drop(reference, n, lost, gained, (lost - gained) / n, low, high, confidence)
 
 
 def judge_slices(

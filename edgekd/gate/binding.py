@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.result import SliceResult
 from edgekd.gate.check import Check, Status
-from edgekd.stats.paired import paired_drop_bound, rows_needed
+from edgekd.stats.paired import rows_needed
 from edgekd.stats.tally import Tally, exact_floor_rows
 
 _LEVEL = 0.95
@@ -112,11 +112,10 @@ def _of_margin(plain: Binding, result: SliceResult, of: int) -> Binding:
         return replace(plain, n=result.n, rows_needed=rows, asked=margin, is_margin=True)
     rows = None
     if plain.status != "fail" and drop.estimate < margin:
-        more = rows_needed(drop.lost, drop.gained, drop.n, margin, _LEVEL)
+        more = drop.at(_LEVEL).rows_needed(margin)
         rows = None if more is None else _practical(drop.n + more)
-    proven = paired_drop_bound(drop.lost, drop.gained, drop.n, _LEVEL)[1]
-    if result.tier == "watch":
-        proven = paired_drop_bound(drop.lost, drop.gained, drop.n, 1 - (1 - _LEVEL) / of)[0]
+    watched = result.tier == "watch"
+    proven = drop.at(1 - (1 - _LEVEL) / of).low if watched else drop.at(_LEVEL).high
     return replace(
         plain,
         n=result.n,
