@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
+from bounded_exact import worst_of_triples
 from bounded_rivals import RIVALS, SLOW_RIVALS, Array
 from bounded_values import Values, make_differences, make_fresh, make_values, read_rankings
 from scipy.stats import t as student
@@ -139,6 +140,7 @@ def main() -> None:
         ("One sample, from 0 to 1", values),
     ):
         text += f"\n## {title}\n\n" + _table([line for one in populations for line in _try(one)])
+    text += "\n## Sharper levels\n\n" + worst_of_triples()
     text += "\n## What else was tried\n\n" + _rivals(differences) + "\n" + _time(differences[0])
     if path is None:
         print(text)
