@@ -23,7 +23,7 @@ from studied import HERE, find_artifact, validation_texts
 
 from edgekd.compile import open_artifact
 from edgekd.data.slices import slice_masks
-from edgekd.evaluate.judge import paired_drop
+from edgekd.evaluate.drop import paired_drop
 from edgekd.pipeline.learning import load_stage
 from edgekd.units import MIB
 

@@ -30,7 +30,7 @@ from edgekd.compile.restore import restore
 from edgekd.compile.sensitivity import list_operators, measure_shifts
 from edgekd.config import Slice
 from edgekd.data.mangaassist import generate
-from edgekd.evaluate.judge import paired_drop
+from edgekd.evaluate.drop import paired_drop
 from edgekd.evaluate.slices import ClassRows, select_rows
 from edgekd.export import Graph
 from edgekd.pipeline.compiling import export_stage

@@ -18,7 +18,7 @@ import numpy as np
 from lineup import BENCH, ENTRIES, HERE, ROOT, STUDENT, TEXTS, THREADS, Entry, ours
 from prepare import answers_file
 
-from edgekd.evaluate.judge import paired_drop
+from edgekd.evaluate.drop import paired_drop
 from edgekd.measure.bench_file import load_bench
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.result import BenchResult

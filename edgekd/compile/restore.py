@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekd.compile.sensitivity import Operator, Shifts
-from edgekd.evaluate.judge import paired_drop
+from edgekd.evaluate.drop import paired_drop
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.result import Drop
 from edgekd.evaluate.slice_rows import SliceRows

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from edgekd.errors import DataError
-from edgekd.evaluate.arrays import Hits, Served, Weights
+import numpy as np
+
+from edgekd.evaluate.arrays import Served, Values, Weights
 from edgekd.evaluate.class_scorer import CLASS_SCORER
+from edgekd.evaluate.drop import paired_drop
 from edgekd.evaluate.predictions import Predictions
-from edgekd.evaluate.result import Drop, EvalResult, SliceResult
+from edgekd.evaluate.result import EvalResult, SliceResult
 from edgekd.evaluate.scorer import JudgedRows, Scorer
 from edgekd.evaluate.slice_rows import SliceRows
+from edgekd.stats.bounded import BoundedMean
 from edgekd.stats.interval import Interval
-from edgekd.stats.paired import paired_drop_bound
 from edgekd.stats.proportion import wilson_interval
 from edgekd.stats.tally import Tally
 
@@ -52,25 +54,6 @@ def evaluate(
     )
 
 
-def paired_drop(reference: str, wanted: Hits, got: Hits, confidence: float = 0.95) -> Drop:
-    """Estimate how much worse the candidate is on the same examples.
-
-    `wanted` are the reference's hits and `got` the candidate's, in the same order; `reference` is
-    its name. Bounds are those of `paired_drop_bound`.
-
-    >>> paired_drop("teacher", np.array([True, True]), np.array([True, False])).estimate
-    0.5
-    """
-    if wanted.shape != got.shape or wanted.ndim != 1 or wanted.size == 0:
-        raise DataError(
-            f"drop against {reference}: expected the hits of the same examples, "
-            f"got {list(wanted.shape)} and {list(got.shape)}"
-        )
-    lost, gained, n = int((wanted & ~got).sum()), int((got & ~wanted).sum()), len(got)
-    low, high = paired_drop_bound(lost, gained, n, confidence)
-    return Drop(reference, n, lost, gained, (lost - gained) / n, low, high, confidence)
-
-
 def judge_slices(
     chosen: Sequence[SliceRows],
     served: Served,
@@ -93,7 +76,7 @@ def _judge_slice(
 ) -> SliceResult:
     judged, values = part.judged(served, rows.truth)
     counted = None if weights is None or part.sampling != "weighted" else weights[judged]
-    tally = Tally.of(values, counted)
+    tally = _tally(values, counted)
     n = len(values)
     return SliceResult(
         name=part.name,
@@ -111,14 +94,28 @@ def _judge_slice(
         at_most=part.at_most,
         tally=tally,
         sampling=part.sampling,
+        reference_values={
+            name: mean
+            for name, answer in references.items()
+            if not part.are_hits
+            and (mean := _value(part, _tally(part.values(answer, rows.truth), None), confidence))
+        },
     )
 
 
-def _value(part: SliceRows, tally: Tally, confidence: float) -> Interval | None:
-    if not tally.right + tally.wrong > 0:
+def _tally(values: Values, weights: Weights | None) -> Tally | BoundedMean | None:
+    """Keep what bounds of the mean need: counts of hits, or how many rows have which value."""
+    if values.dtype == np.bool_:
+        return Tally.of(values, weights)
+    return BoundedMean.of(values) if len(values) else None
+
+
+def _value(part: SliceRows, tally: Tally | BoundedMean | None, confidence: float) -> Interval | None:
+    """Return the metric with a two-sided interval."""
+    if isinstance(tally, Tally) and tally.right + tally.wrong > 0 and part.sampling != "weighted":
+        counted = tally.wrong if part.is_better_smaller else tally.right
+        return wilson_interval(round(counted), round(tally.right + tally.wrong), confidence)
+    if tally is None or not tally.share >= 0:
         return None
-    if part.sampling == "weighted":
-        ends = tally.at(0.5 + confidence / 2)
-        return Interval(ends.estimate, ends.low, ends.high, confidence)
-    counted = tally.wrong if part.is_better_smaller else tally.right
-    return wilson_interval(round(counted), round(tally.right + tally.wrong), confidence)
+    ends = tally.at(0.5 + confidence / 2)
+    return Interval(ends.estimate, ends.low, ends.high, confidence)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from edgekd.errors import unknown_name
 from edgekd.evaluate.record import Record
+from edgekd.stats.bounded import BoundedMean
 from edgekd.stats.interval import Interval
+from edgekd.stats.paired import paired_drop_bound, rows_needed
 from edgekd.stats.tally import Tally
 
 
@@ -16,7 +18,14 @@ from edgekd.stats.tally import Tally
 class Drop(Record):
     """How much worse than its reference, on the same examples; shares, positive is worse.
 
-    `low` and `high` are one-sided bounds, each at `confidence`.
+    Attributes:
+        n: rows that were compared.
+        lost: rows on which the candidate is worse; of hits, those that the reference alone has.
+        gained: rows on which the candidate is better.
+        low: one-sided lower bound at `confidence`.
+        high: one-sided upper bound at `confidence`.
+        differences: of the rows, reference less candidate, where a row has a value from 0 to 1; None where it
+            has a hit or none, as then `lost`, `gained` and `n` say all.
     """
 
     reference: str
@@ -27,6 +36,29 @@ class Drop(Record):
     low: float
     high: float
     confidence: float
+    differences: BoundedMean | None = None
+
+    def at(self, confidence: float) -> Drop:
+        """Return the same drop with bounds that are one-sided at another confidence, between 0.5 and 1.
+
+        >>> Drop("teacher", 50, 0, 0, 0.0, 0.0, 0.0, 0.95).at(0.99).high
+        0.0964...
+        """
+        if self.differences is None:
+            low, high = paired_drop_bound(self.lost, self.gained, self.n, confidence)
+        else:
+            ends = self.differences.at(confidence)
+            low, high = ends.low, ends.high
+        return replace(self, low=low, high=high, confidence=confidence)
+
+    def rows_needed(self, margin: float) -> int | None:
+        """Return how many more rows like these would show whether the drop is within the margin.
+
+        0 means that these show it, None that no number of rows would; see `edgekd.stats.paired.rows_needed`.
+        """
+        if self.differences is None:
+            return rows_needed(self.lost, self.gained, self.n, margin, self.confidence)
+        return self.differences.rows_needed(margin, self.confidence)
 
 
 @dataclass(frozen=True)
@@ -35,7 +67,8 @@ class SliceResult(Record):
 
     `value` is the metric's own: for false alarms their share, which is better when smaller. `tally` counts
     what it is a share of: right answers, and for false alarms the rows that raised none. `sampling` says
-    which rows were counted; see `edgekd.evaluate.slices.SliceRows`.
+    which rows were counted; see `edgekd.evaluate.slice_rows.SliceRows`. `reference_values` hold what each
+    reference reaches, where values are no hits: else its drop's counts say it.
     """
 
     name: str
@@ -47,8 +80,9 @@ class SliceResult(Record):
     drops: tuple[Drop, ...]
     at_least: float | None = None
     at_most: float | None = None
-    tally: Tally | None = None
+    tally: Tally | BoundedMean | None = None
     sampling: Literal["all", "traffic", "weighted"] = "all"
+    reference_values: Mapping[str, Interval] = field(default_factory=dict)
 
     @property
     def floor(self) -> float | None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.result import SliceResult
 from edgekd.gate.check import Check, Status
-from edgekd.stats.paired import paired_drop_bound, rows_needed
+from edgekd.stats.bounded import BoundedMean
+from edgekd.stats.paired import rows_needed
 from edgekd.stats.tally import Tally, exact_floor_rows
 
 _LEVEL = 0.95
@@ -112,11 +113,10 @@ def _of_margin(plain: Binding, result: SliceResult, of: int) -> Binding:
         return replace(plain, n=result.n, rows_needed=rows, asked=margin, is_margin=True)
     rows = None
     if plain.status != "fail" and drop.estimate < margin:
-        more = rows_needed(drop.lost, drop.gained, drop.n, margin, _LEVEL)
+        more = drop.at(_LEVEL).rows_needed(margin)
         rows = None if more is None else _practical(drop.n + more)
-    proven = paired_drop_bound(drop.lost, drop.gained, drop.n, _LEVEL)[1]
-    if result.tier == "watch":
-        proven = paired_drop_bound(drop.lost, drop.gained, drop.n, 1 - (1 - _LEVEL) / of)[0]
+    watched = result.tier == "watch"
+    proven = drop.at(1 - (1 - _LEVEL) / of).low if watched else drop.at(_LEVEL).high
     return replace(
         plain,
         n=result.n,
@@ -152,8 +152,11 @@ def _of_floor(plain: Binding, result: SliceResult, of: int) -> Binding:
     )
 
 
-def _rows_for(tally: Tally, result: SliceResult, floor: float) -> int | None:
+def _rows_for(tally: Tally | BoundedMean, result: SliceResult, floor: float) -> int | None:
     """Return the rows that prove a floor at this value; weighted rows are supposed to weigh as these do."""
+    if isinstance(tally, BoundedMean):
+        more = tally.rows_needed(floor, _LEVEL)
+        return None if more is None else _practical(tally.n + more)
     if result.sampling != "weighted":
         rows = exact_floor_rows(tally.share, floor, most=2 * _MOST_ROWS)
         return None if rows is None else _practical(rows)

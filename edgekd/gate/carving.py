@@ -6,9 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from edgekd.evaluate.result import Drop, SliceResult
+from edgekd.evaluate.result import SliceResult
 from edgekd.gate.checks import check_slices
-from edgekd.stats.paired import paired_drop_bound
 
 _ERROR = 0.05  # of one proof
 _STAYING = 0.5  # largest chance that any of the slices beyond their margins is not carved out
@@ -45,17 +44,12 @@ def list_carved(
 
 
 def _may_stay(result: SliceResult, level: float) -> bool:
-    drops = tuple(_at(drop, level) for drop in result.drops)
+    drops = tuple(drop.at(level) for drop in result.drops)
     checks = check_slices([replace(result, drops=drops)])
     if any(check.status in ("fail", "inconclusive", "not measured") for check in checks):
         return False
     drop = result.drop_from("teacher")
     return drop is None or result.margin is None or drop.estimate <= result.margin
-
-
-def _at(drop: Drop, level: float) -> Drop:
-    low, high = paired_drop_bound(drop.lost, drop.gained, drop.n, level)
-    return replace(drop, low=low, high=high, confidence=level)
 
 
 def _slice(result: SliceResult) -> str:

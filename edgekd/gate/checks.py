@@ -10,7 +10,6 @@ from edgekd.evaluate.result import Drop, SliceResult
 from edgekd.gate.check import Check
 from edgekd.gate.floors import check_floor
 from edgekd.stats.interval import Interval
-from edgekd.stats.paired import paired_drop_bound, rows_needed
 from edgekd.units import MIB, format_bytes, format_ms, format_points
 
 # Share of answers that another instruction set must give alike, by its lower bound.
@@ -179,9 +178,7 @@ def _uncompared(name: str, limit: str, reference: str) -> Check:
 
 def _shared(drop: Drop, of: int) -> Drop:
     """Give the drop with bounds that hold for `of` slices at once."""
-    level = 1 - (1 - drop.confidence) / of
-    low, high = paired_drop_bound(drop.lost, drop.gained, drop.n, level)
-    return replace(drop, low=low, high=high, confidence=level)
+    return drop.at(1 - (1 - drop.confidence) / of)
 
 
 def _found(drop: Drop) -> str:
@@ -198,7 +195,7 @@ def _rows(drop: Drop, margin: float) -> str:
     provable = f"these rows would prove a margin of {_points(drop.high)}"
     if drop.estimate > margin:
         return f"the drop itself exceeds the margin, so more rows would not help; {provable}"
-    more = rows_needed(drop.lost, drop.gained, drop.n, margin, drop.confidence)
+    more = drop.rows_needed(margin)
     if more is None:
         return f"the drop is too near the margin for any number of rows; {provable}"
     return f"about {more:,} more rows would prove it at this rate; {provable}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgekd.evaluate.result import SliceResult
 from edgekd.gate.check import Check, Status
+from edgekd.stats.bounded import BoundedMean
 from edgekd.stats.tally import Tally, exact_floor_rows
 
 _LEVEL = 0.95
@@ -38,11 +39,15 @@ def check_floor(result: SliceResult, of: int = 1) -> Check:
     return Check(name, "inconclusive", shown, limit, _beside_teacher(result, _rows_needed(result, tally)))
 
 
-def _rows_needed(result: SliceResult, tally: Tally) -> str:
+def _rows_needed(result: SliceResult, tally: Tally | BoundedMean) -> str:
     assert result.floor is not None
     if tally.share <= result.floor:
         return "the value itself misses the limit; more rows would not help"
-    rows = exact_floor_rows(tally.share, result.floor)
+    if isinstance(tally, BoundedMean):
+        more = tally.rows_needed(result.floor)
+        rows = None if more is None else tally.n + more
+    else:
+        rows = exact_floor_rows(tally.share, result.floor)
     if result.sampling == "weighted" or rows is None:
         return "the bound misses the limit; more rows would decide"
     return f"the bound misses the limit; at this value {rows:,} rows would prove it, of {result.n:,} here"

@@ -9,7 +9,8 @@ from typing import Any
 from edgekd.config import Target
 from edgekd.config.gates import Gates
 from edgekd.evaluate.arrays import Served
-from edgekd.evaluate.judge import evaluate, paired_drop
+from edgekd.evaluate.drop import paired_drop
+from edgekd.evaluate.judge import evaluate
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.result import Drop, EvalResult
 from edgekd.evaluate.routing import Routed, RoutingResult, judge_routing, route_rows

@@ -11,6 +11,7 @@ from edgekd.pipeline.judging import Judged
 from edgekd.report import view
 from edgekd.stats.interval import Interval
 from edgekd.stats.proportion import wilson_interval
+from edgekd.stats.tally import Tally
 
 _LEVEL = 0.95
 
@@ -49,7 +50,9 @@ def slice_rows(judged: Judged) -> tuple[view.SliceRow, ...]:
 def _teacher_value(result: SliceResult) -> Interval | None:
     """Work the teacher's value out of a variant's: its hits plus what was lost, less what was gained."""
     drop = result.drop_from("teacher")
-    if result.tally is None or drop is None:
+    if known := result.reference_values.get("teacher"):
+        return known
+    if not isinstance(result.tally, Tally) or drop is None:
         return None
     right = round(result.tally.right) + drop.lost - drop.gained
     return wilson_interval(result.n - right if result.metric == "false_alarm" else right, result.n)

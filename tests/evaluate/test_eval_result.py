@@ -8,12 +8,22 @@ from hypothesis import strategies as st
 
 from edgekd.errors import BadInputError
 from edgekd.evaluate.result import Calibration, Drop, EvalResult, SliceResult
+from edgekd.stats.bounded import BoundedMean
 from edgekd.stats.interval import Interval
 
 share = st.floats(-1, 1, allow_nan=False)
 count = st.integers(0, 10**9)
 intervals = st.builds(Interval, share, share, share, share)
-drops = st.builds(Drop, st.text(), count, count, count, share, share, share, share)
+means = st.builds(
+    BoundedMean,
+    estimate=share,
+    least=st.sampled_from([-1.0, 0.0]),
+    places=st.lists(st.integers(-200, 200)).map(tuple),
+    rows=st.lists(st.floats(0, 1e6)).map(tuple),
+)
+drops = st.builds(
+    Drop, st.text(), count, count, count, share, share, share, share, differences=st.none() | means
+)
 slices = st.builds(
     SliceResult,
     name=st.text(),

@@ -5,7 +5,7 @@ import pytest
 
 from edgekd.config import Slice
 from edgekd.errors import DataError, SliceError
-from edgekd.evaluate.judge import evaluate, paired_drop
+from edgekd.evaluate.judge import evaluate
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.scorer import JudgedRows
 from edgekd.stats.paired import paired_drop_bound
@@ -160,10 +160,3 @@ def test_arrays_that_do_not_fit_are_refused(changes, message):
 def test_slices_that_do_not_fit_are_refused(changes, message):
     with pytest.raises(SliceError, match=message):
         run(**changes)
-
-
-def test_a_drop_needs_the_same_examples():
-    with pytest.raises(DataError, match="same examples"):
-        paired_drop("teacher", ALL, ALL[:2])
-    with pytest.raises(DataError, match="same examples"):
-        paired_drop("teacher", ALL[:0], ALL[:0])

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgekd.evaluate.drop import paired_drop
 from edgekd.evaluate.result import SliceResult
+from edgekd.gate.binding import bind_check
 from edgekd.gate.checks import (
     check_artifact_mib,
     check_p95_ms,
@@ -43,6 +45,30 @@ def test_the_two_tiers(make, lost, gained, n, tier, status, reason):
     assert check.status == status
     assert re.search(reason, check.reason)
     assert (check.name, check.limit) == ("quality overall", "+1.50 points")
+
+
+@pytest.mark.parametrize(
+    ("loss", "tier", "status", "reason"),
+    [
+        (0.0, "prove", "pass", r"95 % bound \+0\.\d\d points is within"),
+        (0.05, "prove", "inconclusive", r"about [\d,]+ more rows would prove it at this rate"),
+        (0.5, "prove", "fail", r"proven harm: even the 95 % lower bound"),
+        (0.5, "watch", "fail", r"proven harm"),
+        (0.07, "watch", "warning", r"with 400 rows that is not proven"),
+    ],
+)
+def test_values_are_judged_as_hits_are(loss, tier, status, reason):
+    wanted = np.full(400, 0.8)
+    got = wanted - np.tile([loss, 0.0, 0.05, -0.05], 100)
+    drop = paired_drop("teacher", wanted, got)
+    result = SliceResult("s", tier, "accuracy", 0.0151, 400, Interval(0.5, 0.4, 0.6, 0.95), (drop,))
+    (check,) = check_slices([result])
+    assert check.status == status
+    assert re.search(reason, check.reason)
+    binding = bind_check("v", check, result, 1)
+    assert binding.provable == pytest.approx(drop.high if tier == "prove" else drop.low, abs=1e-4)
+    if status == "inconclusive":
+        assert binding.rows_needed == 400 + drop.rows_needed(0.0151)
 
 
 def test_rows_that_would_decide_do(make):
