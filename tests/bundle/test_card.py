@@ -82,7 +82,7 @@ def judged(compiled, target_for):
         slices,
         masks,
     )
-    same = compare_answers(logits, logits, [str(n) for n in range(len(texts))], artifact.manifest["labels"])
+    same = compare_answers(logits, logits, [str(n) for n in range(len(texts))], artifact.head)
     evidence = VariantEvidence(
         variant="tiny.onnxruntime.int8-dynamic",
         student="tiny",
@@ -203,7 +203,7 @@ def test_a_model_from_elsewhere_is_not_said_to_be_distilled_or_calibrated(graphs
     graph = graphs["static"]
     shutil.copyfile(graph.path, source)
     shutil.copyfile(graph.tokenizer, tmp_path / "tokenizer.json")
-    config = {"id2label": {str(n): label for n, label in enumerate(graph.labels)}}
+    config = {"id2label": {str(n): label for n, label in enumerate(graph.head.labels)}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     target = load_target("lambda-x86").model_copy(
         update={"builds": (Build(runtime="onnxruntime", recipe="int8-dynamic"),)}
