@@ -229,6 +229,15 @@ def _plain(graphs, tmp_path, target_for):
     return artifact, target_for(artifact), None
 
 
+def test_the_card_of_a_score_speaks_of_no_label(compiled, target_for):
+    artifact = compiled("scoring-static", "onnxruntime", "int8-dynamic")
+    card = write_card(artifact, target_for(artifact), None)
+    use = section(card, "What it is and what it is for")
+    assert "that gives a text a score from 0 to 1\n(task `intent`). It is compiled" in use
+    assert "label" not in card and "softmax" not in card
+    assert "nothing was fitted" in section(card, "Calibration")
+
+
 def test_every_section_once_in_order(judged):
     card = write_card(*judged, ORIGIN)
     assert [line[3:] for line in card.splitlines() if line.startswith("## ")] == SECTIONS
