@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edgekd.compile import open_artifact
 from edgekd.export.graph import open_graph
+from edgekd.serving.heads import read_head
 
 DIGEST = "[0-9a-f]" * 8
 """What a run's folder ends on."""
@@ -34,7 +35,7 @@ def find_export(artifact: Path) -> Path:
             path.parent / "tokenizer.json",
             student=made["student"],
             kind=made["student_kind"],
-            labels=tuple(made["labels"]),
+            head=read_head(made),
             max_tokens=made["max_tokens"],
         )
         if graph.digest == made["provenance"]["graph"]:

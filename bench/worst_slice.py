@@ -28,6 +28,7 @@ from studied import HERE
 from edgekd.compile.openvino_ir import read_graph
 from edgekd.compile.restore import restore
 from edgekd.compile.sensitivity import list_operators, measure_shifts
+from edgekd.compile.yardstick import open_yardstick
 from edgekd.config import Slice
 from edgekd.data.mangaassist import generate
 from edgekd.evaluate.drop import paired_drop
@@ -54,7 +55,7 @@ class Rows:
         rows = [row for row in table if row["split"] == split]
         tokenize = open_tokenizer(graph.tokenizer, graph.max_tokens)
         self.ids = [tokenize(row["text"]) or [0] for row in rows]
-        self.truth = np.array([graph.labels.index(row["intent"]) for row in rows])
+        self.truth = np.array([graph.head.labels.index(row["intent"]) for row in rows])
         self.languages = np.array([row["language"] for row in rows])
         self.calls = self.asked = 0
 
@@ -178,7 +179,8 @@ def _ours(graph: Graph, calibration: Rows, validation: Rows, exact: Labels) -> A
     assert graph.load is not None
     operators = list_operators(onnx.load(graph.path))
     module = make_lean(graph.load().eval(), torch.arange(1, 17).reshape(2, 8), graph.max_tokens)
-    shifts = measure_shifts(module, validation.ids, validation.truth, operators)
+    yardstick = open_yardstick(graph.head, validation.truth, exact, exact)
+    shifts = measure_shifts(module, validation.ids, yardstick, operators)
     validation.calls, validation.asked = validation.calls + 1, validation.asked + len(validation.ids)
     last: list[Any] = []
 
@@ -186,8 +188,8 @@ def _ours(graph: Graph, calibration: Rows, validation: Rows, exact: Labels) -> A
         last[:] = [_quantize(graph, calibration, kept)]
         return validation.answer(_compile(last[0]))
 
-    slices = validation.slices(graph.labels)
-    steps = restore(operators, shifts, slices, validation.truth, exact, exact, answer)
+    slices = validation.slices(graph.head.labels)
+    steps = restore(operators, shifts, slices, yardstick, answer)
     for step in steps:
         print(json.dumps(step.to_json()), flush=True)
     return last[0]
@@ -210,7 +212,7 @@ def _time(models: dict[str, Any]) -> dict[str, float]:
 def _write(
     graph: Graph, models: dict[str, Any], searched: dict[str, tuple[int, int, float]], test: Rows
 ) -> None:
-    slices = test.slices(graph.labels)
+    slices = test.slices(graph.head.labels)
     times = _time(models)
     answers = {name: test.answer(model).argmax(1) for name, model in models.items()}
     lines = ["# Rounding that spares every slice", "", *(__doc__ or "").splitlines()[5:], ""]

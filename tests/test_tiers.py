@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent.parent / "edgekd"
 GROUND = [
     "shipped",
     "errors",
+    "extras",
     "units",
     "quiet",
     "progress",
@@ -17,6 +18,7 @@ GROUND = [
     "plugins",
     "config",
     "wheels",
+    "words",
 ]
 TIERS = [
     *GROUND, "stats", "serving", "data", "curate", "measure", "evaluate", "distill", "export",

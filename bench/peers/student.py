@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from lineup import ENTRIES, STUDENT, THREADS
 
-from edgekd.compile import compile_graph
+from edgekd.compile import Examples, compile_graph
 from edgekd.config import Build
 from edgekd.config.reading import load_target
 from edgekd.data.taskdata import TaskData
@@ -22,7 +22,8 @@ from edgekd.distill.student import load_module, open_student
 from edgekd.distill.training.tokens import open_tokenizer, tokenize
 from edgekd.errors import ParityError
 from edgekd.evaluate.calibration import fit_temperature
-from edgekd.export import Parity, export_graph, prove_parity
+from edgekd.export import Difference, export_graph, prove_parity
+from edgekd.serving.heads import Head
 from edgekd.store import digest_file
 
 _RECIPES = {"onnxruntime": ("int8-dynamic", "lambda-x86"), "openvino": ("int8-nncf", "intel-openvino")}
@@ -49,7 +50,7 @@ def write_folder(source: Path) -> None:
     _write(STUDENT / "tokenizer_config.json", {**notes, **tokens})
 
 
-def prove_folder(source: Path, texts: list[str]) -> Parity:
+def prove_folder(source: Path, texts: list[str]) -> Difference:
     """Hold the folder, opened as its users open it, against our own student on every text.
 
     Raises:
@@ -95,7 +96,7 @@ def compile_ours(source: Path, calibration: TaskData) -> None:
             Path(kept) / "student.onnx",
             student=student.name,
             kind=student.kind,
-            labels=student.labels,
+            head=Head("classify", student.labels),
             max_tokens=student.max_tokens,
         )
         for engine, (recipe, target) in _RECIPES.items():
@@ -107,8 +108,8 @@ def compile_ours(source: Path, calibration: TaskData) -> None:
                 graph,
                 Build(runtime=engine, recipe=recipe),
                 load_target(target).hardware,
-                calibration_texts=calibration.texts,
-                fit_temperature=lambda logits: fit_temperature(logits, calibration.classes),
+                Examples(calibration.texts, lambda logits: fit_temperature(logits, calibration.classes)),
+                task="intent",
                 provenance={"student": digest_file(source / "model.safetensors")},
                 folder=folder,
             )

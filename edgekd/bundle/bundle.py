@@ -16,10 +16,11 @@ from edgekd.compile import Artifact
 from edgekd.config import Target
 from edgekd.errors import BadInputError
 from edgekd.plugins import load_plugin
-from edgekd.serving.calibrate import read_calibration
 from edgekd.store import digest_file, write_atomic
 
 CARD, LIST = "MODEL_CARD.md", "bundle.json"
+LABELLED = "classify"
+"""The head that every kind of bundle answers for, unless its `HEADS` say otherwise."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def make_bundle(artifact: Artifact, target: Target, folder: Path, texts: Sequenc
     """Write the bundle of a target into `folder`; what an earlier call left there is replaced.
 
     Raises:
-        BadInputError: the target names no bundle, or one that does not take this artifact's runtime.
+        BadInputError: the target names no bundle, or one that does not take this artifact's runtime or head.
     """
     if target.bundle is None:
         raise BadInputError(f"target {target.name} names no bundle; add one, as bundle: lambda-zip")
@@ -56,6 +57,12 @@ def make_bundle(artifact: Artifact, target: Target, folder: Path, texts: Sequenc
         raise BadInputError(
             f"target {target.name}: {target.bundle} takes artifacts of {', '.join(kind.RUNTIMES)}; "
             f"{artifact.path} is of {artifact.runtime}"
+        )
+    heads = getattr(kind, "HEADS", (LABELLED,))
+    if artifact.head.name not in heads:
+        raise BadInputError(
+            f"target {target.name}: {target.bundle} answers for models with the head {' or '.join(heads)}; "
+            f"{artifact.path} has the head {artifact.head.name}: take another bundle, as lambda-zip"
         )
     if folder.exists() and any(folder.iterdir()) and not (folder / LIST).is_file():
         raise BadInputError(f"{folder}: not empty and not a bundle; name another folder with --out")
@@ -83,7 +90,7 @@ def make_bundle(artifact: Artifact, target: Target, folder: Path, texts: Sequenc
 
 
 def _list_notes(artifact: Artifact, name: str, kind: ModuleType) -> tuple[str, ...]:
-    if not read_calibration(artifact.path / "calibration.json").routing:
+    if not artifact.routing:
         return ()
     note = describe_policy(name, getattr(kind, "POLICY", NOT_RUN))
     return (note,) if note else ()

@@ -48,7 +48,7 @@ def artifact_pair(candidate: Artifact, baseline: Artifact, threads: int) -> tupl
     Raises:
         BadInputError: if the two do not answer with the same labels.
     """
-    if candidate.manifest["labels"] != baseline.manifest["labels"]:
+    if candidate.head != baseline.head:
         raise BadInputError(
             f"{baseline.path}: knows other labels than {candidate.path}; compare artifacts of one task"
         )

@@ -10,18 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from edgekd.cli.outcome import Outcome
+from edgekd.extras import EXTRAS
 from edgekd.measure.environment import read_environment
 from edgekd.units import format_bytes
-
-_EXTRAS = {
-    "train": ("torch", "transformers", "safetensors", "scikit-learn", "datasets", "peft"),
-    "onnx": ("onnx", "onnxscript", "onnxruntime", "tokenizers"),
-    "intel": ("openvino", "nncf", "tokenizers"),
-    "mobile": ("litert-torch", "ai-edge-litert", "ai-edge-quantizer"),
-    "report": ("Jinja2", "plotly"),
-    "mlflow": ("mlflow-skinny", "SQLAlchemy"),
-    "sign": ("cryptography",),
-}
 
 
 def examine() -> Outcome:
@@ -36,7 +27,8 @@ def examine() -> Outcome:
         f"GPU: {here.gpu or 'none; the gpu target is exported, not measured'}",
     ]
     extras: dict[str, Any] = {}
-    for extra, libraries in _EXTRAS.items():
+    for extra, names in EXTRAS.items():
+        libraries = tuple(names.values())
         missing = [name for name in libraries if _version(name) is None]
         extras[extra] = {name: _version(name) for name in libraries}
         have = ", ".join(f"{name} {v}" for name in libraries if (v := _version(name)))

@@ -182,5 +182,7 @@ def answer_texts(
     lines = []
     for answer in answers:
         routed = f"  {answer['action']} ({answer['reason']})" if "action" in answer else ""
-        lines.append(f"{answer['label']}  {answer['probability']:.3f}{routed}")
+        said = [value for name, value in answer.items() if name not in ("text", "action", "reason")]
+        shown = "  ".join(f"{value:.3f}" if isinstance(value, float) else str(value) for value in said)
+        lines.append(f"{shown}{routed}")
     return Outcome(tuple(lines), [{**answer, "model": opened.digest} for answer in answers])

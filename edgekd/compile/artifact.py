@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from edgekd.errors import ArtifactError
 from edgekd.export import Parity
 from edgekd.serving import ServingError
+from edgekd.serving.heads import Head, read_head
 from edgekd.serving.manifest import FORMAT_VERSION, NAME, digest_manifest, read_manifest, seal
 from edgekd.store import digest_file, digest_json
 
@@ -35,6 +37,17 @@ class Artifact:
     parity: Parity | None = None
 
     @property
+    def head(self) -> Head:
+        """What its outputs mean."""
+        return read_head(self.manifest)
+
+    @property
+    def routing(self) -> dict[str, Any]:
+        """The routing policy in its `calibration.json`; empty where it answers everything."""
+        document = json.loads((self.path / CALIBRATION).read_text(encoding="utf-8"))
+        return dict(document["routing"])
+
+    @property
     def model_digest(self) -> str:
         """Digest of all that decides its logits: equal for artifacts that differ in how they decide alone."""
         files = {name: entry for name, entry in self.manifest["files"].items() if name != CALIBRATION}
@@ -53,7 +66,8 @@ class Artifact:
 def build_artifact(folder: Path, fields: Mapping[str, Any], parity: Parity | None = None) -> Artifact:
     """Write the manifest, sealed, over the files that lie in `folder`, and return the artifact, verified.
 
-    `fields` are the manifest's, less `format_version` and `files`.
+    `fields` are the manifest's, less `files`. They hold `format_version` only where the loader in the folder
+    is of another artifact, and may read no newer format.
     """
     (folder / NAME).unlink(missing_ok=True)
     files = {

@@ -12,6 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgekd.export.surgery import (
+    drop_unread,
+    find_constants,
+    find_makers,
+    find_readers,
+    replace_nodes,
+    require_domain,
+)
+
 if TYPE_CHECKING:
     import onnx
 
@@ -52,12 +61,9 @@ def fuse_attention(model: onnx.ModelProto) -> onnx.ModelProto:
                 scale=one.scale,
             )
         nodes.append(node)
-    kept = [type(node).FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(kept)
-    _drop_unread(graph)
-    if not any(one.domain == DOMAIN for one in model.opset_import):
-        model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
+    replace_nodes(graph, nodes)
+    drop_unread(graph)
+    require_domain(model, DOMAIN)
     return model
 
 
@@ -70,9 +76,7 @@ def _match(model: onnx.ModelProto, softmax: onnx.NodeProto) -> _Attention | None
     from onnx import numpy_helper
 
     graph = model.graph
-    makers = {name: node for node in graph.node for name in node.output}
-    readers = {name: node for node in graph.node for name in node.input}
-    constants = {weight.name: weight for weight in graph.initializer}
+    makers, readers, constants = find_makers(graph), find_readers(graph), find_constants(graph)
 
     def up(node: onnx.NodeProto | None, place: int, kind: str) -> onnx.NodeProto | None:
         found = None if node is None else makers.get(node.input[place])
@@ -129,18 +133,3 @@ def _heads(
         return None
     third = constants.get(joined.input[2])
     return None if third is None else int(np.ravel(numpy_helper.to_array(third))[0])
-
-
-def _drop_unread(graph: onnx.GraphProto) -> None:
-    """Drop nodes that nothing reads, and then constants."""
-    while True:
-        read = {name for node in graph.node for name in node.input} | {one.name for one in graph.output}
-        nodes = [node for node in graph.node if any(name in read for name in node.output)]
-        if len(nodes) == len(graph.node):
-            break
-        kept = [type(node).FromString(node.SerializeToString()) for node in nodes]
-        del graph.node[:]
-        graph.node.extend(kept)
-    weights = [type(one).FromString(one.SerializeToString()) for one in graph.initializer if one.name in read]
-    del graph.initializer[:]
-    graph.initializer.extend(weights)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekd.compile.int8_products import DOMAIN, Product, read_products, replace_products
+from edgekd.export.surgery import name_node
 
 if TYPE_CHECKING:
     import onnx
@@ -43,7 +44,7 @@ def quantize_single(model: onnx.ModelProto, kept: Collection[str] = ()) -> onnx.
     def make(product: Product) -> list[onnx.NodeProto]:
         node = product.node
         packed, scales = pack(product.weights)
-        name = f"{node.name}_{node.input[1]}"
+        name = f"{name_node(node)}_{node.input[1]}"
         model.graph.initializer.append(numpy_helper.from_array(packed, f"{name}_int4"))
         model.graph.initializer.append(numpy_helper.from_array(scales, f"{name}_scale"))
         given = [node.input[0], f"{name}_int4", f"{name}_scale"]

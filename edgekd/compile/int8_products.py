@@ -18,6 +18,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from edgekd.export.surgery import (
+    find_constants,
+    find_readers,
+    name_node,
+    replace_nodes,
+    require_domain,
+)
+
 if TYPE_CHECKING:
     import onnx
 
@@ -54,9 +62,8 @@ class Product:
 def read_products(model: onnx.ModelProto) -> list[Product]:
     """Return the products with constant weights, in the graph's order."""
     graph = model.graph
-    constants = {weight.name: weight for weight in graph.initializer}
+    constants, after = find_constants(graph), find_readers(graph)
     readers = Counter(name for node in graph.node for name in node.input)
-    after = {name: node for node in graph.node for name in node.input}
     found = []
     for node in graph.node:
         product = _read_product(node, constants)
@@ -86,7 +93,7 @@ def quantize_products(model: onnx.ModelProto, kept: Collection[str] = ()) -> onn
     def make(product: Product) -> list[onnx.NodeProto]:
         node, made = product.node, []
         scales = safe_scales(product.weights)
-        name = f"{node.name}_{node.input[1]}"
+        name = f"{name_node(node)}_{node.input[1]}"
         rows = np.rint(product.weights / scales).astype(np.int8)
         graph.initializer.extend(
             [
@@ -116,23 +123,18 @@ def replace_products(
     model: onnx.ModelProto, products: Sequence[Product], make: Callable[[Product], list[onnx.NodeProto]]
 ) -> onnx.ModelProto:
     """Put what `make` returns in the place of each product and of its bias's sum, in place."""
-    from onnx import helper
-
     graph = model.graph
-    ours = {product.node.name: product for product in products}
-    gone = {product.output for product in products if product.output != product.node.output[0]}
+    ours = {product.node.output[0]: product for product in products}
+    gone = {product.output for product in products} - set(ours)
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
-        if node.name in ours:
-            nodes += make(ours[node.name])
+        if node.output[0] in ours:
+            nodes += make(ours[node.output[0]])
         elif node.output[0] not in gone:
             nodes.append(node)
-    copies = [type(node).FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(copies)
-    _drop_unused(graph)
-    if products and not any(one.domain == DOMAIN for one in model.opset_import):
-        model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
+    replace_nodes(graph, nodes)
+    if products:
+        require_domain(model, DOMAIN)
     return model
 
 
@@ -161,10 +163,3 @@ def _read_product(
 
 def _is_vector(tensor: onnx.TensorProto | None, size: int) -> bool:
     return tensor is not None and list(tensor.dims) == [size]
-
-
-def _drop_unused(graph: onnx.GraphProto) -> None:
-    used = {name for node in graph.node for name in node.input}
-    kept = [type(one).FromString(one.SerializeToString()) for one in graph.initializer if one.name in used]
-    del graph.initializer[:], graph.value_info[:]
-    graph.initializer.extend(kept)

@@ -44,7 +44,7 @@ def save_ir(model: Any, graph: Graph, rows: Sequence[list[int]], folder: Path) -
 
 def _describe(graph: Graph, folder: Path) -> None:
     """Write what transformers' own classes read of a model: labels, tokenizer's class and pad token."""
-    labels = dict(enumerate(graph.labels))
+    labels = dict(enumerate(graph.head.labels or (graph.head.name,)))
     config = {
         "architectures": ["BertForSequenceClassification"],
         "model_type": "bert",

@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgekd.compile.artifact import Artifact, build_artifact
+from edgekd.compile.artifact import CALIBRATION, Artifact, build_artifact
 from edgekd.errors import ArtifactError
 from edgekd.serving import ServingError
-from edgekd.serving.calibrate import read_calibration, spread_bias
-from edgekd.serving.route import Policy
+from edgekd.serving.heads import import_head, read_head
 
-_WRITTEN = ("format_version", "files", "sha256")  # by build_artifact
+_WRITTEN = ("files", "sha256")  # by build_artifact
 
 
 def set_policy(
@@ -26,22 +25,19 @@ def set_policy(
     stay as they are, so what was measured of it holds; its digest changes.
 
     Raises:
-        ArtifactError: the policy is not one that the artifact's loader takes.
+        ArtifactError: the policy or the bias is not one that the artifact's head takes.
     """
+    head = read_head(artifact.manifest)
+    module = import_head(head.name)
     try:
-        Policy(dict(policy), artifact.manifest["labels"])
-        spread_bias(dict(bias or {}), artifact.manifest["labels"])
+        module.check_policy(policy, bias or {}, head.labels)
     except ServingError as error:
         raise ArtifactError(f"{artifact.path}: {error}") from None
     shutil.copytree(artifact.path, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    known = read_calibration(folder / "calibration.json")
-    value = {
-        "temperature": known.temperature,
-        "bias": dict(known.bias if bias is None else bias),
-        "thresholds": known.thresholds,
-        "routing": dict(policy),
-    }
+    known = json.loads((folder / CALIBRATION).read_text(encoding="utf-8"))
+    changed = {"routing": dict(policy), **({} if bias is None else {"bias": dict(bias)})}
+    value = {**module.UNCALIBRATED, **known, **changed}
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    (folder / "calibration.json").write_text(text, encoding="utf-8")
+    (folder / CALIBRATION).write_text(text, encoding="utf-8")
     fields = {name: value for name, value in artifact.manifest.items() if name not in _WRITTEN}
     return build_artifact(folder, fields, artifact.parity)

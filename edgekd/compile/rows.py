@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekd.export.graph import INPUT
+from edgekd.export.surgery import expose_values, find_constants, replace_nodes
 
 if TYPE_CHECKING:
     import onnx
@@ -28,7 +29,7 @@ def find_lookups(model: onnx.ModelProto) -> list[onnx.NodeProto]:
     """Return the nodes that look up rows of a constant float table of some size."""
     from onnx import TensorProto
 
-    weights = {weight.name: weight for weight in model.graph.initializer}
+    weights = find_constants(model.graph)
     found = []
     for node in model.graph.node:
         table = weights.get(node.input[0]) if node.op_type == "Gather" else None
@@ -42,20 +43,15 @@ def find_lookups(model: onnx.ModelProto) -> list[onnx.NodeProto]:
 
 def count_rows(model: onnx.ModelProto, rows: Sequence[list[int]]) -> dict[str, npt.NDArray[np.int64]]:
     """Count how often rows of ids [token] read each row of each table; keyed by the table's name."""
-    import onnx
     import onnxruntime as ort
+    from onnx import TensorProto
 
-    lookups = find_lookups(model)
-    watched = type(model).FromString(model.SerializeToString())
-    del watched.graph.output[:]
+    lookups, tables = find_lookups(model), find_constants(model.graph)
     indices = sorted({node.input[1] for node in lookups} - {INPUT})
-    for name in indices:
-        watched.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.INT64, None))
-    tables = {weight.name: weight for weight in model.graph.initializer}
     counts = {node.input[0]: np.zeros(tables[node.input[0]].dims[0], np.int64) for node in lookups}
     session = None
-    _keep_what_gives(watched, indices)
     if indices:
+        watched = expose_values(model, indices, TensorProto.INT64)
         session = ort.InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
     for ids in rows:
         if not ids:
@@ -69,21 +65,6 @@ def count_rows(model: onnx.ModelProto, rows: Sequence[list[int]]) -> dict[str, n
     return counts
 
 
-def _keep_what_gives(model: onnx.ModelProto, names: Sequence[str]) -> None:
-    """Drop what these values do not need, in place: ONNX Runtime would run nodes, or warn of weights."""
-    needed, kept = set(names), []
-    for node in reversed(model.graph.node):
-        if needed & set(node.output):
-            needed |= set(node.input)
-            kept.append(type(node).FromString(node.SerializeToString()))
-    del model.graph.node[:]
-    model.graph.node.extend(reversed(kept))
-    read = [weight for weight in model.graph.initializer if weight.name in needed]
-    copies = [type(weight).FromString(weight.SerializeToString()) for weight in read]
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(copies)
-
-
 def share_rows(
     model: onnx.ModelProto, counts: dict[str, npt.NDArray[np.int64]], kept: int
 ) -> onnx.ModelProto:
@@ -91,7 +72,7 @@ def share_rows(
     from onnx import helper, numpy_helper
 
     graph = model.graph
-    weights = {weight.name: weight for weight in graph.initializer}
+    weights = find_constants(graph)
     renamed = {}
     for name, used in counts.items():
         table = numpy_helper.to_array(weights[name])
@@ -108,9 +89,7 @@ def share_rows(
             nodes.append(helper.make_node("Gather", [renamed[node.input[0]], node.input[1]], [place], place))
             node.input[1] = place
         nodes.append(node)
-    kept_nodes = [type(node).FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(kept_nodes)
+    replace_nodes(graph, nodes)
     return model
 
 
@@ -150,8 +129,7 @@ def share_embeddings(module: nn.Module, whole: onnx.ModelProto, shared: onnx.Mod
         def forward(self, ids: torch.Tensor) -> torch.Tensor:
             return functional.embedding(self.get_buffer("places")[ids], self.weight)
 
-    before = {weight.name: weight for weight in whole.graph.initializer}
-    after = {weight.name: weight for weight in shared.graph.initializer}
+    before, after = find_constants(whole.graph), find_constants(shared.graph)
     for name in [name for name in before if _place_of(name) in after]:
         table = torch.from_numpy(numpy_helper.to_array(before[name]).copy())
         parts = (numpy_helper.to_array(after[key]).copy() for key in (_place_of(name), name))

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekd.export.graph import INPUT
+from edgekd.export.surgery import expose_values, find_constants, find_makers, find_readers, name_node
 
 if TYPE_CHECKING:
     import onnx
@@ -96,10 +97,10 @@ def keep_from_saturating(model: onnx.ModelProto) -> tuple[str, ...]:
         if _largest(weights) <= LIMIT:
             continue
         try:
-            repair_saturation(model, [node.name])
+            repair_saturation(model, [name_node(node)])
         except ValueError:
             continue
-        repaired.append(node.name)
+        repaired.append(name_node(node))
     return tuple(repaired)
 
 
@@ -107,7 +108,7 @@ def find_saturation(model: onnx.ModelProto, rows: Sequence[Sequence[int]]) -> li
     """Look at every product of uint8 activations with constant int8 weights, over rows of ids [token]."""
     found = _find_products(model)
     seen = _record(model, {node.input[0] for node, _ in found}, rows)
-    return [_look(node.name, seen[node.input[0]], weights) for node, weights in found]
+    return [_look(name_node(node), seen[node.input[0]], weights) for node, weights in found]
 
 
 def repair_saturation(model: onnx.ModelProto, names: Collection[str]) -> onnx.ModelProto:
@@ -118,10 +119,10 @@ def repair_saturation(model: onnx.ModelProto, names: Collection[str]) -> onnx.Mo
     """
     from onnx import numpy_helper
 
-    constants = {weight.name: weight for weight in model.graph.initializer}
+    constants = find_constants(model.graph)
     for node, weights in _find_products(model):
         factors = _factors(weights)
-        if node.name not in names or (factors == 1).all():
+        if name_node(node) not in names or (factors == 1).all():
             continue
         if node.op_type == "MatMulInteger" and len(node.input) > 3:
             zero = numpy_helper.to_array(constants[node.input[3]])
@@ -138,7 +139,7 @@ def repair_saturation(model: onnx.ModelProto, names: Collection[str]) -> onnx.Mo
 def _find_products(model: onnx.ModelProto) -> list[tuple[onnx.NodeProto, npt.NDArray[np.int8]]]:
     from onnx import TensorProto, numpy_helper
 
-    constants = {weight.name: weight for weight in model.graph.initializer}
+    constants = find_constants(model.graph)
     return [
         (node, numpy_helper.to_array(constants[node.input[1]]))
         for node in model.graph.node
@@ -153,16 +154,13 @@ def _record(
     model: onnx.ModelProto, names: set[str], rows: Sequence[Sequence[int]]
 ) -> dict[str, npt.NDArray[np.uint8]]:
     """Run the rows and return the tensors of these names, [token, width] each."""
-    import onnx
     import onnxruntime as ort
+    from onnx import TensorProto
 
     if not names:
         return {}
-    watched = type(model).FromString(model.SerializeToString())
-    del watched.graph.output[:]
     wanted = sorted(names)
-    for name in wanted:
-        watched.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.UINT8, None))
+    watched = expose_values(model, wanted, TensorProto.UINT8)
     session = ort.InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
     taken: dict[str, list[npt.NDArray[np.uint8]]] = {name: [] for name in wanted}
     held = 0
@@ -210,8 +208,7 @@ def _find_scale(model: onnx.ModelProto, node: onnx.NodeProto, constants: dict[st
     """Name the constant that holds the weights' scale: an input, or a factor of the product after it."""
     if node.op_type == "MatMulIntegerToFloat" and node.input[3] in constants:
         return str(node.input[3])
-    maker = {name: one for one in model.graph.node for name in one.output}
-    after = {name: one for one in model.graph.node for name in one.input}
+    maker, after = find_makers(model.graph), find_readers(model.graph)
     cast = after.get(node.output[0])
     scaling = None if cast is None or cast.op_type != "Cast" else after.get(cast.output[0])
     for name in () if scaling is None or scaling.op_type != "Mul" else scaling.input:

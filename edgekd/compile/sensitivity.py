@@ -1,10 +1,10 @@
 """What each operator's rounding does to each answer, from one pass forward and one back.
 
 A product's rounded weights and activations move its output by d, which is computed beside the product.
-To first order that moves the row's margin, the truth's logit less the best other one, by g . d, where g is
-the margin's gradient at that output. So one pass forward and back over some texts gives the shift of every
-row's margin by every operator; shifts add up, and any choice of operators is predicted from their sum
-without another evaluation.
+To first order that moves where the row's answer stands (`yardstick`; of labels, the truth's logit less the
+best other one) by g . d, where g is its gradient at that output. So one pass forward and back over some texts
+gives the shift of every row's standing by every operator; shifts add up, and any choice of operators is
+predicted from their sum without another evaluation.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from edgekd.compile.int8_products import read_products, safe_scales
 from edgekd.compile.rows import find_lookups
 from edgekd.compile.small_table import quantize_rows
+from edgekd.compile.yardstick import Yardstick
 
 if TYPE_CHECKING:
     import onnx
@@ -40,12 +41,12 @@ class Operator:
 
 @dataclass(frozen=True)
 class Shifts:
-    """Margins [row] in fp32, what each operator adds to them [operator, row], and its work a text.
+    """Where rows stand [row] in fp32, what each operator adds to that [operator, row], and its work a text.
 
     `work` [operator] counts multiplications; a table has none.
     """
 
-    margins: npt.NDArray[np.float32]
+    standing: npt.NDArray[np.float32]
     shifts: npt.NDArray[np.float32]
     work: npt.NDArray[np.float64]
 
@@ -70,16 +71,16 @@ def list_operators(model: onnx.ModelProto) -> list[Operator]:
 def measure_shifts(
     module: nn.Module,
     rows: Sequence[Sequence[int]],
-    classes: npt.NDArray[np.int64],
+    yardstick: Yardstick,
     operators: Sequence[Operator],
 ) -> Shifts:
-    """Run the module that the operators' graph was exported from over rows of ids, by truth's class [row].
+    """Run the module that the operators' graph was exported from over the yardstick's rows, as ids.
 
     An operator whose weights the module does not have gets no shift.
     """
     import torch
 
-    margins = np.zeros(len(rows), np.float32)
+    standing = np.zeros(len(rows), np.float32)
     shifts = np.zeros((len(operators), len(rows)), np.float32)
     work = np.zeros(len(operators))
     lengths = np.array([len(row) for row in rows])
@@ -90,17 +91,15 @@ def measure_shifts(
             picked = same[start : start + _BATCH]
             ids = torch.tensor([list(rows[place]) for place in picked])
             with watch:
-                logits = module(ids)
-            truth = torch.from_numpy(classes[picked])[:, None]
-            own = logits.gather(1, truth)[:, 0]
-            margin = own - logits.scatter(1, truth, -torch.inf).amax(1)
+                outputs = module(ids)
+            stands = yardstick.follow(outputs, picked)
             seen = watch.take()
-            slopes = torch.autograd.grad(margin.sum(), [probe for _, _, probe, _ in seen])
-            margins[picked] = margin.detach().numpy()
+            slopes = torch.autograd.grad(stands.sum(), [probe for _, _, probe, _ in seen])
+            standing[picked] = stands.detach().numpy()
             for (place, moved, _, count), slope in zip(seen, slopes, strict=True):
                 shifts[place, picked] += (slope * moved).flatten(1).sum(1).numpy()
                 work[place] += count
-    return Shifts(margins, shifts, work / len(rows))
+    return Shifts(standing, shifts, work / len(rows))
 
 
 def _make_watch(operators: Sequence[Operator]) -> Any:

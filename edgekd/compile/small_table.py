@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekd.compile.rows import find_lookups
+from edgekd.export.surgery import find_constants, replace_nodes
 
 if TYPE_CHECKING:
     import onnx
@@ -30,7 +31,7 @@ def quantize_tables(model: onnx.ModelProto, bits: Bits = 8, kept: Collection[str
 
     graph = model.graph
     lookups = {node.output[0] for node in find_lookups(model) if node.name not in kept}
-    weights = {weight.name: weight for weight in graph.initializer}
+    weights = find_constants(graph)
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
         table = numpy_helper.to_array(weights[node.input[0]]) if node.output[0] in lookups else None
@@ -53,13 +54,7 @@ def quantize_tables(model: onnx.ModelProto, bits: Bits = 8, kept: Collection[str
                 numpy_helper.from_array(np.array(8, np.float32), "eight"),
             ]
         )
-    copies = [type(node).FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(copies)
-    used = {name for node in graph.node for name in node.input}
-    kept = {w.name: type(w).FromString(w.SerializeToString()) for w in graph.initializer if w.name in used}
-    del graph.initializer[:]
-    graph.initializer.extend(kept.values())
+    replace_nodes(graph, nodes)
     return model
 
 

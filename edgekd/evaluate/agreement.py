@@ -12,6 +12,8 @@ import numpy.typing as npt
 from edgekd.errors import DataError
 from edgekd.evaluate.arrays import Biases
 from edgekd.evaluate.record import Record
+from edgekd.serving.heads import Head
+from edgekd.serving.heads.score import TOLERANCE, score_gaps, sigmoid
 from edgekd.stats.proportion import exact_upper_bound
 
 _MOST_FLIPS = 50  # listed by name
@@ -19,9 +21,10 @@ _MOST_FLIPS = 50  # listed by name
 
 @dataclass(frozen=True)
 class Flip(Record):
-    """A row that gets another label there; `margin` is how far here's label leads there's, in logits.
+    """A row that gets another answer there.
 
-    Where the artifact has a bias, the logits include it.
+    `margin` is how far here's label leads there's, in logits, which include the bias where the artifact has
+    one; of scores it is how far they lie apart.
     """
 
     row: str
@@ -93,34 +96,59 @@ def compare_answers(
     here: npt.NDArray[np.float32],
     there: npt.NDArray[np.float32],
     rows: Sequence[str],
-    labels: Sequence[str],
+    head: Head,
     bias: Biases | None = None,
 ) -> Agreement:
-    """Compare what is answered to the same rows from two sets of logits [row, label].
+    """Compare what is answered to the same rows from two sets of outputs [row, output].
 
-    `bias` [label] is added to both where a label is chosen, as it is served; it is in logits, as in
-    `Predictions`. The bound is Clopper and Pearson's, one-sided.
+    Labels must be the same, and scores within the head's tolerance. `bias` [label] is added to both sets
+    where a label is chosen, as it is served; it is in logits, as in `Predictions`. The bound is Clopper and
+    Pearson's, one-sided.
 
     Raises:
         DataError: if the shapes differ.
     """
-    if here.shape != there.shape or here.shape != (len(rows), len(labels)) or not len(rows):
+    if here.shape != there.shape or here.shape != (len(rows), head.width) or not len(rows):
         raise DataError(
-            f"answers to compare: expected {len(rows)} rows of {len(labels)} logits, "
+            f"answers to compare: expected {len(rows)} rows of {head.width} logits, "
             f"got {list(here.shape)} and {list(there.shape)}"
         )
-    scores = here if bias is None else here + bias
-    one, other = scores.argmax(1), (there if bias is None else there + bias).argmax(1)
-    places = [int(place) for place in np.flatnonzero(one != other)]
-    flips = [
-        Flip(rows[at], labels[one[at]], labels[other[at]], float(scores[at, one[at]] - scores[at, other[at]]))
-        for at in places
-    ]
+    flips = _list_labels(here, there, rows, head, bias) if head.labels else _list_scores(here, there, rows)
     flips.sort(key=lambda flip: -flip.margin)
     return Agreement(
         n=len(rows),
-        agreeing=len(rows) - len(places),
-        low=1 - exact_upper_bound(len(places), len(rows)),
+        agreeing=len(rows) - len(flips),
+        low=1 - exact_upper_bound(len(flips), len(rows)),
         worst_difference=float(np.abs(here - there).max()),
         flips=tuple(flips[:_MOST_FLIPS]),
     )
+
+
+def _list_labels(
+    here: npt.NDArray[np.float32],
+    there: npt.NDArray[np.float32],
+    rows: Sequence[str],
+    head: Head,
+    bias: Biases | None,
+) -> list[Flip]:
+    scores = here if bias is None else here + bias
+    one, other = scores.argmax(1), (there if bias is None else there + bias).argmax(1)
+    return [
+        Flip(
+            rows[at],
+            head.labels[one[at]],
+            head.labels[other[at]],
+            float(scores[at, one[at]] - scores[at, other[at]]),
+        )
+        for at in np.flatnonzero(one != other).tolist()
+    ]
+
+
+def _list_scores(
+    here: npt.NDArray[np.float32], there: npt.NDArray[np.float32], rows: Sequence[str]
+) -> list[Flip]:
+    gaps = score_gaps(here, there)
+    return [
+        Flip(rows[at], f"{sigmoid(here[at, 0]):.3f}", f"{sigmoid(there[at, 0]):.3f}", float(gaps[at]))
+        for at in np.flatnonzero(gaps > TOLERANCE).tolist()
+    ]

@@ -2,6 +2,6 @@
 
 from edgekd.export.graph import Graph
 from edgekd.export.onnx import export_graph, export_onnx
-from edgekd.export.parity import Parity, prove_parity
+from edgekd.export.parity import Difference, Parity, prove_parity
 
-__all__ = ["Graph", "Parity", "export_graph", "export_onnx", "prove_parity"]
+__all__ = ["Difference", "Graph", "Parity", "export_graph", "export_onnx", "prove_parity"]

@@ -2,8 +2,8 @@
 
 A folder holds `config.json`, safetensors and a fast tokenizer, as `save_pretrained` writes them. An ONNX
 file gives `logits` [batch, label] for `input_ids`, with or without `attention_mask` and `token_type_ids`;
-`tokenizer.json` lies beside it, and `config.json` where its labels are to have names. Nothing is loaded that
-could run code.
+`tokenizer.json` lies beside it, and `config.json` where its labels are to have names. A model with one output
+has the head `score`: its answer is the sigmoid of that output. Nothing is loaded that could run code.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from edgekd.errors import ConfigError, ParityError
 from edgekd.export.graph import INPUT, OUTPUT, Graph, open_graph
 from edgekd.export.one_input import CONSTANT, read_one_input
 from edgekd.export.parity import Logits, prove_parity
+from edgekd.serving.heads import Head
 
 MOST_TOKENS = 512
 
@@ -60,7 +61,7 @@ def _adopt_folder(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
             "...ForSequenceClassification: an encoder without a trained head answers nothing"
         )
     model = load_classifier(str(source), attention="eager").eval()
-    labels = _labels(config, model.config.num_labels)
+    head = _head(source, config, model.config.num_labels)
     limit = _most_tokens(source, config)
     (folder / "tokenizer.json").write_text(load_tokenizer_json(str(source)), encoding="utf-8")
     module = Classifier(model).eval()
@@ -71,7 +72,7 @@ def _adopt_folder(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
         path,
         student=_name(source),
         kind="transformer",
-        labels=labels,
+        head=head,
         max_tokens=limit,
     )
 
@@ -92,7 +93,8 @@ def _adopt_onnx(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
         raise ConfigError(f"{tokenizer}: not found; put the model's fast tokenizer beside {source.name}")
     config_path = source.parent / "config.json"
     config = _read_config(config_path) if config_path.is_file() else {}
-    whole = _run_whole(source)
+    head = _head(source, config, count)
+    whole = _run_whole(source, count)
     path = folder / "model.onnx"
     path.write_bytes(model.SerializeToString(deterministic=True))
     (folder / "tokenizer.json").write_bytes(tokenizer.read_bytes())
@@ -101,22 +103,22 @@ def _adopt_onnx(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
         folder / "tokenizer.json",
         student=_name(source.with_suffix("")),
         kind="transformer",
-        labels=_labels(config, count),
+        head=head,
         max_tokens=_longest(source, whole, _most_tokens(source.parent, config)),
     )
     _prove(whole, graph, texts)
     return graph
 
 
-def _run_whole(source: Path) -> Logits:
-    """Return the model as it was, given every input that it asks for."""
+def _run_whole(source: Path, count: int) -> Logits:
+    """Return the model as it was, given every input that it asks for; it answers with `count` numbers."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.log_severity_level = 4  # what it cannot run is found out by trying
     session = ort.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
     kinds = {one.name: np.int32 if "int32" in one.type else np.int64 for one in session.get_inputs()}
-    output = next(one.name for one in session.get_outputs() if len(one.shape) == 2)
+    output = next(one.name for one in session.get_outputs() if one.shape[1:] == [count])
 
     def run(ids: Sequence[int]) -> npt.NDArray[np.float32]:
         fed = {}
@@ -177,6 +179,18 @@ def _read_config(path: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise ConfigError(f"{path}: expected an object, got {type(config).__name__}")
     return config
+
+
+def _head(source: Path, config: dict[str, Any], count: int) -> Head:
+    """Return what a model with so many outputs answers: one of its labels, or a score."""
+    if count > 1:
+        return Head("classify", _labels(config, count))
+    if config.get("problem_type") == "regression":
+        raise ConfigError(
+            f"{source}: its one output is a number of any size (problem_type: regression); expected the "
+            "logit of a score from 0 to 1: train it on such a score with binary cross-entropy"
+        )
+    return Head("score")
 
 
 def _labels(config: dict[str, Any], count: int) -> tuple[str, ...]:

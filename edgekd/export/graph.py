@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from edgekd.serving.heads import Head
 from edgekd.store import digest_bytes, digest_file
 
 if TYPE_CHECKING:
@@ -21,16 +22,16 @@ class Graph:
     """An exported student.
 
     The ONNX model takes `input_ids` int64 [batch, sequence] of rows of equal length without
-    padding, 1 to `max_tokens` tokens, and gives `logits` float32 [batch, label]. `load` returns the
-    module that it was exported from, `(ids, mask) -> logits`, for runtimes that convert it themselves; None
-    where there is but the file.
+    padding, 1 to `max_tokens` tokens, and gives `logits` float32 [batch, output]; `head` says what these
+    mean: one for each label, or one that is a score's. `load` returns the module that it was exported from,
+    `(ids, mask) -> logits`, for runtimes that convert it themselves; None where there is but the file.
     """
 
     path: Path
     tokenizer: Path
     student: str
     kind: Literal["transformer", "static"]
-    labels: tuple[str, ...]
+    head: Head
     max_tokens: int
     digest: str
     load: Callable[[], nn.Module] | None = field(default=None, compare=False, repr=False)
@@ -42,11 +43,11 @@ def open_graph(
     *,
     student: str,
     kind: Literal["transformer", "static"],
-    labels: tuple[str, ...],
+    head: Head,
     max_tokens: int,
     load: Callable[[], nn.Module] | None = None,
 ) -> Graph:
-    """Describe an exported ONNX file; its digest covers the model, the tokenizer and the labels."""
-    parts = (digest_file(path), digest_file(tokenizer), str(max_tokens), *labels)
+    """Describe an exported ONNX file; its digest covers the model, the tokenizer and the head."""
+    parts = (digest_file(path), digest_file(tokenizer), str(max_tokens), *(head.labels or (head.name,)))
     digest = digest_bytes("\0".join(parts).encode())
-    return Graph(path, tokenizer, student, kind, labels, max_tokens, digest, load)
+    return Graph(path, tokenizer, student, kind, head, max_tokens, digest, load)

@@ -1,4 +1,4 @@
-"""An ONNX text classifier made one of ids alone: without padding, mask and token types are constants."""
+"""An ONNX model of texts made one of ids alone: without padding, mask and token types are constants."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekd.errors import ConfigError, MissingExtraError
 from edgekd.export.graph import INPUT, OUTPUT
+from edgekd.export.surgery import find_makers, replace_nodes
 
 if TYPE_CHECKING:
     import onnx
@@ -26,7 +27,7 @@ _QUANTIZED = {
 
 
 def read_one_input(path: Path) -> tuple[onnx.ModelProto, int]:
-    """Read a model as `input_ids` int64 [batch, sequence] -> `logits` [batch, label]; and count labels.
+    """Read a model as `input_ids` int64 [batch, sequence] -> `logits` [batch, output]; and count outputs.
 
     Raises:
         ConfigError: naming the input or output that does not fit.
@@ -45,15 +46,20 @@ def read_one_input(path: Path) -> tuple[onnx.ModelProto, int]:
     inputs = [value for value in graph.input if value.name not in weights]
     ids = _find_ids(path, inputs)
     output, count = _find_logits(path, graph.output)
+    maker = find_makers(graph).get(output.name)
+    if count == 1 and maker is not None and maker.op_type == "Sigmoid":
+        raise ConfigError(
+            f"{path}: {output.name} is a sigmoid already; expected the number before it, of which a score is "
+            "made here: export it without its last operator"
+        )
     _rename(graph, output.name, OUTPUT)
     nodes = _make_inputs(onnx, graph, ids, [value for value in inputs if value is not ids])
-    kept = [*nodes, *graph.node]
-    del graph.node[:], graph.input[:], graph.output[:], graph.value_info[:]
-    graph.node.extend(kept)
+    del graph.input[:], graph.output[:]
     graph.input.append(
         onnx.helper.make_tensor_value_info(INPUT, onnx.TensorProto.INT64, ["batch", "sequence"])
     )
     graph.output.append(onnx.helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["batch", count]))
+    replace_nodes(graph, [*nodes, *graph.node])
     return model, count
 
 
@@ -84,14 +90,17 @@ def _find_ids(path: Path, inputs: list[Any]) -> Any:
 
 
 def _find_logits(path: Path, outputs: Any) -> tuple[Any, int]:
-    """Return the output that is [batch, label] and how many labels it has."""
-    for value in outputs:
-        shape = _shape(value)
-        if len(shape) == 2 and isinstance(shape[1], int) and shape[1] > 1:
-            return value, shape[1]
+    """Return the value that is [batch, output] and how many outputs it has.
+
+    Of several, the first with an output per label; else the first with one output, a score's.
+    """
+    shapes = [(value, shape) for value in outputs if len(shape := _shape(value)) == 2]
+    found = [(value, count) for value, (_, count) in shapes if isinstance(count, int) and count > 0]
+    if found:
+        return next((one for one in found if one[1] > 1), found[0])
     said = ", ".join(f"{value.name} {_words(_shape(value))}" for value in outputs)
     raise ConfigError(
-        f"{path}: gives {said}; expected logits [batch, label] with a fixed number of labels: "
+        f"{path}: gives {said}; expected logits [batch, label] with a fixed number of labels, or [batch, 1]: "
         "a model of token or sentence vectors has no answer to compile; export it with its head"
     )
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from edgekd.errors import MissingExtraError
 from edgekd.export.graph import INPUT, OUTPUT, Graph, open_graph
+from edgekd.export.surgery import replace_constants
+from edgekd.serving.heads import Head
 
 if TYPE_CHECKING:
     import onnx
@@ -30,7 +32,7 @@ def export_graph(
     *,
     student: str,
     kind: Literal["transformer", "static"],
-    labels: tuple[str, ...],
+    head: Head,
     max_tokens: int,
 ) -> Graph:
     """Export a student's module (eval mode) to `path` and describe it as a Graph.
@@ -43,7 +45,7 @@ def export_graph(
         tokenizer,
         student=student,
         kind=kind,
-        labels=labels,
+        head=head,
         max_tokens=max_tokens,
         load=lambda: module,
     )
@@ -102,9 +104,7 @@ def _clean(model: onnx.ModelProto) -> onnx.ModelProto:
     weights = sorted((weight for weight in graph.initializer if weight.name in used), key=lambda w: w.name)
     for number, weight in enumerate(weights):
         names[weight.name] = weight.name = f"w{number}"
-    copies = [type(weight).FromString(weight.SerializeToString()) for weight in weights]
-    del graph.initializer[:]
-    graph.initializer.extend(copies)
+    replace_constants(graph, weights)
     for number, node in enumerate(graph.node):
         node.name = f"{node.op_type}_{number}"
         for place, output in enumerate(node.output):

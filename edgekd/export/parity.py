@@ -12,27 +12,51 @@ from edgekd.errors import ParityError
 
 Ids = Sequence[int]
 Logits = Callable[[Ids], npt.NDArray[np.float32]]
+Agree = Callable[[npt.NDArray[np.float32], npt.NDArray[np.float32]], npt.NDArray[np.bool_]]
+"""Says of each row whether two sets of outputs [row, output] give the same answer, as a head does."""
 
 # Absolute, on logits: fp32 kernels that sum in another order differ by about 2e-6 here.
 FP32_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
-class Parity:
-    """How far a candidate's logits lie from the reference's over the same texts."""
+class Difference:
+    """How far a candidate's logits lie from the reference's over the same texts.
+
+    Attributes:
+        worst: the largest absolute difference of a logit.
+        mean_error_share: the mean absolute difference over the standard deviation of the reference's logits.
+    """
 
     texts: int
     worst: float
     mean_error_share: float
+
+
+@dataclass(frozen=True)
+class Parity(Difference):
+    """The same, and the share of texts with the same answer: a label, or a score within a tolerance."""
+
     agreeing: float
-    """Share of texts with the same likeliest label; `mean_error_share` is the mean absolute
-    logit error over the standard deviation of the reference's logits."""
+
+
+def compare_outputs(
+    reference: npt.NDArray[np.float32], candidate: npt.NDArray[np.float32], texts: Sequence[str], agree: Agree
+) -> Parity:
+    """Compare outputs [text, output] of the same texts; `agree` says which of them give the same answer.
+
+    Raises:
+        ParityError: as `compare_logits`.
+    """
+    found = compare_logits(reference, candidate, texts)
+    agreeing = float(agree(reference, candidate).mean())
+    return Parity(found.texts, found.worst, found.mean_error_share, agreeing)
 
 
 def compare_logits(
     reference: npt.NDArray[np.float32], candidate: npt.NDArray[np.float32], texts: Sequence[str]
-) -> Parity:
-    """Compare logits [text, label] of the same texts.
+) -> Difference:
+    """Compare logits [text, output] of the same texts, whatever they mean.
 
     Raises:
         ParityError: if the candidate's have another shape or are not finite, naming the text.
@@ -49,8 +73,7 @@ def compare_logits(
             )
     error = np.abs(reference - candidate)
     spread = float(reference.std()) or 1.0
-    agreeing = (reference.argmax(1) == candidate.argmax(1)).mean()
-    return Parity(len(texts), float(error.max()), float(error.mean()) / spread, float(agreeing))
+    return Difference(len(texts), float(error.max()), float(error.mean()) / spread)
 
 
 def prove_parity(
@@ -60,10 +83,10 @@ def prove_parity(
     texts: Sequence[str] | None = None,
     *,
     tolerance: float = FP32_TOLERANCE,
-) -> Parity:
+) -> Difference:
     """Run both on every row of token ids and hold the largest difference against the tolerance.
 
-    Both give logits [label] for one row of ids. `texts` names the rows in errors; rows of
+    Both give logits [output] for one row of ids. `texts` names the rows in errors; rows of
     `range(1, max_tokens + 1)` lengths are the caller's to choose.
 
     Raises:
@@ -78,11 +101,11 @@ def prove_parity(
     if not names:
         raise ParityError("parity needs at least one text")
     first, second = np.stack(wanted), np.stack(got)
-    parity = compare_logits(first, second, names)
-    if parity.worst > tolerance:
+    found = compare_logits(first, second, names)
+    if found.worst > tolerance:
         place = int(np.abs(first - second).max(1).argmax())
         raise ParityError(
-            f"logits differ by {parity.worst:.3g}, allowed {tolerance:.3g}; "
+            f"logits differ by {found.worst:.3g}, allowed {tolerance:.3g}; "
             f"worst of {len(names)} texts ({len(rows[place])} tokens): {names[place]!r:.80}"
         )
-    return parity
+    return found

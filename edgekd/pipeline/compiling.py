@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekd.compile import Artifact, compile_graph, open_artifact
+from edgekd.compile.choose import choose_build, deciding_libraries, serves
 from edgekd.compile.compile import VERSION as COMPILER
-from edgekd.compile.compile import choose_build, deciding_libraries, serves
+from edgekd.compile.compile import Examples
 from edgekd.config import Build, Hardware, Target
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ParityError
@@ -23,6 +24,7 @@ from edgekd.export.graph import Graph, open_graph
 from edgekd.pipeline.context import Context, library_versions
 from edgekd.pipeline.staging import run_stage
 from edgekd.progress import Progress
+from edgekd.serving.heads import Head
 from edgekd.store import Stage, digest_file, digest_json, write_atomic
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def export_stage(context: Context, data: TaskData, source: Stage, model: str) ->
         stage.path / "tokenizer.json",
         student=model,
         kind=notes["kind"],
-        labels=tuple(notes["labels"]),
+        head=Head("classify", tuple(notes["labels"])),
         max_tokens=notes["max_tokens"],
         load=lambda: _load(source, model)[0],
     )
@@ -107,7 +109,7 @@ def _export(source: Stage, model: str, texts: list[str], folder: Path, progress:
         path,
         student=model,
         kind=kind,
-        labels=labels,
+        head=Head("classify", labels),
         max_tokens=limit,
     )
     progress(0.6, f"parity on {len(texts)} texts")
@@ -164,16 +166,19 @@ def compile_stage(
 
     def make(folder: Path, progress: Progress) -> None:
         progress(0.1, "compiling, then answering calibration texts")
+        examples = Examples(
+            calibration.texts,
+            lambda logits: fit_temperature(logits, calibration.classes),
+            [text for name in _USED for text in data.split(name).texts] if build.rows else (),
+        )
         artifact = compile_graph(
             graph,
             build,
             hardware,
-            calibration_texts=calibration.texts,
-            fit_temperature=lambda logits: fit_temperature(logits, calibration.classes),
+            examples,
+            task=context.project.task,
             provenance=origin,
             folder=folder / "artifact",
-            task=context.project.task,
-            usage_texts=[text for name in _USED for text in data.split(name).texts] if build.rows else (),
             kept=kept,
         )
         assert artifact.parity is not None

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edgekd.compile.compile import serves
+from edgekd.compile.choose import serves
 from edgekd.config import Target
 from edgekd.data.taskdata import TaskData
 from edgekd.pipeline.compiling import compile_stage, export_stage, name_origin

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgekd.compile import Artifact, compile_graph, open_artifact
-from edgekd.compile.compile import serves
+from edgekd.compile.choose import serves
+from edgekd.compile.compile import Examples
 from edgekd.config import Build, Target
 from edgekd.errors import ConfigError, EdgekdError, MissingRuntimeError
 from edgekd.export import Graph
@@ -61,8 +62,8 @@ def compile_foreign(
                         graph,
                         build,
                         target.hardware,
-                        calibration_texts=texts,
-                        fit_temperature=lambda _: 1.0,
+                        Examples(texts),
+                        task=graph.head.name,
                         provenance=origin,
                         folder=folder,
                     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 
 from edgekd.errors import MissingExtraError
+from edgekd.extras import find_extra
 
 LEARNING = ("torch", "transformers", "tokenizers", "safetensors")
 ADAPTING = ("peft",)
@@ -15,16 +16,6 @@ REPORTING = ("jinja2", "plotly")
 RUNNING = {"litert": ("ai_edge_litert", "ai_edge_quantizer", "litert_torch")}
 """What a runtime's builds take, where it is not called as the runtime is."""
 
-_EXTRAS = {
-    **dict.fromkeys((*LEARNING, *ADAPTING, *JUDGING), "train"),
-    **dict.fromkeys((*EXPORTING, "tokenizers"), "onnx"),
-    **dict.fromkeys(("openvino", "nncf"), "intel"),
-    **dict.fromkeys(RUNNING["litert"], "mobile"),
-    **dict.fromkeys(REPORTING, "report"),
-    **dict.fromkeys(("mlflow", "sqlalchemy"), "mlflow"),
-    "cryptography": "sign",
-}
-
 
 def require_libraries(names: Iterable[str]) -> None:
     """Look for libraries without importing them; a name that no extra brings is a plug-in's own matter.
@@ -33,5 +24,6 @@ def require_libraries(names: Iterable[str]) -> None:
         MissingExtraError: naming the first that is not installed, and the extra that brings it.
     """
     for name in names:
-        if name in _EXTRAS and find_spec(name) is None:
-            raise MissingExtraError({"sklearn": "scikit-learn"}.get(name, name), _EXTRAS[name])
+        extra = find_extra(name)
+        if extra is not None and find_spec(name) is None:
+            raise MissingExtraError({"sklearn": "scikit-learn"}.get(name, name), extra)

@@ -102,8 +102,8 @@ def _port_stage(context: Context, rows: Sequence[Answers], artifact: Artifact, m
     def build(folder: Path, progress: Progress) -> None:
         progress(0.0, f"{len(texts)} texts under emulation")
         there = emulated_logits(machine, artifact.path, texts)
-        (test, answers), *_ = rows
-        found = compare_answers(np.concatenate(here), there, ids, list(test.labels), answers.bias)
+        (_, answers), *_ = rows
+        found = compare_answers(np.concatenate(here), there, ids, artifact.head, answers.bias)
         write_atomic(folder / "agreement.json", json.dumps(found.to_json(), indent=1))
 
     stage = run_stage(context, f"port/{artifact.student}.{artifact.recipe}.{machine.name}", 2, reads, build)

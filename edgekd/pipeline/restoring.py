@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekd.compile import compile_graph
+from edgekd.compile.choose import deciding_libraries
 from edgekd.compile.compile import VERSION as COMPILER
-from edgekd.compile.compile import deciding_libraries
+from edgekd.compile.compile import Examples
 from edgekd.config import Build, Hardware
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
@@ -80,16 +81,18 @@ def restore_stage(
 
         from edgekd.compile.restore import restore
         from edgekd.compile.sensitivity import list_operators, measure_shifts
+        from edgekd.compile.yardstick import open_yardstick
         from edgekd.distill.lean import make_lean
         from edgekd.serving.tokenize import open_tokenizer
 
         assert graph.load is not None
+        yardstick = open_yardstick(graph.head, rows.classes, teacher, exact)
         operators = list_operators(onnx.load(graph.path))
         tokenize = open_tokenizer(graph.tokenizer, graph.max_tokens)
         ids = [tokenize(text) or [0] for text in rows.texts]
         module = make_lean(graph.load().eval(), torch.arange(1, 17).reshape(2, 8), graph.max_tokens)
         progress(0.0, f"what {len(operators)} operators' rounding does to {len(ids)} answers")
-        shifts = measure_shifts(module, ids, rows.classes, operators)
+        shifts = measure_shifts(module, ids, yardstick, operators)
         made = 0
 
         def answer(kept: frozenset[str]) -> npt.NDArray[np.float32]:
@@ -101,8 +104,8 @@ def restore_stage(
                     graph,
                     build,
                     hardware,
-                    calibration_texts=calibration.texts,
-                    fit_temperature=lambda _: 1.0,
+                    Examples(calibration.texts),
+                    task=context.project.task,
                     provenance={},
                     folder=Path(place) / "artifact",
                     kept=kept,
@@ -113,7 +116,7 @@ def restore_stage(
         chosen = [
             part for part in select_rows(proven, masks, rows.classes, rows.labels) if part.margin is not None
         ]
-        steps = restore(operators, shifts, chosen, rows.classes, teacher, exact, answer)
+        steps = restore(operators, shifts, chosen, yardstick, answer)
         notes = {
             "operators": [one.name for one in operators],
             "work": shifts.work.tolist(),

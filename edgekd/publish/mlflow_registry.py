@@ -22,7 +22,6 @@ from typing import Any
 from edgekd.bundle.packages import needed_packages
 from edgekd.compile import Artifact
 from edgekd.errors import TrackerError
-from edgekd.serving.calibrate import read_calibration
 
 _TAG = "edgekd.artifact"
 _SECRET = re.compile(r"//[^/\s@]+@")  # user and password in an address: not for a terminal or a log
@@ -58,8 +57,13 @@ def publish(
     database; unless given MLflow's own settings hold.
 
     Raises:
-        TrackerError: MLflow cannot be reached or refuses.
+        TrackerError: MLflow cannot be reached or refuses, or the artifact does not answer with labels.
     """
+    if not artifact.head.labels:
+        raise TrackerError(
+            f"{artifact.path}: the registry's loader answers with labels; an artifact with the head "
+            f"{artifact.head.name} is not published"
+        )
     with _reporting(uri):
         from mlflow import MlflowClient
 
@@ -135,7 +139,7 @@ def _save(artifact: Artifact, folder: Path) -> None:
 
     asked: list[Any] = [ColSpec("string", "text")]
     given: list[Any] = [ColSpec("string", "label"), ColSpec("double", "probability")]
-    if read_calibration(artifact.path / "calibration.json").routing:
+    if artifact.routing:
         asked.append(ColSpec(Array(DataType.string), "slices", required=False))
         given.append(ColSpec("string", "action"))
     with warnings.catch_warnings():

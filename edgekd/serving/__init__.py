@@ -9,6 +9,6 @@ same code.
 """
 
 from .errors import ServingError
-from .loader import Answer, Model, load
+from .loader import Model, load
 
-__all__ = ["Answer", "Model", "ServingError", "load"]
+__all__ = ["Model", "ServingError", "load"]

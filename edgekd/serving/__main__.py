@@ -19,7 +19,8 @@ def main(arguments: Sequence[str]) -> int:
         model = load(Path(__file__).resolve().parent.parent)
         for text in asked.texts or map(str.rstrip, sys.stdin):
             said = respond(model, text, asked.slices, student_only=asked.student_only)
-            line = {**said, "probability": round(said["probability"], 6), "model": model.digest[:12]}
+            numbers = {name: round(value, 6) for name, value in said.items() if isinstance(value, float)}
+            line = {**said, **numbers, "model": model.digest[:12]}
             print(json.dumps(line, ensure_ascii=False), flush=True)
     except ServingError as error:
         print(error, file=sys.stderr)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .calibrate import choose, read_calibration, spread, spread_bias
 from .errors import ServingError
+from .heads import open_head, read_head
 from .manifest import digest_manifest, read_manifest
 from .runtimes import import_runtime, open_session
 from .stages import Stages
@@ -21,19 +21,11 @@ if TYPE_CHECKING:
     from .route import Route
 
 
-class Answer(NamedTuple):
-    """The label that is answered, its calibrated probability and its place in the labels.
-
-    It is the likeliest label, unless the artifact has a bias for one that must not be missed.
-    """
-
-    label: str
-    probability: float
-    label_index: int
-
-
 class Model:
     """An open artifact: `model(text)` answers. Not safe for concurrent calls; open one a thread.
+
+    What an answer is, its head says: a label with its probability (`heads/classify.py`) or a score
+    (`heads/score.py`). `labels` are empty where the head has none.
 
     `digest` is the artifact's, as ledgers and logs name it. `opened_ns` says how long opening took, by stage:
     verify, imports, tokenizer, session.
@@ -43,41 +35,44 @@ class Model:
         self.folder = folder
         self.manifest = manifest
         self.digest = digest_manifest(folder)
-        self.labels: tuple[str, ...] = tuple(manifest["labels"])
-        self.calibration = read_calibration(folder / "calibration.json")
+        head = read_head(manifest)
+        self.labels = head.labels
+        self.head = open_head(folder, manifest)
         runtime = import_runtime(folder, manifest)
         stages.mark("imports")
         self.tokenize = open_tokenizer(folder / "tokenizer.json", manifest["max_tokens"])
         stages.mark("tokenizer")
         self.run = open_session(runtime, folder, manifest, threads).run
-        self._inverse_temperature = 1.0 / self.calibration.temperature
-        self._bias = spread_bias(self.calibration.bias, self.labels)
-        self._shape = (len(self.labels),)
-        self._policy = None
-        if self.calibration.routing:
-            from .route import Policy
-
-            self._policy = Policy(self.calibration.routing, self.labels, self._bias)
+        self._shape = (head.width,)
+        self._answer = self.head.answer
         self._token_if_empty = [0]
         self.logits(["a"])
         stages.mark("session")
         self.opened_ns = stages.ns
 
-    def __call__(self, text: str) -> Answer:
+    def __call__(self, text: str) -> Any:
         """Answer one text; a text without any token gets the answer of token 0 alone.
 
+        Returns:
+            What the head answers: an `Answer` or a `Score`.
+
         Raises:
-            ServingError: if the model gives no usable logits, or `text` is no Unicode text.
+            ServingError: if the model gives no usable outputs, or `text` is no Unicode text.
         """
-        index, probability = choose(self._run(text), self._inverse_temperature, self._bias)
-        if not probability >= 0:
+        answer = self._answer(self._run(text))
+        if answer is None:
             raise self._not_finite(text)
-        return Answer(self.labels[index], probability, index)
+        return answer
+
+    @property
+    def calibration(self) -> Any:
+        """What was fitted for this artifact, as its head keeps it; None where the head fits nothing."""
+        return self.head.calibration
 
     @property
     def routes(self) -> bool:
         """Whether it has a routing policy."""
-        return self._policy is not None
+        return self.head.routes
 
     def route(self, text: str, slices: Sequence[str] = ()) -> Route:
         """Answer one text, send it to the teacher or refuse it, as the artifact's policy says.
@@ -88,15 +83,15 @@ class Model:
         Raises:
             ServingError: if the artifact has no policy, or as for an answer.
         """
-        if self._policy is None:
+        if not self.head.routes:
             raise ServingError(f"{self.folder}: this artifact has no routing policy; it answers everything")
-        probabilities = spread(self._run(text), self._inverse_temperature)
-        if not np.isfinite(probabilities).all():
+        route = self.head.route(text, self._run(text), slices)
+        if route is None:
             raise self._not_finite(text)
-        return self._policy.decide(text, probabilities, slices)
+        return route
 
     def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Return uncalibrated logits [text, label], each text run alone as it would be served."""
+        """Return uncalibrated outputs [text, output], each text run alone as it would be served."""
         rows = np.empty((len(texts), *self._shape), np.float32)
         for row, text in zip(rows, texts, strict=True):
             logits = self._run(text)

@@ -17,7 +17,9 @@ from .digest import choose_sha256, digest_file
 from .errors import ServingError
 
 NAME = "manifest.json"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+_HEADLESS = 2
+"""The format before heads had names: each artifact answered with a label."""
 UNSEALED = "0" * 64
 """Stands in the manifest in place of its own sha256 while that is taken."""
 # At this depth no other key stands, and no string holds a line break.
@@ -26,7 +28,6 @@ _OWN = b'\n "sha256": "'
 _FIELDS: dict[str, type] = {
     "task": str,
     "student": str,
-    "labels": list,
     "runtime": str,
     "recipe": str,
     "model": str,
@@ -109,16 +110,18 @@ def _check_fields(path: Path, manifest: Any) -> None:
     if not isinstance(manifest, dict):
         raise ServingError(f"{path}: expected an object, got {type(manifest).__name__}")
     version = manifest.get("format_version")
-    if version != FORMAT_VERSION or isinstance(version, bool):
-        raise ServingError(f"{path}: format_version is {version!r}; this loader reads {FORMAT_VERSION}")
-    for key, kind in _FIELDS.items():
+    if version not in (_HEADLESS, FORMAT_VERSION) or isinstance(version, bool):
+        raise ServingError(
+            f"{path}: format_version is {version!r}; this loader reads {_HEADLESS} and {FORMAT_VERSION}"
+        )
+    named: dict[str, type] = {"labels": list} if version == _HEADLESS else {"head": str}
+    for key, kind in {**_FIELDS, **named}.items():
         value = manifest.get(key)
         if not isinstance(value, kind) or isinstance(value, bool):
             found = "nothing" if key not in manifest else type(value).__name__
             raise ServingError(f"{path}: {key}: expected {kind.__name__}, got {found}")
-    labels = manifest["labels"]
-    if not labels or not all(isinstance(name, str) for name in labels) or len(set(labels)) != len(labels):
-        raise ServingError(f"{path}: labels: expected a list of different names")
+    if "labels" in manifest:
+        _check_labels(path, manifest["labels"])
     if manifest["max_tokens"] < 1:
         raise ServingError(f"{path}: max_tokens must be >= 1, got {manifest['max_tokens']}")
     for key in ("input", "output"):
@@ -131,6 +134,12 @@ def _check_fields(path: Path, manifest: Any) -> None:
         is_entry = isinstance(entry, dict) and isinstance(entry.get("sha256"), str)
         if not is_entry or type(entry.get("bytes")) is not int:
             raise ServingError(f"{path}: files: {name}: expected sha256 and bytes")
+
+
+def _check_labels(path: Path, labels: Any) -> None:
+    is_list = isinstance(labels, list) and all(isinstance(name, str) for name in labels)
+    if not is_list or not labels or len(set(labels)) != len(labels):
+        raise ServingError(f"{path}: labels: expected a list of different names")
 
 
 def _check_name(path: Path, name: str) -> None:

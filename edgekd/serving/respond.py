@@ -12,22 +12,14 @@ if TYPE_CHECKING:
 def respond(
     model: Model, text: str, slices: Sequence[str] = (), *, student_only: bool = False
 ) -> dict[str, Any]:
-    """Return label and probability of a text, and with a policy also its action and the reason.
+    """Return the text and its answer by their names, and with a policy also its action and the reason.
 
-    `slices` are names that the caller knows of the text. `student_only` passes over the policy; such answers
-    are not what the gate judged.
+    The head names the parts of an answer: `label` and `probability`, or `score`. `slices` are names that the
+    caller knows of the text. `student_only` passes over the policy; such answers are not what the gate
+    judged.
 
     Raises:
         ServingError: as `Model.__call__`.
     """
-    if student_only or not model.routes:
-        answer = model(text)
-        return {"text": text, "label": answer.label, "probability": answer.probability}
-    route = model.route(text, slices)
-    return {
-        "text": text,
-        "label": route.label,
-        "probability": route.probability,
-        "action": route.action,
-        "reason": route.reason,
-    }
+    said = model(text) if student_only or not model.routes else model.route(text, slices)
+    return {"text": text, **model.head.describe(said)}

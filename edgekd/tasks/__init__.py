@@ -2,6 +2,5 @@
 
 from edgekd.tasks.loading import load_task
 from edgekd.tasks.task import Task
-from edgekd.tasks.words import Words
 
-__all__ = ["Task", "Words", "load_task"]
+__all__ = ["Task", "load_task"]

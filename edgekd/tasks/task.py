@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from edgekd.data.reader import Reader
 from edgekd.evaluate.scorer import Scorer
-from edgekd.tasks.words import Words
+from edgekd.words import Words
 
 
 @dataclass(frozen=True)

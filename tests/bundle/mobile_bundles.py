@@ -80,7 +80,7 @@ def compile_program(bundle: Path, out: Path) -> Path:
 def make(name: str, graphs: samples.Graphs, folder: Path) -> Made:
     student, runtime, recipe, calibration = BUILDS[name]
     library = find_library(runtime)
-    plain = compile_sample(graphs[student], runtime, recipe, folder / name, calibration_texts=calibration)
+    plain = compile_sample(graphs[student], runtime, recipe, folder / name, texts=calibration)
     artifact = add_bias(plain, folder / f"{name}.biased", TEXTS)
     bundle = make_bundle(artifact, load_target("mobile-lowmem"), folder / f"{name}.bundle", TEXTS, "# Card\n")
     program = compile_program(bundle.path, folder / f"{name}.program")

@@ -80,7 +80,7 @@ def judged(compiled, target_for):
         {"teacher": Predictions(teacher.digest, answers[teacher.digest])},
         JudgedRows(truth, artifact.manifest["labels"], slices, masks),
     )
-    same = compare_answers(logits, logits, [str(n) for n in range(len(texts))], artifact.manifest["labels"])
+    same = compare_answers(logits, logits, [str(n) for n in range(len(texts))], artifact.head)
     evidence = VariantEvidence(
         variant="tiny.onnxruntime.int8-dynamic",
         student="tiny",
@@ -202,7 +202,7 @@ def test_a_model_from_elsewhere_is_not_said_to_be_distilled_or_calibrated(graphs
     graph = graphs["static"]
     shutil.copyfile(graph.path, source)
     shutil.copyfile(graph.tokenizer, tmp_path / "tokenizer.json")
-    config = {"id2label": {str(n): label for n, label in enumerate(graph.labels)}}
+    config = {"id2label": {str(n): label for n, label in enumerate(graph.head.labels)}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     target = load_target("lambda-x86").model_copy(
         update={"builds": (Build(runtime="onnxruntime", recipe="int8-dynamic"),)}
@@ -226,6 +226,15 @@ def _plain(graphs, tmp_path, target_for):
         graphs["static"], "onnxruntime", "fp32", tmp_path / "known", fit_temperature=lambda _: 1.0
     )
     return artifact, target_for(artifact), None
+
+
+def test_the_card_of_a_score_speaks_of_no_label(compiled, target_for):
+    artifact = compiled("scoring-static", "onnxruntime", "int8-dynamic")
+    card = write_card(artifact, target_for(artifact), None)
+    use = section(card, "What it is and what it is for")
+    assert "that gives a text a score from 0 to 1\n(task `intent`). It is compiled" in use
+    assert "label" not in card and "softmax" not in card
+    assert "nothing was fitted" in section(card, "Calibration")
 
 
 def test_every_section_once_in_order(judged):

@@ -15,6 +15,7 @@ import yaml
 
 from edgekd.bundle import make_bundle, read_bundle
 from edgekd.bundle.kinds.lambda_zip import PYTHON
+from edgekd.compile import build_artifact
 from edgekd.config import load_target
 from edgekd.emulate.lambda_function import start_function
 from edgekd.emulate.lambda_place import prepare_place, unpack_function
@@ -285,3 +286,29 @@ def test_odd_texts_as_the_artifact_answers_them(function, static_artifact):
     here = load(static_artifact.path)
     answer = ask(function, {"texts": list(samples.ODD_TEXTS)})
     assert [a["label"] for a in answer["answers"]] == [here(text).label for text in samples.ODD_TEXTS]
+
+
+def test_a_score_is_answered(compiled, tmp_path):
+    artifact = compiled("scoring-static", "numpy", "int8-tables")
+    made = make_bundle(artifact, TARGET, tmp_path / "made", [], "# card\n")
+    (tmp_path / "task").mkdir()
+    unpack_function(made.path / "function.zip", tmp_path / "task")
+    texts = ["where is my order", "漫画 🙂", ""]
+    with start_function(tmp_path / "task", 512, prepare_place("x86_64", PYTHON)) as started:
+        assert started.problem == ""
+        answer = ask(started, {"texts": texts, "slices": ["ios"]})
+        page = ask(started, {"requestContext": {}, "body": json.dumps({"text": texts[0]})})
+    here = load(artifact.path)
+    expected = [{"score": pytest.approx(here(text).score, abs=1e-5)} for text in texts]
+    assert (answer["status"], answer["answers"]) == (200, expected)
+    assert json.loads(page["body"])["answers"] == expected[:1]
+
+
+def test_an_artifact_without_what_the_handler_calls_is_refused(static_artifact, tmp_path):
+    old = shutil.copytree(
+        static_artifact.path, tmp_path / "old", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (old / "serving" / "respond.py").unlink()
+    with pytest.raises(BadInputError, match=r"has no serving/respond\.py, which the handler calls"):
+        make_bundle(build_artifact(old, static_artifact.manifest), TARGET, tmp_path / "made", [], "")
+    assert not (tmp_path / "made").exists()

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from biased import add_bias, changed_texts
-from test_servers import load_client, read_golden
+from test_servers import SCORING, load_client, read_golden
 
 from edgekd.bundle import make_bundle
 from edgekd.bundle.card import write_card
@@ -105,6 +105,17 @@ def test_golden_rows_show_the_bias_and_a_client_without_it_fails(
         done = ask(folder, "--url", url, "--golden")
         assert done.returncode == 1 and done.stdout.count(f"instead of {decided[0]['label']}") >= 1
         assert f"{len(golden) - len(decided)} of {len(golden)} as the artifact answers" in done.stdout
+
+
+def test_a_client_holds_a_server_to_golden_scores(compiled, bundled, ask):
+    key = SCORING[0]
+    folder, model = bundled(*key), load(compiled(*key).path)
+    golden = read_golden(folder)
+    with kserve(compiled(*key)) as url:
+        done = ask(folder, "--url", url, "--golden", golden[0]["text"])
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.splitlines()[0] == f"{model(golden[0]['text']).score:.3f}"
+        assert f"{len(golden)} of {len(golden)} as the artifact answers" in done.stdout
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -16,6 +16,7 @@ from edgekd.serving import load
 
 ONNX = [("tiny", "onnxruntime", "fp32"), ("tiny", "onnxruntime", "int8-dynamic")]
 OPENVINO = [("tiny", "openvino", "fp32"), ("static", "openvino", "fp32")]
+SCORING = [("scoring", "onnxruntime", "fp32"), ("scoring-static", "openvino", "fp32")]
 AOT = ("static", "aotinductor", "fp32")
 
 
@@ -238,6 +239,36 @@ def test_a_label_of_two_lines_is_refused(compiled, target_for, tmp_path):
     with pytest.raises(BadInputError, match="is not one line"):
         make_bundle(artifact, target_for(artifact), tmp_path / "b", [], "card\n")
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize("key", SCORING)
+def test_a_client_makes_a_score_of_the_one_logit(bundled, compiled, key, texts):
+    folder, model = bundled(*key), load(compiled(*key).path)
+    assert not list(folder.rglob("labels.txt")) and not list(folder.rglob("calibrate.py"))
+    module, client = load_client(folder)
+    for row in read_golden(folder):
+        assert set(row) == {"text", "ids", "logits", "score"}
+        response = {"outputs": [{"name": "logits", "shape": [1, 1], "data": row["logits"]}]}
+        found = client.decide(row["text"], client.read_response(response))
+        assert found._fields == ("score",) and found.score == row["score"] == model(row["text"]).score
+    with pytest.raises(module.ClientError, match="expected logits of one text"):
+        client.read_response({"outputs": [{"name": "logits", "shape": [1, 2], "data": [1, 2]}]})
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    assert "1 / (1 + exp(-number))" in readme and "label" not in readme
+
+
+@pytest.mark.parametrize("key", SCORING[:1])
+def test_triton_reads_the_configuration_of_a_score(bundled, parse_pbtxt, key):
+    path = next((bundled(*key) / "models").glob("*/config.pbtxt"))
+    (found,) = parse_pbtxt(path.read_text(encoding="utf-8")).output
+    assert (found.name, list(found.dims), found.label_filename) == ("logits", [1], "")
+
+
+def test_a_score_is_refused_before_anything_is_written(compiled, target_for, tmp_path):
+    artifact = compiled("scoring-static", "onnxruntime", "fp32")
+    with pytest.raises(BadInputError, match=r"the head classify; .* has the head score") as caught:
+        make_bundle(artifact, target_for(artifact, bundle="mobile"), tmp_path / "b", ["a text"], "card\n")
+    assert "\n" not in str(caught.value) and not list(tmp_path.iterdir())
 
 
 def test_an_artifact_that_does_not_run_here_is_not_bundled(compiled, target_for, tmp_path):

@@ -9,21 +9,24 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "export"))
 
 import sample_students as samples
 
-from edgekd.compile import compile_graph
+from edgekd.compile import Examples, compile_graph
 from edgekd.config import Build, Hardware
 
 X86 = Hardware(arch="x86_64", isa=("avx2", "avx512f", "avx512_vnni"), vendor="intel", memory_mib=8192)
 
 
 def compile_sample(graph, runtime, recipe, folder, *, hardware=X86, rows=None, **changes):
-    settings = {
-        "calibration_texts": samples.make_texts(60),
-        "fit_temperature": lambda logits: 1 + float(logits[0, 0] > 0),
-        "provenance": {"data": "made up", "teacher": "none"},
-        "folder": folder,
-    }
+    """Compile; `changes` are of `Examples`. A temperature is fitted where the head has one."""
+    fit = (lambda logits: 1 + float(logits[0, 0] > 0)) if graph.head.labels else None
+    examples = {"texts": samples.make_texts(60), "fit_temperature": fit, **changes}
     return compile_graph(
-        graph, Build(runtime=runtime, recipe=recipe, rows=rows), hardware, **{**settings, **changes}
+        graph,
+        Build(runtime=runtime, recipe=recipe, rows=rows),
+        hardware,
+        Examples(**examples),
+        task="intent",
+        provenance={"data": "made up", "teacher": "none"},
+        folder=folder,
     )
 
 

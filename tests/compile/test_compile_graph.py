@@ -11,6 +11,7 @@ from edgekd.config import Hardware
 from edgekd.errors import ConfigError, MissingExtraError, ParityError
 from edgekd.export import Parity
 from edgekd.serving import load
+from edgekd.serving.heads import Head
 from edgekd.serving.runtimes import onnxruntime as runtime_module
 
 
@@ -23,7 +24,7 @@ def test_temperature_is_fitted_on_the_compiled_models_own_logits(graphs, tmp_pat
 
     texts = samples.make_texts(12)
     made = build_sample.compile_sample(
-        graphs["tiny"], "onnxruntime", "int8-dynamic", tmp_path, fit_temperature=fit, calibration_texts=texts
+        graphs["tiny"], "onnxruntime", "int8-dynamic", tmp_path, fit_temperature=fit, texts=texts
     )
     model = load(made.path)
     assert model.calibration.temperature == 2.5
@@ -40,7 +41,7 @@ def test_rows_that_texts_do_not_use_are_shared(graphs, tmp_path):
             "int8-dynamic",
             tmp_path / str(rows),
             rows=rows,
-            usage_texts=texts,
+            used=texts,
         )
         for rows in (None, 2048)
     )
@@ -71,7 +72,7 @@ def test_unknown_names(graphs, tmp_path):
     with pytest.raises(ConfigError, match="did you mean 'int8-nncf'"):
         build_sample.compile_sample(graphs["tiny"], "openvino", "int8-ncf", tmp_path)
     with pytest.raises(ConfigError, match="needs calibration texts"):
-        build_sample.compile_sample(graphs["tiny"], "onnxruntime", "fp32", tmp_path, calibration_texts=[])
+        build_sample.compile_sample(graphs["tiny"], "onnxruntime", "fp32", tmp_path, texts=[])
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_exact_recipe_that_answers_differently(graphs, tmp_path, monkeypatch):
 
 
 def test_model_of_another_shape(graphs, tmp_path):
-    graph = dataclasses.replace(graphs["tiny"], labels=samples.LABELS[:-1])
+    graph = dataclasses.replace(graphs["tiny"], head=Head("classify", samples.LABELS[:-1]))
     with pytest.raises(ParityError, match=r"logits of shape \(20,\), expected \(19,\)"):
         build_sample.compile_sample(graph, "onnxruntime", "fp32", tmp_path)
 

@@ -123,3 +123,32 @@ def test_what_is_kept_stays_as_it_is():
 def test_products_that_are_not_plain_are_left():
     scaled = make_model(helper.make_node("Gemm", ["x", "w"], ["y"], "first", alpha=0.5), w=W)
     assert [node.op_type for node in quantize_products(scaled).graph.node] == ["Gemm"]
+
+
+SQUARE = RNG.normal(size=(16, 16)).astype(np.float32)
+UNNAMED = {
+    "two products of one value": make_model(
+        helper.make_node("MatMul", ["x", "w"], ["p"]),
+        helper.make_node("MatMul", ["x", "u"], ["q"]),
+        helper.make_node("Add", ["q", "b"], ["s"]),
+        helper.make_node("Mul", ["p", "s"], ["y"]),
+        w=W,
+        u=W[::-1].copy(),
+        b=B,
+    ),
+    "one table of weights, read both ways": make_model(
+        helper.make_node("MatMul", ["x", "w"], ["p"]),
+        helper.make_node("Gemm", ["p", "w"], ["y"], transB=1),
+        w=SQUARE,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNNAMED)
+def test_nodes_without_names_are_told_apart(name):
+    model = UNNAMED[name]
+    x = RNG.normal(size=(7, 16)).astype(np.float32)
+    expected = answer(model, x)
+    small = quantize_products(type(model).FromString(model.SerializeToString()))
+    assert [node.op_type for node in small.graph.node].count("MatMulIntegerToFloat") == 2
+    assert np.abs(answer(small, x) - expected).mean() < 0.02 * np.abs(expected).mean() + 0.02

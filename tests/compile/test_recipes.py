@@ -70,7 +70,7 @@ def test_builds(graphs, tmp_path, capfd, student, runtime, recipe):
     graph = graphs[student]
     hardware = GPU if runtime == "aotinductor" else build_sample.X86
     # LiteRT takes seconds a bucket of lengths: two of a transformer, of a static student all.
-    few = {"calibration_texts": ["where is my order"]} if (student, runtime) == ("cut", "litert") else {}
+    few = {"texts": ["where is my order"]} if (student, runtime) == ("cut", "litert") else {}
     folder = tmp_path / "artifact"
     made = build_sample.compile_sample(graph, runtime, recipe, folder, hardware=hardware, **few)
     module = load_plugin("recipes", recipe)

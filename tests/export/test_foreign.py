@@ -22,6 +22,7 @@ from edgekd.distill.weights import find_weights, quiet
 from edgekd.errors import ConfigError
 from edgekd.export.foreign import adopt_model, is_foreign
 from edgekd.export.one_input import quantized_operators
+from edgekd.serving.heads import Head
 
 TEXTS = samples.make_texts(20)
 SMALL = {"vocab_size": 30522, "num_labels": 3}
@@ -67,7 +68,7 @@ def test_a_folder_of_transformers(kind, package, tmp_path):
     (tmp_path / "out").mkdir()
     model = save(kind, package, tmp_path / "shop.v2")
     graph = adopt_model(tmp_path / "shop.v2", tmp_path / "out", TEXTS)
-    assert graph.labels == ("order", "return", "advice") and graph.student == "shop-v2"
+    assert graph.head.labels == ("order", "return", "advice") and graph.student == "shop-v2"
     assert graph.max_tokens == 80
     ids = [101, 2073, 2003, 2026, 2344, 102]
     with torch.inference_mode():
@@ -109,7 +110,7 @@ def exported(package, tmp_path_factory):
 def test_a_file_with_a_mask_becomes_one_without(exported, tmp_path):
     graph = adopt_model(exported / "model.onnx", tmp_path, TEXTS)
     assert [value.name for value in onnx.load(graph.path).graph.input] == ["input_ids"]
-    assert graph.labels == ("order", "return", "advice") and graph.max_tokens == 80
+    assert graph.head.labels == ("order", "return", "advice") and graph.max_tokens == 80
     again = adopt_model(exported / "model.onnx", tmp_path, TEXTS)
     assert again.digest == graph.digest
 
@@ -119,8 +120,47 @@ def test_a_file_without_a_config_numbers_its_labels(exported, tmp_path):
         shutil.copy(exported / name, tmp_path)
     (tmp_path / "out").mkdir()
     graph = adopt_model(tmp_path / "model.onnx", tmp_path / "out", TEXTS)
-    assert graph.labels == ("LABEL_0", "LABEL_1", "LABEL_2")
+    assert graph.head.labels == ("LABEL_0", "LABEL_1", "LABEL_2")
     assert graph.max_tokens == 80  # found by trying
+
+
+def one_output(package, folder, **config):
+    of, shape = MODELS["bert"]
+    torch.manual_seed(0)
+    with quiet():
+        of(BertConfig(**{**shape.to_dict(), "num_labels": 1, **config})).eval().save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(package / name, folder)
+
+
+def test_a_model_with_one_output_gives_a_score(package, tmp_path):
+    one_output(package, tmp_path / "relevance")
+    (tmp_path / "out").mkdir()
+    graph = adopt_model(tmp_path / "relevance", tmp_path / "out", TEXTS)
+    assert graph.head == Head("score") and logits_of(graph, [101, 2073, 102]).shape == (1,)
+    for name in ("tokenizer.json", "config.json"):
+        shutil.copy(tmp_path / "relevance" / name, tmp_path / "out" / name)
+    (tmp_path / "again").mkdir()
+    assert adopt_model(graph.path, tmp_path / "again", TEXTS).head == Head("score")
+
+
+def test_a_sigmoid_is_not_taken_twice(package, tmp_path):
+    one_output(package, tmp_path / "relevance")
+    (tmp_path / "out").mkdir()
+    graph = adopt_model(tmp_path / "relevance", tmp_path / "out", TEXTS)
+    model = onnx.load(graph.path)
+    model.graph.node.append(onnx.helper.make_node("Sigmoid", ["logits"], ["share"]))
+    model.graph.output[0].name = "share"
+    onnx.save(model, tmp_path / "out" / "share.onnx")
+    with pytest.raises(ConfigError, match="share is a sigmoid already; expected the number before it"):
+        adopt_model(tmp_path / "out" / "share.onnx", tmp_path, TEXTS)
+
+
+def test_a_number_of_any_size_is_no_score(package, tmp_path):
+    one_output(package, tmp_path / "stars", problem_type="regression")
+    with pytest.raises(ConfigError, match="a number of any size") as caught:
+        adopt_model(tmp_path / "stars", tmp_path, TEXTS)
+    assert "\n" not in str(caught.value)
 
 
 def fixed(folder):

@@ -7,7 +7,7 @@ It is the proof that a task needs no line changed in edgekd. A project file name
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,8 @@ import pyarrow as pa
 from edgekd.errors import DataError, SliceError, unknown_name
 from edgekd.evaluate.scorer import Detail
 from edgekd.evaluate.slice_rows import SliceRows
-from edgekd.tasks import Task, Words
+from edgekd.tasks import Task
+from edgekd.words import SCORE
 
 NEAR = 0.1
 METRICS = ("closeness", "within a tenth")
@@ -105,5 +106,5 @@ TASK = Task(
     head="score",
     reader=UrgencyReader(),
     scorer=UrgencyScorer(),
-    words=Words(quality="closeness", answer="urgency"),
+    words=replace(SCORE, quality=METRICS[0]),
 )

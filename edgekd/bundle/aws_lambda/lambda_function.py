@@ -8,8 +8,9 @@ Asked `{"text": "..."}` or `{"texts": ["...", ...]}`; answered
     500 {"error": "..."}   a defect; the function goes on serving
 
 `model` is the beginning of the artifact's digest, as the ledger of promotions has it: live counts name it as
-their `artifact`. Where the model has a routing policy, each answer also has its `action` (answer, refuse,
-teacher: ask it instead) and why; `"slices": ["..."]` beside the text says what the caller knows of it.
+their `artifact`. A model that gives a score answers each text with `{"score": 0.73}`. Where the model has a
+routing policy, each answer also has its `action` (answer, refuse, teacher: ask it instead) and why;
+`"slices": ["..."]` beside the text says what the caller knows of it.
 
 A direct call gets that object with its `status`; an HTTP event gets `statusCode`, `headers` and `body`.
 Everything slow happens while the function starts, in its init phase.
@@ -29,6 +30,7 @@ _MODEL = Path(__file__).resolve().parent / "model"
 sys.path.insert(0, str(_MODEL))
 
 from serving import ServingError, load  # noqa: E402
+from serving.respond import respond  # noqa: E402
 
 TYPE_CHECKING = False  # as type checkers read it; importing typing would cost the cold start
 if TYPE_CHECKING:
@@ -104,16 +106,9 @@ def _answer(asked: Any) -> dict[str, Any]:
 
 
 def _say(text: str, slices: list[str]) -> dict[str, Any]:
-    if not _model.routes:
-        answer = _model(text)
-        return {"label": answer.label, "probability": round(answer.probability, 6)}
-    route = _model.route(text, slices)
-    return {
-        "label": route.label,
-        "probability": round(route.probability, 6),
-        "action": route.action,
-        "reason": route.reason,
-    }
+    said = respond(_model, text, slices)
+    del said["text"]
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in said.items()}
 
 
 def _read_texts(asked: Any) -> list[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 from edgekd.bundle.card.facts import Facts
 from edgekd.bundle.card.lines import bullets, table
 from edgekd.store import digest_json
@@ -17,25 +19,28 @@ _KINDS = {
 def describe_use(facts: Facts) -> str:
     """Say what goes in, what comes out, and what it is for."""
     manifest, target = facts.manifest, facts.target
-    labels = manifest["labels"]
+    words, labels = facts.words, facts.artifact.head.labels
     kind = _KINDS.get(manifest.get("student_kind", ""), "a small model")
     about = f": {target.description}" if target.description else ""
     return f"""\
-`{manifest["student"]}` is {kind} that gives a message one of {len(labels)} labels
-(task `{manifest["task"]}`), with {_probability(facts)}. It is compiled for the target
+`{manifest["student"]}` is {kind} that {words.does.format(labels=len(labels))}
+(task `{manifest["task"]}`){_probability(facts)}. It is compiled for the target
 `{target.name}`{about}.
 
 - Input: one text, of which the first {manifest["max_tokens"]} tokens are read. A text without any token gets
   the answer of token 0 alone.
-- Output: always one of the labels below; it has no answer for "none of these" unless a label says so.
-- For: sorting messages like those that it was measured on. Not for: decisions that a wrong label makes
-  dangerous without a person or a second check behind it.
-
-Labels: {", ".join(f"`{label}`" for label in labels)}."""
+- Output: {words.output}
+{fill(f"- For: {words.purpose} Not for: {words.danger}", 110, subsequent_indent="  ")}{_list_labels(facts)}"""
 
 
 def _probability(facts: Facts) -> str:
-    return "a probability that nobody calibrated" if facts.is_from_elsewhere else "a calibrated probability"
+    said = facts.words.probability[facts.is_from_elsewhere]
+    return f", with {said}" if said else ""
+
+
+def _list_labels(facts: Facts) -> str:
+    shown = ", ".join(f"`{label}`" for label in facts.artifact.head.labels)
+    return f"\n\n{facts.words.listed}: {shown}." if shown else ""
 
 
 def describe_making(facts: Facts) -> str:

@@ -14,7 +14,7 @@ from edgekd.errors import BadInputError
 from edgekd.evaluate.agreement import Ported
 from edgekd.evaluate.result import EvalResult, SliceResult
 from edgekd.evaluate.routing import RoutingResult
-from edgekd.serving.calibrate import read_calibration
+from edgekd.words import OF_HEAD, Words
 
 _BASIS = {"native": "promoted", "proxy": "promoted (proxy latency)"}
 # How a verdict's reason ends where something that does not block was not checked.
@@ -48,6 +48,11 @@ class Facts:
     def manifest(self) -> Mapping[str, Any]:
         """The artifact's manifest."""
         return self.artifact.manifest
+
+    @property
+    def words(self) -> Words:
+        """What is said of this kind of model."""
+        return OF_HEAD[self.artifact.head.name]
 
     @property
     def outcome(self) -> str:
@@ -93,7 +98,7 @@ class Facts:
     @cached_property
     def policy(self) -> Mapping[str, Any]:
         """The routing policy in the artifact; empty where it answers everything."""
-        return read_calibration(self.artifact.path / "calibration.json").routing
+        return self.artifact.routing
 
     @cached_property
     def routing(self) -> RoutingResult | None:

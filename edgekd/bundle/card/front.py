@@ -21,11 +21,11 @@ def write_front(facts: Facts) -> str:
     artifact = facts.artifact
     document: dict[str, Any] = {
         **_licence(facts.origin.weights_licence),
-        "pipeline_tag": "text-classification",
+        "pipeline_tag": facts.words.hub_task,
         "tags": list(
             dict.fromkeys(
                 [
-                    "text-classification",
+                    facts.words.hub_task,
                     "knowledge-distillation",
                     "edgekd",
                     *([_LIBRARIES[artifact.runtime]] if artifact.runtime in _LIBRARIES else []),
@@ -45,7 +45,7 @@ def write_front(facts: Facts) -> str:
                 "name": name,
                 "results": [
                     {
-                        "task": {"type": "text-classification"},
+                        "task": {"type": facts.words.hub_task},
                         "dataset": {"name": data, "type": data, "split": "test"},
                         "metrics": results,
                     }

@@ -109,7 +109,7 @@ def _general(facts: Facts) -> list[str]:
     lines = ["The figures above are of model and teacher together."] if facts.routing is not None else []
     lines += [
         f"What a text says after its first {facts.manifest['max_tokens']} tokens is not read.",
-        "It knows what its rows knew: new products, wordings or intents need new rows and another run.",
+        f"It knows what its rows knew: {facts.words.unknown}",
     ]
     if facts.verdict is not None:
         lines.append(

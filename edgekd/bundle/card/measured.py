@@ -82,9 +82,9 @@ def describe_quality(facts: Facts) -> str:
     if facts.verdict is None:
         return "Not measured."
     explained = (
-        "A drop is the teacher's hits minus this model's over the same rows, in percentage points: positive "
-        "is worse. Bounds are one-sided, each at 95 %. *Prove*: the upper bound must be within the margin. "
-        "*Watch*: fails only if the lower bound is beyond it."
+        f"A drop is the teacher's {facts.words.hits} minus this model's over the same rows, in percentage "
+        "points: positive is worse. Bounds are one-sided, each at 95 %. *Prove*: the upper bound must be "
+        "within the margin. *Watch*: fails only if the lower bound is beyond it."
     )
     if facts.evaluation is None:
         names = [name for name in facts.checks if name.startswith("quality")]
@@ -155,6 +155,8 @@ def _drop(result: SliceResult) -> str:
 
 def describe_calibration(facts: Facts) -> str:
     """Say how a probability comes about and what it is worth."""
+    if not facts.artifact.head.labels:
+        return "The score is what the model was trained to give; nothing was fitted to correct it."
     if facts.is_from_elsewhere:
         return (
             "A probability is the softmax of the logits as the model gives them. No labelled rows came with "

@@ -3,6 +3,7 @@
 A module holds:
 
 - `RUNTIMES`: the runtimes whose artifacts it takes;
+- `HEADS`: the heads that it answers for; `classify` alone is meant where a module has no such name;
 - `POLICY`: what becomes of an artifact's routing policy: "run", "client" (the client that it ships runs it)
   or "not run", which is meant where a module has no such name;
 - `build(artifact, target, folder, texts)`: write what the platform deploys into `folder`, which is empty. The

@@ -23,6 +23,7 @@ from edgekd.wheels.fetch import fetch_wheels, unpack_wheel
 from edgekd.wheels.python import find_python
 
 RUNTIMES = ("numpy", "onnxruntime", "litert")
+HEADS = ("classify", "score")
 POLICY = RUN
 PYTHON = "3.13"
 """The platform's runtime that the zip is for (Amazon Linux 2023)."""
@@ -33,6 +34,7 @@ MOST_UNZIPPED_BYTES = 250 << 20
 MOST_MEMORY_MIB = 10_240
 
 _TASK_ROOT = "/var/task/"
+_RESPOND = "serving/respond.py"
 _SOURCE = Path(__file__).parent.parent / "aws_lambda"
 
 
@@ -41,9 +43,12 @@ def build(artifact: Artifact, target: Target, folder: Path, texts: Sequence[str]
 
     Raises:
         MissingRuntimeError: a wheel cannot be fetched, or no Python of the platform's version is here.
-        BadInputError: what is unpacked would be over the platform's limit or the target's.
+        BadInputError: what is unpacked would be over the platform's limit or the target's; or the artifact's
+            loader is too old for the handler.
     """
     del texts
+    if _RESPOND not in artifact.manifest["files"]:
+        raise BadInputError(f"{artifact.path}: has no {_RESPOND}, which the handler calls; compile it again")
     python = find_python(PYTHON)
     if python is None:
         raise MissingRuntimeError(

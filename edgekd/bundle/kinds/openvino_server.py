@@ -16,6 +16,7 @@ from edgekd.compile import Artifact
 from edgekd.config import Target
 
 RUNTIMES = ("openvino",)
+HEADS = ("classify", "score")
 POLICY = CLIENT
 
 _BATCHES = (
@@ -93,7 +94,7 @@ def _describe(served: Served, inputs: Sequence[str]) -> str:
 # {served.name} for OpenVINO Model Server
 
 `models/` is the model repository that `config.json` names: `{served.name}`, ids in, logits out, on the CPU,
-{served.instances} side by side, made for the target {served.target.name}. `labels.txt` names the logits.
+{served.instances} side by side, made for the target {served.target.name}. {served.named}
 {masked}
 
 ## Start

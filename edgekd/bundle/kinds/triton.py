@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgekd.bundle.deciding import CLIENT
-from edgekd.bundle.servers.beside import LABELS, write_beside, write_labels
+from edgekd.bundle.servers.beside import write_beside, write_labels
 from edgekd.bundle.servers.readme import describe_answer, describe_batching, describe_client, describe_request
 from edgekd.bundle.servers.served import Served, open_served
 from edgekd.bundle.servers.triton_config import count_instances, largest_batch, write_config
@@ -15,6 +15,7 @@ from edgekd.compile import Artifact
 from edgekd.config import Target
 
 RUNTIMES = ("onnxruntime", "aotinductor")
+HEADS = ("classify", "score")
 POLICY = CLIENT
 
 _MODEL = "model.py"
@@ -59,7 +60,7 @@ def build(artifact: Artifact, target: Target, folder: Path, texts: Sequence[str]
 def write_python_model(served: Served, place: Path) -> None:
     """Write the model's folder without its configuration: labels, and the artifact as version 1."""
     place.mkdir(parents=True)
-    write_labels(served, place / LABELS)
+    write_labels(served, place)
     shutil.copytree(served.artifact.path, place / "1", ignore=shutil.ignore_patterns("__pycache__"))
     source = Path(__file__).parent.parent / "servers" / "triton_model.py"
     shutil.copyfile(source, place / "1" / _MODEL)
@@ -88,7 +89,7 @@ def _describe(served: Served, *, gpu: bool) -> str:
 # {served.name} for Triton Inference Server
 
 `models/` is a model repository: `{served.name}`, ids in, logits out, on {device}, made for the target
-{served.target.name}. `labels.txt` names the logits.
+{served.target.name}. {served.named}
 
 ## Start
 """

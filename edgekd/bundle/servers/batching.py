@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekd.compile import Artifact
-from edgekd.serving.calibrate import choose, read_calibration, spread_bias
+from edgekd.serving.heads import open_head
 from edgekd.serving.runtimes import import_runtime, open_session
 
 _TEXTS, _TOGETHER = 256, 8
@@ -27,7 +27,7 @@ class Batching:
     """What sharing a batch did to the answers to `compared` texts.
 
     Attributes:
-        changed: texts with another label.
+        changed: texts with another answer.
         worst: largest difference of a logit.
         spread: standard deviation of the logits.
     """
@@ -46,8 +46,9 @@ class Batching:
 def measure_batching(artifact: Artifact, rows: Sequence[list[int]], threads: int) -> Batching:
     """Answer up to 256 rows of ids alone and in batches of up to 8 rows of equal length.
 
-    Labels are compared as they are served: with the artifact's temperature and decision bias.
+    Answers are compared as they are served: labels with the artifact's temperature and decision bias.
     """
+    head = open_head(artifact.path, artifact.manifest)
     runtime = import_runtime(artifact.path, artifact.manifest)
     session = open_session(runtime, artifact.path, artifact.manifest, threads)
     by_length: defaultdict[int, list[list[int]]] = defaultdict(list)
@@ -63,15 +64,9 @@ def measure_batching(artifact: Artifact, rows: Sequence[list[int]], threads: int
     if not together:
         return Batching(0, 0, 0.0, 0.0)
     first, second = np.concatenate(alone), np.concatenate(together)
-    calibration = read_calibration(artifact.path / "calibration.json")
-    bias = spread_bias(calibration.bias, artifact.manifest["labels"])
-    one, other = (
-        np.array([choose(row, 1 / calibration.temperature, bias)[0] for row in rows])
-        for rows in (first, second)
-    )
     return Batching(
         compared=len(first),
-        changed=int((one != other).sum()),
+        changed=int((~head.agree(first, second)).sum()),
         worst=float(np.abs(first - second).max()),
         spread=float(first.std()),
     )

@@ -1,7 +1,7 @@
 """The files beside a model repository: tokenizer, labels, golden answers, the client and how it decides.
 
 A server gives logits. The client makes answers of them with the artifact's own `calibration.json` and the
-code that was judged, `serving/`: temperature, decision bias, routing policy.
+code that was judged, `serving/`: the artifact's head, and what that needs.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
+import edgekd.serving
 from edgekd.bundle.servers.served import Served
+from edgekd.serving.heads import import_head
 
 LABELS = "labels.txt"
-_DECIDING = ("errors", "calibrate", "route")
-"""The modules that make an answer of logits; they need numpy and one another."""
 
 
 def write_beside(served: Served, folder: Path, inputs: Sequence[str]) -> None:
@@ -25,22 +24,35 @@ def write_beside(served: Served, folder: Path, inputs: Sequence[str]) -> None:
     shutil.copyfile(source / "tokenizer.json", folder / "tokenizer.json")
     shutil.copyfile(Path(__file__).with_name("client.py"), folder / "client.py")
     shutil.copyfile(source / "calibration.json", folder / "calibration.json")
-    (folder / "serving").mkdir()
-    for name in _DECIDING:
-        shutil.copyfile(source / "serving" / f"{name}.py", folder / "serving" / f"{name}.py")
+    _copy_head(served, folder / "serving")
     settings = {
         "model": served.name,
+        "head": served.artifact.head.name,
         "inputs": list(inputs),
         "output": served.manifest["output"]["name"],
         "max_tokens": served.manifest["max_tokens"],
     }
     (folder / "client.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
-    write_labels(served, folder / LABELS)
+    write_labels(served, folder)
     if served.golden:
-        lines = (json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in served.golden)
+        lines = (json.dumps(row.to_json(), ensure_ascii=False) + "\n" for row in served.golden)
         (folder / "golden.jsonl").write_text("".join(lines), encoding="utf-8")
 
 
-def write_labels(served: Served, path: Path) -> None:
-    """Write one label a line, in the order of the logits."""
-    path.write_text("".join(f"{label}\n" for label in served.manifest["labels"]), encoding="utf-8")
+def write_labels(served: Served, folder: Path) -> None:
+    """Write one label a line, in the order of the logits; no file where there are no labels."""
+    labels = served.artifact.head.labels
+    if labels:
+        (folder / LABELS).write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
+
+
+def _copy_head(served: Served, folder: Path) -> None:
+    """Copy the modules that make an answer of logits; they need numpy and one another."""
+    name = served.artifact.head.name
+    own = served.artifact.path / "serving"
+    source = (
+        own if (own / "heads").is_dir() else Path(edgekd.serving.__file__).parent
+    )  # before there were any
+    (folder / "heads").mkdir(parents=True)
+    for module in ("errors", "heads/__init__", f"heads/{name}", *import_head(name).NEEDS):
+        shutil.copyfile(source / f"{module}.py", folder / f"{module}.py")

@@ -5,8 +5,8 @@
     python client.py --url http://HOST:8000 --golden
 
 The server gives logits. What is answered is decided here, by the code and the settings that were judged with
-the model (`serving/`, `calibration.json`): its temperature, its decision bias and its routing policy. Needs
-numpy and tokenizers. The files that it reads lie beside it.
+the model (`serving/`, `calibration.json`): a label by its temperature, its decision bias and its routing
+policy; or a score. Needs numpy and tokenizers. The files that it reads lie beside it.
 """
 
 from __future__ import annotations
@@ -46,6 +46,12 @@ class Answer(NamedTuple):
     reason: str = ""
 
 
+class Score(NamedTuple):
+    """What a model with one output answers: a number from 0 to 1."""
+
+    score: float
+
+
 class Client:
     """Answers texts through a server, over one connection; not safe for concurrent calls."""
 
@@ -53,14 +59,10 @@ class Client:
         from tokenizers import Tokenizer
 
         self._settings = json.loads((folder / "client.json").read_text(encoding="utf-8"))
-        self.labels = (folder / "labels.txt").read_text(encoding="utf-8").splitlines()
-        calibrate, route = _open_serving(folder)
-        calibration = calibrate.read_calibration(folder / "calibration.json")
-        self._inverse_temperature = 1 / calibration.temperature
-        self._bias = calibrate.spread_bias(calibration.bias, self.labels)
-        self._choose, self._spread = calibrate.choose, calibrate.spread
-        routing = calibration.routing
-        self._policy = route.Policy(routing, self.labels, self._bias) if routing else None
+        names = folder / "labels.txt"
+        self.labels = names.read_text(encoding="utf-8").splitlines() if names.is_file() else []
+        heads, known = _open_serving(folder), {"head": self._settings["head"], "labels": self.labels}
+        self._head, self._width = heads.open_head(folder, known), heads.read_head(known).width
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(self._settings["max_tokens"])
@@ -94,15 +96,15 @@ class Client:
         }
 
     def read_response(self, response: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Return the logits [label] of one text."""
+        """Return the logits [output] of one text."""
         found = {one.get("name"): one for one in response.get("outputs", [])}
         output = found.get(self._settings["output"])
-        if output is None or output.get("shape") != [1, len(self.labels)]:
+        if output is None or output.get("shape") != [1, self._width]:
             raise ClientError(f"{self._url}: expected logits of one text, got {json.dumps(response):.200}")
         return np.array(output["data"], np.float32)
 
     def logits(self, ids: list[int]) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Ask the server for the logits [label] of one text's ids."""
+        """Ask the server for the logits [output] of one text's ids."""
         body = json.dumps(self.make_request(ids))
         try:
             self._connection.request("POST", self._path, body, {"Content-Type": "application/json"})
@@ -116,7 +118,7 @@ class Client:
             raise ClientError(f"{self._url}{self._path}: status {answer.status}: {words:.200}")
         return self.read_response(json.loads(content))
 
-    def answer(self, text: str, slices: Sequence[str] = (), *, student_only: bool = False) -> Answer:
+    def answer(self, text: str, slices: Sequence[str] = (), *, student_only: bool = False) -> Answer | Score:
         """Answer a text as it was judged: by the routing policy, where there is one.
 
         `slices` are names that the caller knows of the text. `student_only` passes over the policy; such
@@ -131,24 +133,23 @@ class Client:
         slices: Sequence[str] = (),
         *,
         student_only: bool = False,
-    ) -> Answer:
-        """Make the answer to a text of its logits [label]."""
+    ) -> Answer | Score:
+        """Make the answer to a text of its logits [output]."""
         if not np.isfinite(logits).all():
             raise ClientError(f"{self._url}: the logits are not finite for the text {text!r:.60}")
-        if self._policy is None or student_only:
-            best, probability = self._choose(logits, self._inverse_temperature, self._bias)
-            return Answer(self.labels[best], probability)
-        route = self._policy.decide(text, self._spread(logits, self._inverse_temperature), slices)
-        return Answer(route.label, route.probability, route.action, route.reason)
+        routes = self._head.routes and not student_only
+        said = self._head.route(text, logits, slices) if routes else self._head.answer(logits)
+        found = self._head.describe(said)
+        return Answer(**found) if self.labels else Score(**found)
 
 
-def _open_serving(folder: Path) -> tuple[ModuleType, ModuleType]:
-    """Import the modules that decide, under a name that no other bundle's client has in this process."""
+def _open_serving(folder: Path) -> ModuleType:
+    """Import the heads that decide, under a name that no other bundle's client has in this process."""
     name = f"serving_of_{hash(folder.resolve()):x}".replace("-", "_")
     spec = ModuleSpec(name, None, is_package=True)
     spec.submodule_search_locations = [str(folder / "serving")]
     sys.modules[name] = module_from_spec(spec)
-    return importlib.import_module(f"{name}.calibrate"), importlib.import_module(f"{name}.route")
+    return importlib.import_module(f"{name}.heads")
 
 
 def check_golden(client: Client, folder: Path, tolerance: float) -> int:
@@ -161,14 +162,15 @@ def check_golden(client: Client, folder: Path, tolerance: float) -> int:
     worst, bad = 0.0, 0
     for row in rows:
         logits = client.logits(row["ids"])
-        label = client.decide(row["text"], logits, student_only=True).label
+        answer = client.decide(row["text"], logits, student_only=True)[0]
+        expected = row["label"] if client.labels else row["score"]
         apart = float(np.abs(logits - row["logits"]).max())
         worst = max(worst, apart)
         found = []
         if client.tokenize(row["text"]) != row["ids"]:
             found.append("other ids")
-        if label != row["label"]:
-            found.append(f"{label} instead of {row['label']}")
+        if not _is_same(answer, expected, tolerance):
+            found.append(f"{answer} instead of {expected}")
         if not apart <= tolerance:
             found.append(f"logits {apart:.2g} off")
         if found:
@@ -176,6 +178,21 @@ def check_golden(client: Client, folder: Path, tolerance: float) -> int:
             print(f"{row['text']!r:.60}: {', '.join(found)}")
     print(f"{len(rows) - bad} of {len(rows)} as the artifact answers; logits at most {worst:.2g} off")
     return bad
+
+
+def _is_same(answer: str | float, expected: str | float, tolerance: float) -> bool:
+    """Tell whether two labels are the same, or two scores within the tolerance."""
+    if isinstance(answer, float) and isinstance(expected, float):
+        return abs(answer - expected) <= tolerance
+    return answer == expected
+
+
+def _show(found: Answer | Score) -> str:
+    """Put an answer into one line with tabs; what the policy did stands where there is one."""
+    if isinstance(found, Score):
+        return f"{found.score:.3f}"
+    routed = f"\t{found.action}\t{found.reason}" if found.reason else ""
+    return f"{found.label}\t{found.probability:.3f}{routed}"
 
 
 def main() -> int:
@@ -197,9 +214,7 @@ def main() -> int:
     try:
         with contextlib.closing(Client(arguments.url)) as client:
             for text in arguments.texts:
-                found = client.answer(text, arguments.slices, student_only=arguments.student_only)
-                routed = f"\t{found.action}\t{found.reason}" if found.reason else ""
-                print(f"{found.label}\t{found.probability:.3f}{routed}")
+                print(_show(client.answer(text, arguments.slices, student_only=arguments.student_only)))
             return int(arguments.golden and check_golden(client, FOLDER, arguments.tolerance) > 0)
     except ClientError as error:
         print(f"client: {error}", file=sys.stderr)

@@ -11,6 +11,11 @@ from edgekd.bundle.deciding import describe_bias, describe_policy
 from edgekd.bundle.servers.served import Served
 from edgekd.serving.calibrate import read_calibration
 
+_SCORED = (
+    "The server gives one number for a text. The answer is its sigmoid, 1 / (1 + exp(-number)): a score from "
+    "0 to 1. `client.py` makes it, with the code that was judged, in `serving/`."
+)
+
 
 def describe_request(served: Served, inputs: Sequence[str]) -> str:
     """Show a request and the response to it, with the artifact's own logits."""
@@ -36,7 +41,7 @@ def describe_request(served: Served, inputs: Sequence[str]) -> str:
     }
     return f"""\
 ## A request
-The text {json.dumps(row.text, ensure_ascii=False)}; the answer is `{row.label}`.
+The text {json.dumps(row.text, ensure_ascii=False)}; the answer is `{row.answer}`.
 
 ```sh
 curl -s http://127.0.0.1:8000/v2/models/{served.name}/infer -d '{json.dumps(request)}'
@@ -53,6 +58,8 @@ The artifact, asked when this bundle was made, answers:
 
 def describe_answer(served: Served, policy: str) -> str:
     """Say how logits become an answer, and who runs the artifact's routing policy."""
+    if not served.artifact.head.labels:
+        return f"## From logits to an answer\n{_fill(_SCORED)}\n\n"
     known = read_calibration(served.artifact.path / "calibration.json")
     parts = [
         "The server gives logits, which `labels.txt` names. `client.py` makes the answer of them, with "
@@ -74,17 +81,19 @@ def describe_answer(served: Served, policy: str) -> str:
 
 def describe_client(served: Served) -> str:
     """Say how to ask by text, and how to check a server."""
+    answer = served.words.answer
+    said = f"{answer} and its calibrated probability" if served.artifact.head.labels else answer
     golden = (
         f"""\
-`golden.jsonl` has {len(served.golden)} texts with their ids, logits and label, as the artifact's student
+`golden.jsonl` has {len(served.golden)} texts with their ids, logits and {answer}, as the artifact's student
 answers by itself. This holds the server to them:
 
 ```sh
 python client.py --golden
 ```
 
-Labels must be the same and logits within 0.01. An int8 model on another kind of CPU rounds elsewhere: where
-only logits differ, raise `--tolerance`.
+{answer.capitalize()}s must be the same and logits within 0.01. An int8 model on another kind of CPU rounds
+elsewhere: where only logits differ, raise `--tolerance`.
 """
         if served.golden
         else "No texts were given (`edgekd bundle --texts FILE`), so there is no golden file.\n"
@@ -95,13 +104,13 @@ It also says what the routing policy does with each text (answer, refuse, or tea
 `--slice NAME` names what you know of the texts, such as a language; `--student-only` passes over the policy.
 
 """
-        if read_calibration(served.artifact.path / "calibration.json").routing
+        if served.artifact.routing
         else ""
     )
     return f"""\
 ## The client
 `client.py` needs numpy and tokenizers. It turns text into ids with `tokenizer.json`, at most
-{served.manifest["max_tokens"]} of them, asks the server, and says the label and its calibrated probability:
+{served.manifest["max_tokens"]} of them, asks the server, and says the {said}:
 
 ```sh
 python client.py "where is my order"
@@ -112,14 +121,14 @@ python client.py "where is my order"
 
 def describe_batching(served: Served, means: str) -> str:
     """Say what sharing a batch does to this artifact's answers, and what that `means` for the server."""
-    found = served.batching
+    found, answer = served.batching, served.words.answer
     if not found.compared:
         seen = "No texts of equal length were given, so what sharing a batch does was not measured."
     else:
         seen = (
             f"Of {found.compared} texts answered in batches of up to 8 of equal length, {found.changed} got "
-            f"another label than alone; logits moved by at most {found.worst:.2g} (their standard deviation "
-            f"is {found.spread:.2g})."
+            f"another {answer} than alone; logits moved by at most {found.worst:.2g} (their standard "
+            f"deviation is {found.spread:.2g})."
         )
         if not found.is_harmless:
             seen += (

@@ -15,6 +15,7 @@ from edgekd.compile import Artifact
 from edgekd.config import Target
 from edgekd.errors import BadInputError, MissingRuntimeError
 from edgekd.serving import ServingError, load
+from edgekd.words import OF_HEAD, Words
 
 _GOLDEN, _CHANGED = 50, 10
 _EXAMPLE = "where is my order"
@@ -22,15 +23,20 @@ _EXAMPLE = "where is my order"
 
 @dataclass(frozen=True)
 class Golden:
-    """What the artifact's student answers to one text; `logits` [label], uncalibrated.
+    """What the artifact's student answers to one text; `logits` [output], uncalibrated.
 
-    `label` is chosen as it is served, with the decision bias where there is one.
+    `answer` is the label, chosen as it is served, with the decision bias where there is one; or the score.
     """
 
     text: str
     ids: list[int]
     logits: list[float]
-    label: str
+    answer: str | float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as golden files hold it; the answer is called by what it is."""
+        name = "label" if isinstance(self.answer, str) else "score"
+        return {"text": self.text, "ids": self.ids, "logits": self.logits, name: self.answer}
 
 
 @dataclass(frozen=True)
@@ -59,8 +65,20 @@ class Served:
     @property
     def changed(self) -> int:
         """How many golden texts have another label than that of the largest logit."""
-        labels = self.manifest["labels"]
-        return sum(labels[int(np.argmax(row.logits))] != row.label for row in self.golden)
+        labels = self.artifact.head.labels
+        return sum(labels[int(np.argmax(row.logits))] != row.answer for row in self.golden) if labels else 0
+
+    @property
+    def words(self) -> Words:
+        """What is said of this kind of model."""
+        return OF_HEAD[self.artifact.head.name]
+
+    @property
+    def named(self) -> str:
+        """Say in a sentence what the logits are."""
+        return (
+            "`labels.txt` names the logits." if self.artifact.head.labels else "The one logit is a score's."
+        )
 
 
 def open_served(artifact: Artifact, target: Target, texts: Sequence[str]) -> Served:
@@ -70,7 +88,7 @@ def open_served(artifact: Artifact, target: Target, texts: Sequence[str]) -> Ser
         BadInputError: a label has a line break, which no file of labels can hold.
         MissingRuntimeError: the artifact's runtime or hardware is not here.
     """
-    broken = next((label for label in artifact.manifest["labels"] if len(label.splitlines()) != 1), None)
+    broken = next((label for label in artifact.head.labels if len(label.splitlines()) != 1), None)
     if broken is not None:
         raise BadInputError(
             f"{artifact.path}: label {broken!r} is not one line; a server lists labels by lines"
@@ -102,7 +120,5 @@ def _spread(texts: Sequence[str], count: int) -> list[str]:
 
 
 def _answer(model: Any, text: str) -> Golden:
-    logits = model.logits([text])[0]
-    return Golden(
-        text, model.tokenize(text) or [0], [float(str(value)) for value in logits], model(text).label
-    )
+    logits = [float(str(value)) for value in model.logits([text])[0]]
+    return Golden(text, model.tokenize(text) or [0], logits, model(text)[0])

@@ -23,7 +23,7 @@ def write_config(
     shape: lengths are buckets by themselves, and no text is padded. Each instance answers a text of up to
     eight tokens before the server says that it is ready.
     """
-    manifest = served.manifest
+    manifest, head = served.manifest, served.artifact.head
     warm = min(8, manifest["max_tokens"])
     given, found = json.dumps(manifest["input"]["name"]), json.dumps(manifest["output"]["name"])
     lines = [
@@ -33,8 +33,8 @@ def write_config(
         f"max_batch_size: {largest_batch(served, gpu=gpu)}",
         f"input [{{ name: {given}, data_type: TYPE_INT64, dims: [ -1 ] }}]",
         "output [{",
-        f"  name: {found}, data_type: TYPE_FP32, dims: [ {len(manifest['labels'])} ]",
-        f"  label_filename: {json.dumps(LABELS)}",
+        f"  name: {found}, data_type: TYPE_FP32, dims: [ {head.width} ]",
+        *([f"  label_filename: {json.dumps(LABELS)}"] if head.labels else []),
         "}]",
         *_batching(served, gpu=gpu),
         _instances(served, gpu=gpu),

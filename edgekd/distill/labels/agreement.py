@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from edgekd.distill.labels.kept import divergence
+from edgekd.serving.heads.score import Scorer
 
 TEMPERATURE = 2.0
 MOST_KL = 0.005
@@ -19,7 +20,8 @@ class Agreement:
     """How a candidate's labels differ from the reference's on the same texts.
 
     `mean_kl` and `worst_kl` are KL(reference || candidate) at T = 2, in nats; `top1` is the share of
-    texts with the same likeliest label.
+    texts with the same likeliest label. Where there is one output, it is the logit of yes against no: `top1`
+    is the share of texts whose scores are the same within the head's tolerance.
     """
 
     texts: int
@@ -39,6 +41,10 @@ def compare_labels(
     """Compare logits of the same texts; a candidate with a value that is not finite agrees in nothing."""
     if not np.isfinite(candidate).all():
         return Agreement(len(reference), float("inf"), float("inf"), 0.0)
+    if reference.shape[1] == 1:  # of one column the first is always the largest, and its softmax is 1
+        same = Scorer().agree(reference, candidate)
+        reference, candidate = (np.pad(rows, ((0, 0), (1, 0))) for rows in (reference, candidate))
+    else:
+        same = reference.argmax(axis=1) == candidate.argmax(axis=1)
     kl = divergence(reference, candidate, TEMPERATURE)
-    top1 = (reference.argmax(axis=1) == candidate.argmax(axis=1)).mean()
-    return Agreement(len(reference), float(kl.mean()), float(kl.max()), float(top1))
+    return Agreement(len(reference), float(kl.mean()), float(kl.max()), float(same.mean()))

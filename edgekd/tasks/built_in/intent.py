@@ -5,12 +5,12 @@ from __future__ import annotations
 from edgekd.data.class_reader import CLASSES
 from edgekd.evaluate.class_scorer import CLASS_SCORER
 from edgekd.tasks.task import Task
-from edgekd.tasks.words import Words
+from edgekd.words import CLASSIFY
 
 TASK = Task(
     name="intent",
     head="classify",
     reader=CLASSES,
     scorer=CLASS_SCORER,
-    words=Words(quality="accuracy", answer="label"),
+    words=CLASSIFY,
 )

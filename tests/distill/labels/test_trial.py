@@ -12,6 +12,7 @@ from edgekd.distill.teacher import load_teacher, teacher_tokens
 from edgekd.errors import ParityError
 from edgekd.export import export_graph
 from edgekd.plugins import load_plugin
+from edgekd.serving.heads import Head
 
 LABELS = 5
 
@@ -133,6 +134,17 @@ def test_close_texts_get_the_exact_labels(tmp_path):
     ]
 
 
+def test_a_wrong_model_with_one_output_is_not_equal():
+    """Of one column the first is always the largest: another model once agreed with it in everything."""
+    rng = np.random.default_rng(0)
+    reference = rng.normal(0, 2, (500, 1)).astype(np.float32)
+    same = compare_labels(reference, reference + rng.normal(0, 1e-3, (500, 1)).astype(np.float32))
+    assert same.is_equal and same.top1 == 1 and 0 < same.worst_kl < 1e-5
+    wrong = compare_labels(reference, rng.normal(0, 2, (500, 1)).astype(np.float32))
+    assert not wrong.is_equal and wrong.top1 < 0.1 and wrong.mean_kl > 0.1
+    assert not compare_labels(reference, reference + np.float32(0.3)).is_equal
+
+
 @pytest.fixture(scope="module")
 def compiled(teacher, task_data, tmp_path_factory):
     """The small teacher in int8 and in bfloat16 on OpenVINO, as the pipeline makes them."""
@@ -141,7 +153,7 @@ def compiled(teacher, task_data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("compiled")
     graph = export_graph(
         load_teacher(teacher), teacher.path / "tokenizer.json", folder / "teacher.onnx", student="teacher",
-        kind="transformer", labels=teacher.labels, max_tokens=teacher.max_tokens,
+        kind="transformer", head=Head("classify", teacher.labels), max_tokens=teacher.max_tokens,
     )  # fmt: skip
     tokens = teacher_tokens(teacher, task_data.split("train").texts)
     rows = [tokens.ids[a:b].tolist() for a, b in zip(tokens.starts[:-1], tokens.starts[1:], strict=True)]
