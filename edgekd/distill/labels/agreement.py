@@ -12,14 +12,16 @@ from edgekd.distill.labels.kept import divergence
 TEMPERATURE = 2.0
 MOST_KL = 0.005
 LEAST_TOP1 = 0.995
+MOST_MEAN_GAP, MOST_WORST_GAP = 0.002, 0.02
+"""Of numbers from 0 to 1; stored in half precision a number moves by 0.001 or less."""
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """How a candidate's labels differ from the reference's on the same texts.
+class SoftmaxAgreement:
+    """How a candidate's logits differ from the reference's on the same texts.
 
     `mean_kl` and `worst_kl` are KL(reference || candidate) at T = 2, in nats; `top1` is the share of
-    texts with the same likeliest label.
+    texts with the same likeliest class.
     """
 
     texts: int
@@ -33,12 +35,36 @@ class Agreement:
         return self.mean_kl <= MOST_KL and self.top1 >= LEAST_TOP1
 
 
-def compare_labels(
-    reference: Float[np.ndarray, "text label"], candidate: Float[np.ndarray, "text label"]
-) -> Agreement:
+def compare_softmax(
+    reference: Float[np.ndarray, "text output"], candidate: Float[np.ndarray, "text output"]
+) -> SoftmaxAgreement:
     """Compare logits of the same texts; a candidate with a value that is not finite agrees in nothing."""
     if not np.isfinite(candidate).all():
-        return Agreement(len(reference), float("inf"), float("inf"), 0.0)
+        return SoftmaxAgreement(len(reference), float("inf"), float("inf"), 0.0)
     kl = divergence(reference, candidate, TEMPERATURE)
     top1 = (reference.argmax(axis=1) == candidate.argmax(axis=1)).mean()
-    return Agreement(len(reference), float(kl.mean()), float(kl.max()), float(top1))
+    return SoftmaxAgreement(len(reference), float(kl.mean()), float(kl.max()), float(top1))
+
+
+@dataclass(frozen=True)
+class NumberAgreement:
+    """How far a candidate's numbers lie from the reference's on the same texts, on average and at worst."""
+
+    texts: int
+    mean_gap: float
+    worst_gap: float
+
+    @property
+    def is_equal(self) -> bool:
+        """Tell whether the candidate may label in the reference's place."""
+        return self.mean_gap <= MOST_MEAN_GAP and self.worst_gap <= MOST_WORST_GAP
+
+
+def compare_numbers(
+    reference: Float[np.ndarray, " text"], candidate: Float[np.ndarray, " text"]
+) -> NumberAgreement:
+    """Compare numbers of the same texts; a candidate with a value that is not finite agrees in nothing."""
+    if not np.isfinite(candidate).all():
+        return NumberAgreement(len(reference), float("inf"), float("inf"))
+    gaps = np.abs(reference - candidate)
+    return NumberAgreement(len(reference), float(gaps.mean()), float(gaps.max()))
