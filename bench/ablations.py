@@ -26,10 +26,13 @@ from studied import HERE
 from edgekd.config import StudentModel, load_model
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
+from edgekd.distill.distil import distil
+from edgekd.distill.examples import Examples, Lesson, Session
+from edgekd.distill.learners.classify import classify_as_taught
 from edgekd.distill.losses import soft_divergence
-from edgekd.distill.reference import reference_logits
-from edgekd.distill.softlabels import SoftLabels, open_soft_labels
-from edgekd.distill.student import distil, load_module, open_student
+from edgekd.distill.reference import reference_outputs
+from edgekd.distill.softlabels import open_soft_labels
+from edgekd.distill.student import load_module, open_student
 from edgekd.distill.teacher import open_teacher
 from edgekd.distill.training.tokens import open_tokenizer, tokenize
 from edgekd.distill.weighing import weigh_rows
@@ -94,22 +97,24 @@ def run(name: str, teacher: Stage) -> dict[str, Any]:
     data = load_stage(context)
     labels = label_stage(context, data, teacher)
     how, train = context.project.distillation, data.split("train")
-    learn = open_soft_labels(labels.texts.path, data, labels.store, how.temperature, labels.values.digest)
+    learner = classify_as_taught(data.labels, how)
+    learn = open_soft_labels(labels.texts.path, train.classes, labels.store, learner)
     rows = data.split("validation")
-    judged = SoftLabels(
-        rows.texts, rows.classes, reference_stage(context, rows, teacher, "teacher").logits, ""
-    )
+    taught = reference_stage(context, rows, teacher, "teacher").logits
+    judged = Examples(rows.texts, rows.classes, taught)
     model = _shape(context, student, shape, training, max(1, round(ROWS / len(learn.texts))))
-    weighing = weigh_rows(train, len(learn.texts) - len(train), how)
+    by_target, more = learner.weigh(train.classes), len(learn.texts) - len(train)
+    weighing = weigh_rows(train, how, "distillation", by_target=by_target, unlabelled=more)
+    lesson, session = Lesson(learner, learn, judged, weighing), Session("intent", 0, 1)
     with tempfile.TemporaryDirectory() as kept:
         folder = Path(kept) / "student"
         folder.mkdir()
         opened = open_teacher(teacher.path, teacher.digest)
-        distil(model, opened, learn, judged, weighing, folder, distillation=how, seed=0, threads=1)
+        distil(model, opened, lesson, folder, session, features=how.features)
         made = open_student(folder, "")
         tokens = tokenize(open_tokenizer(folder / "tokenizer.json", made.max_tokens), judged.texts)
-        logits = reference_logits(load_module(made), tokens, threads=1)
-    return {"arm": name, **_judge(logits, judged.logits[:].astype(np.float32), context, data)}
+        logits = reference_outputs(load_module(made), tokens, threads=1)
+    return {"arm": name, **_judge(logits, taught, context, data)}
 
 
 def _shape(

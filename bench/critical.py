@@ -285,7 +285,7 @@ class _Teacher:
         if not self._ready:
             stage = self._results.teacher
             teacher = open_teacher(stage.path, stage.digest)
-            self._module, self._labels = load_whole(teacher), teacher.labels
+            self._module, self._labels = load_whole(teacher), teacher.outputs
             self._tokenizer = open_tokenizer(stage.path / "tokenizer.json", teacher.max_tokens)
             answers = teacher_answers(self._context, self._results.data, stage, "validation")
             self._bias = 0.0 if answers.bias is None else answers.bias

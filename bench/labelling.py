@@ -21,14 +21,15 @@ import torch
 from studied import HERE
 
 from edgekd.config import load_project
-from edgekd.distill.labels.agreement import LEAST_TOP1, MOST_KL, Agreement, compare_labels
+from edgekd.distill.labels.agreement import LEAST_TOP1, MOST_KL, SoftmaxAgreement, compare_softmax
 from edgekd.distill.labels.fill import Wanted, fill_store
-from edgekd.distill.labels.kept import divergence, keep_logits
+from edgekd.distill.labels.kept import divergence, keep_outputs
 from edgekd.distill.labels.labeller import Labeller
 from edgekd.distill.labels.store import LabelStore
 from edgekd.distill.labels.trial import CLOSE_SHARE, try_labeller
-from edgekd.distill.reference import reference_logits, torch_labeller
-from edgekd.distill.teacher import Classifier, Teacher, load_teacher, open_teacher, teacher_tokens
+from edgekd.distill.learners.classify import Classify
+from edgekd.distill.reference import reference_outputs, torch_labeller
+from edgekd.distill.teacher import HeadedEncoder, Teacher, load_teacher, open_teacher, teacher_tokens
 from edgekd.distill.training.tokens import length_batches
 from edgekd.export.graph import Graph
 from edgekd.measure.environment import read_environment
@@ -99,10 +100,10 @@ def main() -> None:
             lines.append(line)
     tokens = teacher_tokens(teacher, shuffled[:10_000])
     head = _HEAD.format(
-        labels=len(teacher.labels), tokens=len(tokens.ids) / len(tokens), rounds=ROUNDS, texts=TEXTS,
+        labels=len(teacher.outputs), tokens=len(tokens.ids) / len(tokens), rounds=ROUNDS, texts=TEXTS,
         all=ROUNDS * TEXTS, kl=MOST_KL, top1=LEAST_TOP1,
     )  # fmt: skip
-    kept = kept_rows(reference_logits(load_teacher(teacher), tokens, threads=2))
+    kept = kept_rows(reference_outputs(load_teacher(teacher), tokens, threads=2))
     lines += ["", _KEPT, *kept]
     environment = read_environment(2)
     libraries = ", ".join(" ".join(pair) for pair in environment.libraries)
@@ -127,7 +128,7 @@ def measure(teacher: Teacher, graph: Graph, texts: list[str], threads: int) -> l
                 compile_form(form, graph, calibration, folder)
             forms[form] = open_form(form, folder, network, threads)
         best = "openvino int8"
-        gap = try_labeller(exact, forms[best], sample, len(teacher.labels)).gap
+        gap = try_labeller(exact, forms[best], sample, Classify(teacher.outputs)).gap
         forms[f"{best}, closest {CLOSE_SHARE:.0%} by float32"] = Labeller(
             best, forms[best].label, exact=exact, gap=gap
         )
@@ -144,11 +145,11 @@ def measure(teacher: Teacher, graph: Graph, texts: list[str], threads: int) -> l
     return [_row(threads, form, rounds, found[REFERENCE]) for form, rounds in found.items()]
 
 
-def label_padded(model: Classifier, teacher: Teacher, texts: list[str]) -> Found:
+def label_padded(model: HeadedEncoder, teacher: Teacher, texts: list[str]) -> Found:
     """Label as `transformers` would: batches sorted by length, padded, with a mask."""
     began = time.perf_counter()
     tokens = teacher_tokens(teacher, texts)
-    logits = np.empty((len(texts), len(teacher.labels)), np.float32)
+    logits = np.empty((len(texts), len(teacher.outputs)), np.float32)
     with torch.inference_mode():
         for picked in length_batches(tokens.lengths, PADDED_BATCH[torch.get_num_threads()]):
             ids, mask = map(torch.from_numpy, tokens.padded(picked))
@@ -160,12 +161,12 @@ def label_stored(labeller: Labeller, teacher: Teacher, texts: list[str], folder:
     """Label into an empty store, and read the labels back."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         began = time.perf_counter()
-        store = LabelStore(Path(place), teacher.digest, len(teacher.labels))
+        store = LabelStore(Path(place), teacher.digest, len(teacher.outputs))
         nothing: list[list[str]] = [[]] * len(texts)
         wanted = Wanted(texts, nothing, nothing)
         fill_store(store, wanted, lambda some: teacher_tokens(teacher, list(some)), labeller)
         seconds = time.perf_counter() - began
-        logits = LabelStore(store.folder, teacher.digest, len(teacher.labels)).read(texts, 2.0)[:]
+        logits = LabelStore(store.folder, teacher.digest, len(teacher.outputs)).read(texts, 2.0)[:]
         by = {one["name"]: one["rows"] for one in store.labellers()}
     rows = by.get(labeller.exact.name, 0) if labeller.exact else 0
     return Found(seconds, logits.astype(np.float32), rows)
@@ -185,7 +186,7 @@ def kept_rows(logits: npt.NDArray[np.float32]) -> list[str]:
             kl = divergence(ordered, flat, temperature).mean()
             cells.append(f"{(others / shares.sum(axis=1)).mean():.1%} | {kl:.1e}")
         lines.append(f"| {kept} | {4 * kept} | {' | '.join(cells)} |")
-    whole = keep_logits(logits)
+    whole = keep_outputs(logits)
     kl = [divergence(logits, whole.expand(t), t).mean() for t in (1.0, 2.0, 4.0)]
     lines.append(f"| all {labels} | {2 * labels} | {' | '.join(f'0 | {one:.1e}' for one in kl)} |")
     worst = float(whole.error_bound(2.0).max())
@@ -199,7 +200,7 @@ def _row(threads: int, form: str, rounds: list[Found], reference: list[Found]) -
     speed = "1" if form == REFERENCE else f"{np.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
     words = ["", "", "", ""]
     if form != REFERENCE:
-        agreement: Agreement = compare_labels(
+        agreement: SoftmaxAgreement = compare_softmax(
             np.concatenate([one.logits for one in reference]), np.concatenate([one.logits for one in rounds])
         )
         share = sum(one.exact_rows for one in rounds) / agreement.texts

@@ -40,7 +40,7 @@ def teacher_logits(rows: TaskData) -> Any:
     import torch
 
     from edgekd.distill.lean import make_lean
-    from edgekd.distill.reference import reference_logits
+    from edgekd.distill.reference import reference_outputs
     from edgekd.distill.teacher import load_teacher, open_teacher
     from edgekd.distill.training.tokens import open_tokenizer, tokenize
 
@@ -48,10 +48,10 @@ def teacher_logits(rows: TaskData) -> Any:
         if not (folder / "teacher.json").is_file():
             continue
         teacher = open_teacher(folder, folder.name)
-        if teacher.labels == rows.labels:
+        if teacher.outputs == rows.labels:
             module = make_lean(load_teacher(teacher), torch.arange(1, 17).reshape(2, 8))
             tokens = tokenize(open_tokenizer(folder / "tokenizer.json", teacher.max_tokens), rows.texts)
-            return reference_logits(module, tokens, threads=2)
+            return reference_outputs(module, tokens, threads=2)
     raise SystemExit(f"no teacher of {STUDY}: edgekd run {STUDY} first")
 
 

@@ -13,9 +13,9 @@ from studied import HERE
 from edgekd.config.reading import load_project
 from edgekd.data.load import load_data
 from edgekd.distill.cut import cut_layers
-from edgekd.distill.teacher import Classifier, Teacher, load_teacher, open_teacher
+from edgekd.distill.teacher import HeadedEncoder, Teacher, load_teacher, open_teacher
+from edgekd.distill.training.examples import TokenizedExamples
 from edgekd.distill.training.predict import predict
-from edgekd.distill.training.rows import Rows
 from edgekd.distill.training.tokens import Tokens, open_tokenizer, tokenize
 from edgekd.distill.vocabulary import prune_vocabulary
 
@@ -27,13 +27,14 @@ KEPT = HERE / ".edgekd" / "training"
 class Prepared:
     """What every contender starts from."""
 
-    teacher: Classifier
-    student: Classifier
-    rows: Rows
+    teacher: HeadedEncoder
+    student: HeadedEncoder
+    rows: TokenizedExamples
+    outputs: tuple[str, ...]
     teacher_tokens: Tokens
     tokenizer: str
 
-    def label(self, rows: Rows, count: int) -> None:
+    def label(self, rows: TokenizedExamples, count: int) -> None:
         """Compute the teacher's logits of some rows, as labelling does."""
         predict(self.teacher, self.teacher_tokens.first(count))
 
@@ -70,5 +71,5 @@ def prepare(count: int) -> Prepared:
         np.save(file, predict(teacher, theirs).astype(np.float16), allow_pickle=False)
     torch.manual_seed(0)
     student = cut_layers(load_teacher(found), LAYERS, kept)
-    rows = Rows(tokens, data.classes[picked], np.load(file, allow_pickle=False))
-    return Prepared(teacher, student, rows, theirs, str(found.path / "tokenizer.json"))
+    rows = TokenizedExamples(tokens, data.classes[picked], np.load(file, allow_pickle=False))
+    return Prepared(teacher, student, rows, found.outputs, theirs, str(found.path / "tokenizer.json"))

@@ -56,23 +56,27 @@ def _ours(given: Any, threads: int, is_fp32: bool) -> dict[str, float]:
     import torch
 
     from edgekd.config import Training
+    from edgekd.distill.examples import Session
     from edgekd.distill.lean import make_lean
+    from edgekd.distill.learners.classify import Classify
     from edgekd.distill.training import device
-    from edgekd.distill.training.rows import Recipe, Rows
+    from edgekd.distill.training.examples import TokenizedExamples
+    from edgekd.distill.training.plan import TrainingPlan
     from edgekd.distill.training.train import train
 
     if is_fp32:
         device.has_bf16 = lambda: False
     model = make_lean(given.student, torch.arange(16).reshape(2, 8))
     training = Training(epochs=1, learning_rate=4e-4, batch=BATCH)
-    recipe = Recipe(training, ALPHA, TEMPERATURE, 0, threads, "intent", "student", "teacher")
-    few = Rows(given.rows.tokens.first(256), given.rows.classes[:256], given.rows.logits[:256])
+    learner = Classify(given.outputs, alpha=ALPHA, temperature=TEMPERATURE)
+    plan = TrainingPlan(training, learner, Session("intent", 0, threads), "student", "teacher")
+    few = TokenizedExamples(given.rows.tokens.first(256), given.rows.targets[:256], given.rows.taught[:256])
     with tempfile.TemporaryDirectory() as kept:
         for number, rows in enumerate((few, given.rows)):  # the first call warms up
             folder = Path(kept) / str(number)
             folder.mkdir()
             began = time.perf_counter()
-            train(model, rows, few, recipe, resume=folder, log=folder / "log.jsonl")
+            train(model, rows, few, plan, folder)
             seconds = time.perf_counter() - began
     labelling = time.perf_counter()
     given.label(given.rows, 512)
@@ -112,8 +116,8 @@ def _trainer(given: Any, has_teacher: bool, is_bf16: bool) -> dict[str, float]:
         {
             "input_ids": tokens.ids[tokens.starts[i] : tokens.starts[i + 1]].tolist(),
             "teacher_input_ids": theirs.ids[theirs.starts[i] : theirs.starts[i + 1]].tolist(),
-            "labels": int(given.rows.classes[i]),
-            "teacher": given.rows.logits[i].astype(np.float32).tolist(),
+            "labels": int(given.rows.targets[i]),
+            "teacher": given.rows.taught[i].astype(np.float32).tolist(),
         }
         for i in range(len(tokens))
     ]

@@ -17,7 +17,7 @@ from edgekd.compile import Examples, compile_graph
 from edgekd.config import Build
 from edgekd.config.reading import load_target
 from edgekd.data.taskdata import TaskData
-from edgekd.distill.reference import reference_logits
+from edgekd.distill.reference import reference_outputs
 from edgekd.distill.student import load_module, open_student
 from edgekd.distill.training.tokens import open_tokenizer, tokenize
 from edgekd.errors import ParityError
@@ -67,7 +67,7 @@ def prove_folder(source: Path, texts: list[str]) -> Difference:
             raise ParityError(f"AutoTokenizer gives other ids than tokenizer.json for {text!r:.80}")
     model, module = AutoModelForSequenceClassification.from_pretrained(STUDENT).eval(), load_module(student)
     labels = tuple(model.config.id2label[index] for index in range(model.config.num_labels))
-    if labels != student.labels:
+    if labels != student.outputs:
         raise ParityError("the folder's labels are not the student's, in its order")
 
     def run(network: Any, ids: Any) -> npt.NDArray[np.float32]:
@@ -82,8 +82,8 @@ def student_answers(source: Path, texts: list[str]) -> list[str]:
     """Answer texts with the student in PyTorch float32."""
     student = open_student(source, "")
     tokens = tokenize(open_tokenizer(source / "tokenizer.json", student.max_tokens), texts)
-    logits = reference_logits(load_module(student), tokens, threads=int(THREADS))
-    return [student.labels[index] for index in logits.argmax(1)]
+    logits = reference_outputs(load_module(student), tokens, threads=int(THREADS))
+    return [student.outputs[index] for index in logits.argmax(1)]
 
 
 def compile_ours(source: Path, calibration: TaskData) -> None:
@@ -96,7 +96,7 @@ def compile_ours(source: Path, calibration: TaskData) -> None:
             Path(kept) / "student.onnx",
             student=student.name,
             kind=student.kind,
-            head=Head("classify", student.labels),
+            head=Head("classify", student.outputs),
             max_tokens=student.max_tokens,
         )
         for engine, (recipe, target) in _RECIPES.items():

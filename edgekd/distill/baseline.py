@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from typing import Any
+
 import numpy.typing as npt
 
-from edgekd.data.taskdata import TaskData
+from edgekd.distill.examples import Examples
+from edgekd.distill.learner import Learner
 from edgekd.errors import MissingExtraError
 
 _STRENGTHS = (0.1, 0.3, 1.0, 3.0)
 
 
-def bag_of_words_answers(data: TaskData) -> npt.NDArray[np.int64]:
-    """Class index of each test row by TF-IDF of words and word pairs and a linear SVM.
+def bag_of_words_answers(
+    learner: Learner, train: Examples, validation: Examples, texts: Sequence[str]
+) -> npt.NDArray[Any]:
+    """Answer texts by TF-IDF of words and word pairs and the learner's linear model, in the form of targets.
 
-    Learns from the labelled train rows; the regularization is the best of four on validation rows.
+    Train and validation rows all have targets; the regularization is the best of four on validation rows.
     """
     try:
         from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.svm import LinearSVC
     except ImportError:
         raise MissingExtraError("scikit-learn", "train") from None
-    train, validation, test = (data.split(name) for name in ("train", "validation", "test"))
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b|[?!]")
     seen = words.fit_transform(train.texts)
-    judged, asked = words.transform(validation.texts), words.transform(test.texts)
-    models = [LinearSVC(C=c, random_state=0).fit(seen, train.classes) for c in _STRENGTHS]
-    best = max(models, key=lambda model: (model.predict(judged) == validation.classes).mean())
-    answers: npt.NDArray[np.int64] = best.predict(asked).astype(np.int64)
-    return answers
+    judged, asked = words.transform(validation.texts), words.transform(texts)
+    models = [learner.linear_model(strength).fit(seen, train.targets) for strength in _STRENGTHS]
+    best = max(models, key=lambda model: learner.closeness(model.predict(judged), validation.targets))
+    return best.predict(asked).astype(train.targets.dtype)

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from edgekd.distill.layers import find_layers
-from edgekd.distill.teacher import Classifier
+from edgekd.distill.teacher import HeadedEncoder
 from edgekd.errors import ConfigError
 
 
-def cut_layers(teacher: Classifier, layers: tuple[int, ...], kept: npt.NDArray[np.int64]) -> Classifier:
+def cut_layers(teacher: HeadedEncoder, layers: tuple[int, ...], kept: npt.NDArray[np.int64]) -> HeadedEncoder:
     """Keep some of the teacher's layers and some rows of its token table; the rest is shared as it is.
 
     Works for any Hugging Face encoder that holds its layers in one `ModuleList`.

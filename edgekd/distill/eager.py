@@ -1,4 +1,4 @@
-"""The teacher in PyTorch eager, text in and label out: what every variant's speed is compared with."""
+"""The teacher in PyTorch eager, text in and outputs out: what every variant's speed is compared with."""
 
 from __future__ import annotations
 
@@ -7,32 +7,33 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def open_eager(folder: str, threads: str = "1") -> Callable[[str], str]:
-    """Open a teacher's folder; the returned function answers one text with its label.
+def open_eager(folder: str, threads: str = "1") -> Callable[[str], list[float]]:
+    """Open a teacher's folder; the returned function gives one text's outputs.
 
     Imports what answering needs, not what training does: each round of a measurement starts anew.
     """
     import torch
 
     from edgekd.distill.training.tokens import open_tokenizer
-    from edgekd.distill.weights import load_classifier
+    from edgekd.distill.weights import load_headed
     from edgekd.distill.wide import widen
 
     torch.set_num_threads(int(threads))
     notes = json.loads((Path(folder) / "teacher.json").read_text(encoding="utf-8"))
-    labels, order = notes["labels"], notes["order"]
-    classifier = load_classifier(folder).eval()
+    order = notes["order"]
+    encoder = load_headed(folder).eval()
     tokenizer = open_tokenizer(Path(folder) / "tokenizer.json", notes["max_tokens"])
 
     def network(ids: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        logits: torch.Tensor = classifier(input_ids=ids, attention_mask=mask).logits
-        return logits if order is None else logits[:, order]
+        outputs: torch.Tensor = encoder(input_ids=ids, attention_mask=mask).logits
+        return outputs if order is None else outputs[:, order]
 
     model = widen(network, Path(folder))
 
-    def answer(text: str) -> str:
+    def answer(text: str) -> list[float]:
         with torch.inference_mode():
-            logits = model(torch.tensor([tokenizer.encode(text).ids or [0]]))
-        return str(labels[int(logits.argmax())])
+            outputs = model(torch.tensor([tokenizer.encode(text).ids or [0]]))
+        found: list[float] = outputs[0].tolist()
+        return found
 
     return answer

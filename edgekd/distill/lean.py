@@ -46,7 +46,7 @@ class LeanEncoder(nn.Module):
         return (self.words.weight,)
 
     def forward(self, input_ids: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return logits [batch, label] of ids [batch, sequence]; the mask is 1 on real tokens."""
+        """Return outputs [batch, output] of ids [batch, sequence]; the mask is 1 on real tokens."""
         hidden = self._drop(self.norm(self.words(input_ids) + self._place(input_ids)))
         bias = self._bias(input_ids.shape[1])
         last = len(self.layers) - 1
@@ -59,8 +59,8 @@ class LeanEncoder(nn.Module):
             mixed = norm(self._drop(output(mixed)) + asking)
             wide = functional.gelu(layer.intermediate.dense(mixed))
             hidden = layer.output.LayerNorm(self._drop(layer.output.dense(wide)) + mixed)
-        logits: Tensor = self.head(self._drop(torch.tanh(self.pooler(hidden[:, 0]))))
-        return logits
+        outputs: Tensor = self.head(self._drop(torch.tanh(self.pooler(hidden[:, 0]))))
+        return outputs
 
     def _drop(self, states: Tensor) -> Tensor:
         """Drop states in training, with the nearest multiple of 1/256 as the chance.
@@ -171,7 +171,7 @@ def make_lean(module: nn.Module, example_ids: Tensor, fold: int | None = None) -
 
     A module is taken for `head(tanh(pooler(encoder(ids)[first])))` if it holds one such encoder with
     exact GELU, the pooler in it or beside the head, and if the lean form then answers the example as
-    the module does. A module that puts its head's labels in another `order` says so by that name.
+    the module does. A module that puts its head's outputs in another `order` says so by that name.
     Whoever calls proves parity on real text all the same.
     """
     if isinstance(module, Wide) and isinstance(module.network, nn.Module):

@@ -18,7 +18,7 @@ from edgekd.errors import ConfigError, MissingExtraError
 
 
 def add_adapters(model: Any, lora: Lora) -> Any:
-    """Freeze a classifier, its head and pooler apart, and put an adapter beside each linear layer.
+    """Freeze an encoder, its head and pooler apart, and put an adapter beside each linear layer.
 
     Adapters go to the attention and feed-forward parts of every encoder layer. The model is changed
     in place; they are drawn from torch's generator, and add nothing to an answer before they learn.

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from edgekd.config import NarrowModel
-from edgekd.distill.teacher import Classifier
+from edgekd.distill.teacher import HeadedEncoder
 
 
-def make_narrow(teacher: Classifier, model: NarrowModel, kept: npt.NDArray[np.int64]) -> Classifier:
+def make_narrow(teacher: HeadedEncoder, model: NarrowModel, kept: npt.NDArray[np.int64]) -> HeadedEncoder:
     """Make a student with fresh layers; its tables are the teacher's, reduced to its width.
 
     Token vectors are reduced by their principal components, as of the static student, and the other
@@ -47,4 +47,4 @@ def make_narrow(teacher: Classifier, model: NarrowModel, kept: npt.NDArray[np.in
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-    return Classifier(network, teacher.order)
+    return HeadedEncoder(network, teacher.order)

@@ -1,40 +1,25 @@
-"""Soft labels: the texts a student learns from, with the teacher's logits from its store."""
+"""Soft labels: the texts a student learns from, with the teacher's outputs from its store."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from edgekd.data.noise import augment
 from edgekd.data.normalise import normalise
 from edgekd.data.shared import HELD_OUT
 from edgekd.data.taskdata import TaskData
+from edgekd.distill.examples import Examples
 from edgekd.distill.labels.fill import Wanted
 from edgekd.distill.labels.store import LabelStore
-from edgekd.distill.labels.stored import StoredLogits
+from edgekd.distill.learner import Learner, Targets
 from edgekd.distill.lexicon import Lexicon
 from edgekd.store import write_atomic
 
 NOTHING = Lexicon()
-
-
-@dataclass(frozen=True)
-class SoftLabels:
-    """Texts with teacher logits [text, label], and class (-1 where unlabelled).
-
-    To learn from, rows are the train split, then its noisy copies, then the unlabelled split, then words
-    alone; their logits stay on disk, in half precision: index them by rows.
-    """
-
-    texts: list[str]
-    classes: npt.NDArray[np.int64]
-    logits: StoredLogits | npt.NDArray[np.float32]
-    digest: str
 
 
 class Listed(NamedTuple):
@@ -92,16 +77,16 @@ def open_texts(folder: Path) -> Listed:
     return Listed(learn, left_out)
 
 
-def open_soft_labels(
-    texts: Path, data: TaskData, store: LabelStore, temperature: float, digest: str
-) -> SoftLabels:
-    """Give the rows to learn from, with their labels from the store.
+def open_soft_labels(texts: Path, targets: Targets, store: LabelStore, learner: Learner) -> Examples:
+    """Give the rows to learn from, with the teacher's outputs from the store.
+
+    They are the train split, whose targets are given, then its noisy copies, then the unlabelled split, then
+    words alone.
 
     Raises:
         DataError: if a text has no label yet.
     """
     learn = open_texts(texts).learn
-    labelled = data.split("train").classes
-    classes = np.full(len(learn.texts), -1, dtype=np.int64)
-    classes[: len(labelled)] = labelled
-    return SoftLabels(list(learn.texts), classes, store.read(learn.texts, temperature), digest)
+    whole = np.full(len(learn.texts), learner.no_target, dtype=targets.dtype)
+    whole[: len(targets)] = targets
+    return Examples(list(learn.texts), whole, store.read(learn.texts, learner.temperature))

@@ -19,16 +19,16 @@ from edgekd.distill.pairs import hash_pairs
 from edgekd.distill.teacher import Teacher, load_teacher
 
 
-class StaticClassifier(nn.Module):
-    """`(ids, mask) -> logits`; without a mask rows have no padding."""
+class StaticNetwork(nn.Module):
+    """`(ids, mask) -> outputs`; without a mask rows have no padding."""
 
-    def __init__(self, tokens: int, pairs: int, dimension: int, hidden: int, labels: int) -> None:
+    def __init__(self, tokens: int, pairs: int, dimension: int, hidden: int, width: int) -> None:
         super().__init__()
         self.table = nn.Embedding(tokens, dimension, sparse=True)
         self.pairs = nn.Embedding(pairs, dimension, sparse=True)
         self.norm = nn.LayerNorm(2 * dimension)
         self.inner = nn.Linear(2 * dimension, hidden)
-        self.head = nn.Linear(hidden, labels)
+        self.head = nn.Linear(hidden, width)
         self.drop = nn.Dropout(0.1)
 
     @property
@@ -37,18 +37,18 @@ class StaticClassifier(nn.Module):
         return self.table.weight, self.pairs.weight
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Compute logits [row, label] from ids [row, token]."""
+        """Compute outputs [row, output] from ids [row, token]."""
         pairs = self.pairs(hash_pairs(ids, self.pairs.num_embeddings))
         vectors = torch.cat([self.table(ids), pairs], dim=1)
         pooled = pool(vectors, None if mask is None else torch.cat([mask, mask], dim=1))
-        logits: Tensor = self.head(self.drop(F.gelu(self.inner(self.drop(self.norm(pooled))))))
-        return logits
+        outputs: Tensor = self.head(self.drop(F.gelu(self.inner(self.drop(self.norm(pooled))))))
+        return outputs
 
 
 class FoldedStatic(nn.Module):
     """The same function with both tables in one: one look-up a text."""
 
-    def __init__(self, student: StaticClassifier) -> None:
+    def __init__(self, student: StaticNetwork) -> None:
         super().__init__()
         self.tokens, self.pairs = student.table.num_embeddings, student.pairs.num_embeddings
         with torch.no_grad():
@@ -57,12 +57,12 @@ class FoldedStatic(nn.Module):
         self.norm, self.inner, self.head = student.norm, student.inner, student.head
 
     def forward(self, input_ids: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Compute logits [row, label] from ids [row, token]; without a mask rows have no padding."""
+        """Compute outputs [row, output] from ids [row, token]; without a mask rows have no padding."""
         pairs = hash_pairs(input_ids, self.pairs) + self.tokens
         vectors = self.table(torch.cat([input_ids, pairs], dim=1))
         pooled = pool(vectors, None if mask is None else torch.cat([mask, mask], dim=1))
-        logits: Tensor = self.head(F.gelu(self.inner(self.norm(pooled))))
-        return logits
+        outputs: Tensor = self.head(F.gelu(self.inner(self.norm(pooled))))
+        return outputs
 
 
 def pool(vectors: Tensor, mask: Tensor | None) -> Tensor:
@@ -75,7 +75,7 @@ def pool(vectors: Tensor, mask: Tensor | None) -> Tensor:
     return torch.cat([total.sum(dim=1), largest.amax(dim=1)], dim=1)
 
 
-def start_from_teacher(student: StaticClassifier, teacher: Teacher, kept: npt.NDArray[np.int64]) -> None:
+def start_from_teacher(student: StaticNetwork, teacher: Teacher, kept: npt.NDArray[np.int64]) -> None:
     """Set the token vectors to the principal components of the teacher's, and pairs to zero.
 
     `kept` holds for each new id the teacher's id, shape [token]. Starting from what the teacher's

@@ -51,8 +51,8 @@ def describe_weights(location: str) -> str:
     return digest_json({f.name: digest_file(f) for f in files})
 
 
-def load_classifier(location: str, labels: int | None = None, attention: str | None = None) -> Any:
-    """Load a sequence classifier from safetensors in float32; with `labels` its head is new where it must be.
+def load_headed(location: str, outputs: int | None = None, attention: str | None = None) -> Any:
+    """Load an encoder with a head from safetensors in float32; with `outputs` a new head where needed.
 
     Without `attention` it is torch's fused one, for the architectures that `transformers` wrote it for.
 
@@ -67,7 +67,7 @@ def load_classifier(location: str, labels: int | None = None, attention: str | N
         import torch
         from safetensors import SafetensorError
 
-        extra = {} if labels is None else {"num_labels": labels, "ignore_mismatched_sizes": True}
+        extra = {} if outputs is None else {"num_labels": outputs, "ignore_mismatched_sizes": True}
         try:
             return AutoModelForSequenceClassification.from_pretrained(
                 location,
@@ -98,8 +98,8 @@ def load_tokenizer_json(location: str) -> str:
     return str(backend.to_str())
 
 
-def save_classifier(model: Any, folder: Path) -> None:
-    """Write a classifier as a Hugging Face folder of safetensors."""
+def save_headed(model: Any, folder: Path) -> None:
+    """Write an encoder with its head as a Hugging Face folder of safetensors."""
     with quiet():
         model.save_pretrained(folder, safe_serialization=True)
 

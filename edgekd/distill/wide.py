@@ -18,9 +18,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from edgekd.distill.learner import Learner
 from edgekd.distill.pairs import hash_pairs
 from edgekd.distill.training.tokens import Tokens
-from edgekd.errors import MissingExtraError
+from edgekd.errors import ConfigError, MissingExtraError
 
 Network = nn.Module | Callable[[Tensor, Tensor | None], Tensor]
 _N = TypeVar("_N", bound=Network)
@@ -30,7 +31,7 @@ _STEPS = 40
 
 
 class Wide(nn.Module):
-    """`(ids, mask) -> logits` of a network and of a table [token, then pair, then a row of zeros; label].
+    """`(ids, mask) -> outputs` of a network and of a table [token, then pair, then a row of zeros; output].
 
     Id 0 counts for nothing, as it pads; so rows may be padded with it, with a mask or without.
     """
@@ -46,29 +47,43 @@ class Wide(nn.Module):
         return Wide(network, self.table, self.last + 1, self.pairs).train(self.training)
 
     def forward(self, input_ids: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Compute logits [row, label] from ids [row, token]."""
+        """Compute outputs [row, output] from ids [row, token]."""
         numbers = hash_pairs(input_ids, self.pairs) + (self.last - self.pairs)
         is_padding = torch.cat([input_ids, input_ids], 1) == 0
         places = torch.cat([input_ids, numbers], 1).masked_fill(is_padding, self.last)
         vectors = self.table(places)
         if mask is not None:  # a build that shares rows may not keep the zeros
             vectors = vectors * torch.cat([mask, mask], 1).unsqueeze(-1)
-        logits: Tensor = self.network(input_ids, mask) + vectors.sum(dim=1)
-        return logits
+        outputs: Tensor = self.network(input_ids, mask) + vectors.sum(dim=1)
+        return outputs
+
+
+def check_pairs(learner: Learner, pairs: int, key: str) -> None:
+    """Refuse a linear model beside a network whose answers it would spoil.
+
+    Two logits of classes that are added agree or outvote one another. Two of a number would make it twice as
+    extreme.
+
+    Raises:
+        ConfigError: naming the key that asks for it.
+    """
+    if pairs and not learner.takes_pairs:
+        raise ConfigError(f"{key}: a linear model beside the network is for classes alone; remove it")
 
 
 def fit_wide(
     tokens: Tokens,
     classes: npt.NDArray[np.int64],
-    labels: int,
+    width: int,
     sizes: tuple[int, int],
     folder: Path,
     weights: npt.NDArray[np.float32] | None = None,
 ) -> None:
-    """Fit the linear model on labelled rows (class -1: none) and write it to a model's folder.
+    """Fit the linear model on rows that have a class (not -1) and write it to a model's folder.
 
     A multinomial logistic regression on how often a row has each token and pair, without intercept: the token
-    that begins every text is one. `sizes` are the vocabulary's and the pairs'.
+    that begins every text is one. `width` is the network's number of outputs, `sizes` are the vocabulary's
+    and the pairs'.
 
     Raises:
         MissingExtraError: without scikit-learn.
@@ -85,7 +100,7 @@ def fit_wide(
         counted = _count(tokens, *sizes)[rows]
         model.fit(counted, classes[rows], None if weights is None else weights[rows])
     found = model.coef_ if len(model.classes_) > 2 else np.concatenate([-model.coef_, model.coef_]) / 2
-    table = np.zeros((sum(sizes) + 1, labels), np.float32)
+    table = np.zeros((sum(sizes) + 1, width), np.float32)
     table[:-1, model.classes_] = found.T
     whole = torch.from_numpy(table)
     save_file({"tokens": whole[: sizes[0]].clone(), "pairs": whole[sizes[0] : -1].clone()}, folder / _NAME)

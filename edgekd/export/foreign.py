@@ -49,8 +49,8 @@ def is_foreign(path: Path) -> bool:
 def _adopt_folder(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
     import torch
 
-    from edgekd.distill.teacher import Classifier
-    from edgekd.distill.weights import load_classifier, load_tokenizer_json
+    from edgekd.distill.teacher import HeadedEncoder
+    from edgekd.distill.weights import load_headed, load_tokenizer_json
     from edgekd.export.onnx import export_graph
 
     config = _read_config(source / "config.json")
@@ -60,11 +60,11 @@ def _adopt_folder(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
             f"{source}: its architecture is {', '.join(map(str, kinds)) or 'not named'}; expected one "
             "...ForSequenceClassification: an encoder without a trained head answers nothing"
         )
-    model = load_classifier(str(source), attention="eager").eval()
+    model = load_headed(str(source), attention="eager").eval()
     head = _head(source, config, model.config.num_labels)
     limit = _most_tokens(source, config)
     (folder / "tokenizer.json").write_text(load_tokenizer_json(str(source)), encoding="utf-8")
-    module = Classifier(model).eval()
+    module = HeadedEncoder(model).eval()
     path = folder / "model.onnx"
     graph = export_graph(
         module,

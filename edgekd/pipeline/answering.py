@@ -104,7 +104,7 @@ def reference_stage(context: Context, test: TaskData, source: Stage, model: str)
         import torch
 
         from edgekd.distill.lean import make_lean
-        from edgekd.distill.reference import reference_logits
+        from edgekd.distill.reference import reference_outputs
         from edgekd.distill.student import load_module, open_student
         from edgekd.distill.teacher import load_whole, open_teacher
         from edgekd.distill.training.tokens import open_tokenizer, tokenize
@@ -119,7 +119,7 @@ def reference_stage(context: Context, test: TaskData, source: Stage, model: str)
         module = make_lean(module, torch.arange(1, 17).reshape(2, 8))
         tokens = tokenize(open_tokenizer(source.path / "tokenizer.json", limit), test.texts)
         threads = context.project.threads
-        logits = reference_logits(module, tokens, threads=threads, on_progress=progress)
+        logits = reference_outputs(module, tokens, threads=threads, on_progress=progress)
         save_predictions(Predictions(source.digest, logits), test.ids, folder / LOGITS)
 
     return load_predictions(run_stage(context, f"reference/{model}", 2, reads, build).path / LOGITS, test.ids)
@@ -132,8 +132,13 @@ def baseline_stage(context: Context, data: TaskData) -> npt.NDArray[np.int64]:
 
     def build(folder: Path, progress: Progress) -> None:
         from edgekd.distill.baseline import bag_of_words_answers
+        from edgekd.distill.examples import Examples
+        from edgekd.distill.learners.classify import Classify
 
-        np.save(folder / "answers.npy", bag_of_words_answers(data), allow_pickle=False)
+        train, validation = (data.split(name) for name in ("train", "validation"))
+        learn, judged = (Examples(part.texts, part.classes) for part in (train, validation))
+        found = bag_of_words_answers(Classify(data.labels), learn, judged, data.split("test").texts)
+        np.save(folder / "answers.npy", found, allow_pickle=False)
 
     stage = run_stage(context, "baseline", 1, reads, build)
     answers: npt.NDArray[np.int64] = np.load(stage.path / "answers.npy", allow_pickle=False)

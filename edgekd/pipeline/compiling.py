@@ -98,7 +98,7 @@ def _export(source: Stage, model: str, texts: list[str], folder: Path, progress:
 
     module, known = _load(source, model)
     kind: Literal["transformer", "static"] = getattr(known, "kind", "transformer")
-    labels, limit = known.labels, known.max_tokens
+    labels, limit = known.outputs, known.max_tokens
     tokenizer_json = (source.path / "tokenizer.json").read_text(encoding="utf-8")
     write_atomic(folder / "tokenizer.json", tokenizer_json)
     path = folder / "student.onnx"

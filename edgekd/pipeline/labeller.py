@@ -112,6 +112,7 @@ def _try_all(
     progress: Progress,
 ) -> None:
     from edgekd.distill.labels.trial import try_labeller
+    from edgekd.distill.learners.classify import Classify
     from edgekd.distill.reference import torch_labeller
     from edgekd.distill.teacher import teacher_tokens
 
@@ -133,7 +134,7 @@ def _try_all(
             if graph and name in COMPILED:
                 compile_form(name, graph, calibration, folder)
             candidate = open_form(name, folder, network, project.threads)
-            trial = try_labeller(exact, candidate, sample, len(teacher.labels))
+            trial = try_labeller(exact, candidate, sample, Classify(teacher.outputs))
         except Exception as error:  # noqa: BLE001  what cannot be made or run here is no candidate
             trials[name] = {"problem": " ".join(str(error).split())[:200]}
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgekd.config import StudentModel
 from edgekd.data.load import describe_source, load_and_compare
@@ -17,6 +17,9 @@ from edgekd.pipeline.labelling import Labels
 from edgekd.pipeline.staging import is_first_process, run_stage, run_stage_together
 from edgekd.progress import Progress
 from edgekd.store import Stage, digest_json, write_atomic
+
+if TYPE_CHECKING:
+    from edgekd.distill.examples import Session
 
 _DISTIL_VERSION = {"transformer": 5, "narrow": 2, "static": 8}
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
@@ -68,27 +71,23 @@ def teacher_stage(context: Context, data: TaskData) -> Stage:
         reads["emphasis"] = project.teacher.emphasis
 
     def build(folder: Path, progress: Progress) -> None:
-        from edgekd.distill.teacher import adopt, fine_tune
-        from edgekd.distill.weighing import emphasize_rows
+        from edgekd.distill.examples import Examples, Lesson
+        from edgekd.distill.fine_tune import Checkpoint, adopt, fine_tune
+        from edgekd.distill.learners.classify import classify_rows
+        from edgekd.distill.weighing import weigh_rows
 
-        name, limit = model.name, model.max_tokens
+        pairs, name = project.teacher.pairs, model.name
+        checkpoint = Checkpoint(name, location, model.max_tokens, model.training, lora, pairs)
+        learner = classify_rows(data.labels, project.teacher, "teacher")
         if not project.teacher.fine_tune:
-            adopt(data, location, folder, name=name, max_tokens=limit)
+            adopt(checkpoint, learner, folder)
             return
-        fine_tune(
-            data,
-            location,
-            model.training,
-            folder,
-            name=name,
-            max_tokens=limit,
-            seed=project.seed,
-            threads=project.threads,
-            lora=lora,
-            weighing=emphasize_rows(data.split("train"), project.teacher, "teacher"),
-            pairs=project.teacher.pairs,
-            on_progress=progress,
-        )
+        train, rows = data.split("train"), data.split("validation")
+        by_target = learner.weigh(train.classes)
+        weighing = weigh_rows(train, project.teacher, "teacher", by_target=by_target)
+        learn, validation = (Examples(part.texts, part.classes) for part in (train, rows))
+        lesson = Lesson(learner, learn, validation, weighing)
+        fine_tune(checkpoint, lesson, folder, _session(context), progress)
 
     return run_stage_together(context, "teacher", 4, reads, build)
 
@@ -116,30 +115,30 @@ def distil_stage(
     validation = reference_stage(context, rows, teacher, "teacher").logits
 
     def build(folder: Path, progress: Progress) -> None:
+        from edgekd.distill.distil import distil
+        from edgekd.distill.examples import Examples, Lesson
+        from edgekd.distill.learners.classify import classify_as_taught
         from edgekd.distill.logs.trackers import open_trackers
-        from edgekd.distill.softlabels import SoftLabels, open_soft_labels
-        from edgekd.distill.student import distil
+        from edgekd.distill.softlabels import open_soft_labels
         from edgekd.distill.teacher import open_teacher
         from edgekd.distill.weighing import weigh_rows
 
         settings, train = project.distillation, data.split("train")
-        digest = labels.values.digest
-        learn = open_soft_labels(labels.texts.path, data, labels.store, settings.temperature, digest)
-        weighing = weigh_rows(train, len(learn.texts) - len(train), settings)
+        learner = classify_as_taught(data.labels, settings, critical)
+        learn = open_soft_labels(labels.texts.path, train.classes, labels.store, learner)
+        by_target, more = learner.weigh(train.classes), len(learn.texts) - len(train)
+        weighing = weigh_rows(train, settings, "distillation", by_target=by_target, unlabelled=more)
+        lesson = Lesson(learner, learn, Examples(rows.texts, rows.classes, validation), weighing)
         names = project.tracking if is_first_process() else ()
         run = f"{context.run_folder.name}/{model.name}"
         with open_trackers(names, run, context.workspace / "tracking") as send:
             distil(
                 model,
                 open_teacher(teacher.path, teacher.digest),
-                learn,
-                SoftLabels(rows.texts, rows.classes, validation, digest),
-                weighing,
+                lesson,
                 folder,
-                distillation=settings,
-                seed=project.seed,
-                threads=project.threads,
-                critical=critical,
+                _session(context),
+                features=settings.features,
                 also=send,
                 on_progress=progress,
             )
@@ -164,10 +163,21 @@ def check_distillation(context: Context, data: TaskData) -> None:
     asked = {"alpha_of", "rare_classes", "class_weights", "origin", "reviewed"}
     if not any(entry.model_dump(include=asked, exclude_defaults=True) for entry in (teacher, settings)):
         return
-    from edgekd.distill.weighing import emphasize_rows, weigh_rows  # torch: two seconds
+    from edgekd.distill.learners.classify import classify_as_taught, classify_rows
+    from edgekd.distill.weighing import weigh_rows  # torch: two seconds
 
-    emphasize_rows(data.split("train"), teacher, "teacher")
-    weigh_rows(data.split("train"), 0, settings)
+    classify_rows(data.labels, teacher, "teacher")
+    weigh_rows(data.split("train"), teacher, "teacher")
+    classify_as_taught(data.labels, settings)
+    weigh_rows(data.split("train"), settings, "distillation")
+
+
+def _session(context: Context) -> Session:
+    """Return what all trainings of the run share."""
+    from edgekd.distill.examples import Session
+
+    project = context.project
+    return Session(project.task, project.seed, project.threads)
 
 
 def _critical(context: Context, data: TaskData) -> tuple[int, ...]:

@@ -4,11 +4,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from edgekd.config import Columns, Data, Training
+from edgekd.config import Columns, Data, Emphasis, Training
 from edgekd.data.load import load_data
+from edgekd.distill.examples import Examples, Lesson, Session
+from edgekd.distill.fine_tune import Checkpoint, fine_tune
+from edgekd.distill.learners.classify import classify_rows
 from edgekd.distill.logs.events import EpochSummary
-from edgekd.distill.teacher import fine_tune, open_teacher
+from edgekd.distill.teacher import open_teacher
+from edgekd.distill.weighing import weigh_rows
 from edgekd.distill.weights import quiet
+from edgekd.progress import silent
 
 
 @pytest.fixture(autouse=True)
@@ -40,14 +45,28 @@ def task_data(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def teacher(task_data, teacher_folder, tmp_path_factory):
+def tune_teacher():
+    """Fine-tune a checkpoint on rows with classes, as the pipeline does; returns the opened teacher."""
+
+    def tune(data, location, folder, *, emphasis=Emphasis(), seed=0, on_progress=silent, **checkpoint):  # noqa: B008
+        train, validation = data.split("train"), data.split("validation")
+        learner = classify_rows(data.labels, emphasis, "teacher")
+        weighing = weigh_rows(train, emphasis, "teacher", by_target=learner.weigh(train.classes))
+        learn, judged = (Examples(part.texts, part.classes) for part in (train, validation))
+        made = Checkpoint(**{"name": "tuned", "location": str(location), "max_tokens": 32, **checkpoint})
+        fine_tune(
+            made, Lesson(learner, learn, judged, weighing), folder, Session("intent", seed, 1), on_progress
+        )
+        return open_teacher(folder, "the teacher's digest")
+
+    return tune
+
+
+@pytest.fixture(scope="session")
+def teacher(task_data, teacher_folder, tune_teacher, tmp_path_factory):
     """The small BERT, fine-tuned on the rows."""
-    folder: Path = tmp_path_factory.mktemp("tuned")
     training = Training(epochs=6, learning_rate=2e-3, batch=8)
-    fine_tune(
-        task_data, str(teacher_folder), training, folder, name="tuned", max_tokens=32, seed=0, threads=1
-    )
-    return open_teacher(folder, "the teacher's digest")
+    return tune_teacher(task_data, teacher_folder, tmp_path_factory.mktemp("tuned"), training=training)
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,10 @@ import pytest
 
 from edgekd.config import Distillation, Emphasis, Lora, Teacher, Training
 from edgekd.data.taskdata import TaskData
-from edgekd.distill.reference import reference_logits
-from edgekd.distill.teacher import fine_tune, load_teacher, open_teacher, teacher_tokens
-from edgekd.distill.weighing import emphasize_rows, weigh_rows
+from edgekd.distill.learners.classify import classify_as_taught, classify_rows
+from edgekd.distill.reference import reference_outputs
+from edgekd.distill.teacher import load_teacher, teacher_tokens
+from edgekd.distill.weighing import weigh_rows
 from edgekd.errors import ConfigError, SliceError
 
 ASKS = {
@@ -44,18 +45,15 @@ def data() -> TaskData:
 
 
 @pytest.fixture(scope="module")
-def tuned(data, teacher, tmp_path_factory):
+def tuned(data, teacher, tune_teacher, tmp_path_factory):
     """Fine-tune, from a model that can read these messages, under some settings."""
 
     def tune(name: str, settings: dict | None = None, **more):
         folder = tmp_path_factory.mktemp("made")
         training = Training(epochs=5, learning_rate=2e-3, batch=24)
-        if settings is not None:
-            emphasis = Emphasis.model_validate(settings)
-            more["weighing"] = emphasize_rows(data.split("train"), emphasis, "teacher")
-        more = {"training": training, "seed": 0, **more}
-        fine_tune(data, str(teacher.path), folder=folder, name=name, max_tokens=32, threads=1, **more)
-        return open_teacher(folder, name)
+        emphasis = Emphasis.model_validate(settings or {})
+        more = {"training": training, "name": name, **more}
+        return tune_teacher(data, teacher.path, folder, emphasis=emphasis, **more)
 
     return tune
 
@@ -67,7 +65,7 @@ def plain(tuned):
 
 def recalls(teacher, data):
     rows = data.split("validation")
-    logits = reference_logits(load_teacher(teacher), teacher_tokens(teacher, rows.texts), threads=1)
+    logits = reference_outputs(load_teacher(teacher), teacher_tokens(teacher, rows.texts), threads=1)
     hits = logits.argmax(axis=1) == rows.classes
     return {name: float(hits[rows.classes == i].mean()) for i, name in enumerate(data.labels)}
 
@@ -95,12 +93,17 @@ def test_settings_that_change_nothing_give_the_same_bytes(tuned, plain):
 def test_teachers_and_students_are_told_alike(data):
     train = data.split("train")
     for settings in HOW.values():
-        ours = emphasize_rows(train, Teacher.model_validate(settings), "teacher")
-        theirs = weigh_rows(train, 0, Distillation.model_validate(settings))
+        ours, theirs = Teacher.model_validate(settings), Distillation.model_validate(settings)
+        learners = classify_rows(data.labels, ours, "teacher"), classify_as_taught(data.labels, theirs)
+        found = [
+            weigh_rows(train, how, "teacher", by_target=learner.weigh(train.classes))
+            for how, learner in zip((ours, theirs), learners, strict=True)
+        ]
         for name in ("weights", "reviewed"):
-            one, other = getattr(ours, name), getattr(theirs, name)
+            one, other = (getattr(weighing, name) for weighing in found)
             assert (one is None and other is None) or one.tolist() == other.tolist()
-        assert (ours.times, ours.rare, ours.penalty) == (theirs.times, theirs.rare, theirs.penalty)
+        assert found[0].times == found[1].times
+        assert (learners[0].rare, learners[0].penalty) == (learners[1].rare, learners[1].penalty)
 
 
 @pytest.mark.parametrize(
@@ -112,8 +115,12 @@ def test_teachers_and_students_are_told_alike(data):
     ],
 )
 def test_what_is_not_there_is_one_line(data, settings, error, words):
+    def read(emphasis):
+        classify_rows(data.labels, emphasis, "teacher")
+        weigh_rows(data.split("train"), emphasis, "teacher")
+
     with pytest.raises(error, match=words) as caught:
-        emphasize_rows(data.split("train"), Teacher.model_validate(settings), "teacher")
+        read(Teacher.model_validate(settings))
     assert "\n" not in str(caught.value)
 
 

@@ -9,9 +9,9 @@ from transformers import AlbertConfig, AutoModelForSequenceClassification
 
 from edgekd.config import Lora, Training
 from edgekd.distill.lora import add_adapters, merge_adapters
-from edgekd.distill.reference import reference_logits
-from edgekd.distill.teacher import fine_tune, load_teacher, open_teacher, teacher_tokens
-from edgekd.distill.weights import load_classifier
+from edgekd.distill.reference import reference_outputs
+from edgekd.distill.teacher import load_teacher, teacher_tokens
+from edgekd.distill.weights import load_headed
 from edgekd.errors import ConfigError, MissingExtraError
 
 TRAINING = Training(epochs=6, learning_rate=2e-3, batch=8)
@@ -28,26 +28,26 @@ def location(kind, teacher_folder, mpnet_folder) -> str:
     return str({"bert": teacher_folder, "mpnet": mpnet_folder}[kind])
 
 
-def tune(data, location, folder: Path, **changes):
-    folder.mkdir(exist_ok=True)
-    settings = {"training": TRAINING, "lora": Lora(), "seed": 0, **changes}
-    fine_tune(
-        data, location, settings.pop("training"), folder, name="t", max_tokens=32, threads=1, **settings
-    )
-    return open_teacher(folder, "digest")
+@pytest.fixture
+def tune(tune_teacher):
+    def tune(data, location, folder: Path, **changes):
+        folder.mkdir(exist_ok=True)
+        return tune_teacher(data, location, folder, **{"training": TRAINING, "lora": Lora(), **changes})
+
+    return tune
 
 
 @KINDS
-def test_teacher_on_disk_is_an_ordinary_one_with_other_linear_weights(task_data, location, tmp_path):
+def test_teacher_on_disk_is_an_ordinary_one_with_other_linear_weights(task_data, location, tmp_path, tune):
     teacher = tune(task_data, location, tmp_path / "made")
     rows = task_data.split("validation")
-    logits = reference_logits(load_teacher(teacher), teacher_tokens(teacher, rows.texts), threads=1)
+    logits = reference_outputs(load_teacher(teacher), teacher_tokens(teacher, rows.texts), threads=1)
     assert (
         logits.argmax(1) == rows.classes
     ).mean() > 0.6  # of three classes; its embeddings are random, and stay
 
     torch.manual_seed(0)
-    before = load_classifier(location, 3).state_dict()
+    before = load_headed(location, 3).state_dict()
     after = load_teacher(teacher).model.state_dict()
     assert after.keys() == before.keys()
     changed = {name for name in after if not torch.equal(after[name], before[name])}
@@ -63,7 +63,7 @@ def test_teacher_on_disk_is_an_ordinary_one_with_other_linear_weights(task_data,
 
 @KINDS
 def test_merging_changes_no_answer(location):
-    model = load_classifier(location, 3).eval()
+    model = load_headed(location, 3).eval()
     with torch.inference_mode():
         plain = model(IDS).logits
     torch.manual_seed(1)
@@ -80,7 +80,7 @@ def test_merging_changes_no_answer(location):
 
 
 @KINDS
-def test_killed_training_goes_on_to_the_same_bytes(task_data, location, tmp_path):
+def test_killed_training_goes_on_to_the_same_bytes(task_data, location, tmp_path, tune):
     def stop(done: float, words: str) -> None:
         if done > 0.5:
             raise StopError
@@ -97,7 +97,7 @@ def test_killed_training_goes_on_to_the_same_bytes(task_data, location, tmp_path
 
 
 @KINDS
-def test_checkpoints_hold_what_is_trained_alone(task_data, location, tmp_path):
+def test_checkpoints_hold_what_is_trained_alone(task_data, location, tmp_path, tune):
     tune(task_data, location, tmp_path / "made", training=Training(epochs=1, batch=32))
     for end in ("weights", "best"):
         names = load_file(tmp_path / "made" / "_resume" / f"epoch-1.{end}").keys()
@@ -105,7 +105,7 @@ def test_checkpoints_hold_what_is_trained_alone(task_data, location, tmp_path):
         assert all("lora_" in name or "classifier" in name or "pooler" in name for name in names)
 
 
-def test_settings_of_adapters_decide_the_bytes(task_data, teacher_folder, tmp_path):
+def test_settings_of_adapters_decide_the_bytes(task_data, teacher_folder, tmp_path, tune):
     settings = {"rank": Lora(rank=2), "alpha": Lora(alpha=8), "dropout": Lora(dropout=0.5), "none": None}
     made = {
         tune(
@@ -121,7 +121,7 @@ def test_missing_library_names_the_extra(teacher_folder, monkeypatch):
     with pytest.raises(
         MissingExtraError, match=r'^peft is not installed; run: pip install "edgekd\[train\]"$'
     ):
-        add_adapters(load_classifier(str(teacher_folder), 3), Lora())
+        add_adapters(load_headed(str(teacher_folder), 3), Lora())
 
 
 def test_encoder_without_a_list_of_layers_is_refused():

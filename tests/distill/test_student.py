@@ -17,17 +17,19 @@ from transformers import (
 
 from edgekd.config import Distillation, FeatureStage, NarrowModel, StaticModel, Training, TransformerModel
 from edgekd.distill.cut import cut_layers
+from edgekd.distill.distil import distil
+from edgekd.distill.examples import Examples, Lesson, Session
 from edgekd.distill.labels.fill import fill_store
 from edgekd.distill.labels.store import LabelStore
+from edgekd.distill.learners.classify import classify_as_taught
 from edgekd.distill.pairs import hash_pairs
-from edgekd.distill.reference import reference_logits, torch_labeller
-from edgekd.distill.softlabels import SoftLabels, list_texts, open_soft_labels, save_texts
-from edgekd.distill.static import FoldedStatic, StaticClassifier, start_from_teacher
-from edgekd.distill.student import distil, load_module, open_student
-from edgekd.distill.teacher import Classifier, load_teacher, teacher_tokens
+from edgekd.distill.reference import reference_outputs, torch_labeller
+from edgekd.distill.softlabels import list_texts, open_soft_labels, save_texts
+from edgekd.distill.static import FoldedStatic, StaticNetwork, start_from_teacher
+from edgekd.distill.student import load_module, open_student
+from edgekd.distill.teacher import HeadedEncoder, load_teacher, teacher_tokens
 from edgekd.distill.training.tokens import open_tokenizer, tokenize
-from edgekd.distill.weighing import Weighing
-from edgekd.distill.weights import load_classifier, save_classifier
+from edgekd.distill.weights import load_headed, save_headed
 from edgekd.errors import ConfigError
 
 SHAPE = {"num_hidden_layers": 4, "num_attention_heads": 2, "hidden_size": 32, "intermediate_size": 32}
@@ -46,9 +48,9 @@ LAYERS = pytest.mark.parametrize("layers", [(0, -1), (0, 2, 3), (1,)])
 IDS = torch.tensor([[5, 9, 20, 30], [7, 7, 8, 9]])
 
 
-def make(config) -> Classifier:
+def make(config) -> HeadedEncoder:
     torch.manual_seed(0)
-    return Classifier(AutoModelForSequenceClassification.from_config(deepcopy(config))).eval()
+    return HeadedEncoder(AutoModelForSequenceClassification.from_config(deepcopy(config))).eval()
 
 
 @LAYERS
@@ -71,8 +73,8 @@ def test_cut_keeps_the_layers_asked_for(tmp_path, name, layers):
 
     places = {int(old): new for new, old in enumerate(kept)}
     ids = torch.tensor([[places[int(i)] for i in row] for row in IDS])
-    save_classifier(student.model, tmp_path)
-    loaded = Classifier(load_classifier(str(tmp_path))).eval()
+    save_headed(student.model, tmp_path)
+    loaded = HeadedEncoder(load_headed(str(tmp_path))).eval()
     with torch.inference_mode():
         logits = student(ids)
         assert loaded(ids).numpy() == pytest.approx(logits.numpy(), abs=1e-6)
@@ -106,7 +108,7 @@ def test_padding_that_positions_count_from_must_stay():
 
 def test_folded_static_answers_as_the_trained_one():
     torch.manual_seed(0)
-    trained = StaticClassifier(50, 30, 16, 24, 5).eval()
+    trained = StaticNetwork(50, 30, 16, 24, 5).eval()
     folded = FoldedStatic(trained).eval()
     for length in (1, 2, 7, 60):
         ids = torch.randint(0, 50, (4, length))
@@ -135,24 +137,25 @@ def soft_labels(task_data, teacher, tmp_path_factory):
     store = LabelStore(folder / "labels", teacher.digest, 3)
     labeller = torch_labeller(load_teacher(teacher), threads=1)
     fill_store(store, listed.learn, lambda texts: teacher_tokens(teacher, list(texts)), labeller)
-    learn = open_soft_labels(folder, task_data, store, 2.0, "the labels' digest")
+    learner = classify_as_taught(task_data.labels, Distillation())
+    learn = open_soft_labels(folder, task_data.split("train").classes, store, learner)
     rows = task_data.split("validation")
-    logits = reference_logits(load_teacher(teacher), teacher_tokens(teacher, rows.texts), threads=1)
-    return learn, SoftLabels(rows.texts, rows.classes, logits, "")
+    logits = reference_outputs(load_teacher(teacher), teacher_tokens(teacher, rows.texts), threads=1)
+    return learn, Examples(rows.texts, rows.classes, logits)
 
 
 def test_soft_labels_are_the_train_rows_then_their_noisy_copies(task_data, teacher, soft_labels):
     learn, validation = soft_labels
     train = task_data.split("train")
-    assert learn.texts[:120] == train.texts and learn.classes[:120].tolist() == train.classes.tolist()
-    assert len(learn.texts) > 200 and set(learn.classes[120:].tolist()) == {-1}
+    assert learn.texts[:120] == train.texts and learn.targets[:120].tolist() == train.classes.tolist()
+    assert len(learn.texts) > 200 and set(learn.targets[120:].tolist()) == {-1}
     assert len(set(learn.texts[120:]) | set(train.texts)) == len(learn.texts) - 120 + len(set(train.texts))
-    assert (validation.logits.argmax(1) == validation.classes).mean() > 0.9
-    assert learn.logits.shape == (len(learn.texts), 3)
+    assert (validation.taught.argmax(1) == validation.targets).mean() > 0.9
+    assert learn.taught.shape == (len(learn.texts), 3)
     rows = [*range(3), len(learn.texts) - 1]
     tokens = teacher_tokens(teacher, [learn.texts[i] for i in rows])
-    expected = reference_logits(load_teacher(teacher), tokens, threads=1)
-    assert learn.logits[np.array(rows)] == pytest.approx(expected, abs=0.01)
+    expected = reference_outputs(load_teacher(teacher), tokens, threads=1)
+    assert learn.taught[np.array(rows)] == pytest.approx(expected, abs=0.01)
 
 
 def test_evidence_of_a_text_is_the_row_that_it_is_from(task_data):
@@ -177,16 +180,14 @@ MODELS = {
     "transformer": TransformerModel(kind="transformer", name="t", layers=(-1,), **COMMON_PARTS),
     "narrow": NARROW,
 }
-PLAIN = Weighing(None, None, 1, (), ())
 
 
 def teach(kind, teacher, soft_labels, folder, seed=0):
     learn, validation = soft_labels
     folder.mkdir()
-    how = Distillation(features=FeatureStage(epochs=2) if kind == "narrow" else None)
-    distil(
-        MODELS[kind], teacher, learn, validation, PLAIN, folder, distillation=how, seed=seed, threads=1
-    )  # fmt: skip
+    features = FeatureStage(epochs=2) if kind == "narrow" else None
+    lesson = Lesson(classify_as_taught(teacher.outputs, Distillation()), learn, validation)
+    distil(MODELS[kind], teacher, lesson, folder, Session("intent", seed, 1), features=features)
     return open_student(folder, "digest")
 
 
@@ -194,10 +195,10 @@ def teach(kind, teacher, soft_labels, folder, seed=0):
 def test_student_learns_the_teacher_and_is_loaded_as_it_was(tmp_path, task_data, teacher, soft_labels, kind):
     student = teach(kind, teacher, soft_labels, tmp_path / "one")
     assert (student.kind == "static") == (kind == "static")
-    assert student.labels == ("advice", "order", "return")
+    assert student.outputs == ("advice", "order", "return")
     test = task_data.split("validation")
     tokens = tokenize(open_tokenizer(student.path / "tokenizer.json", student.max_tokens), test.texts)
-    logits = reference_logits(load_module(student), tokens, threads=1)
+    logits = reference_outputs(load_module(student), tokens, threads=1)
     assert (logits.argmax(1) == test.classes).mean() > 0.9
     vocabulary = json.loads((student.path / "tokenizer.json").read_text("utf-8"))["model"]["vocab"]
     assert len(vocabulary) == 3500 > max(vocabulary.values()) == 3499
@@ -221,7 +222,7 @@ def is_log(path) -> bool:
 def test_static_student_starts_from_the_teacher_s_vectors(teacher):
     """Tokens whose vectors lie close in the teacher start close to one another; pairs add nothing yet."""
     kept = np.arange(1000, 1400)
-    student = StaticClassifier(400, 32, 64, 8, 3)
+    student = StaticNetwork(400, 32, 64, 8, 3)
     start_from_teacher(student, teacher, kept)
     vectors = load_teacher(teacher).model.get_input_embeddings().weight.detach()[kept]
     vectors = vectors - vectors.mean(dim=0)

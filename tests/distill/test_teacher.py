@@ -7,18 +7,20 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from edgekd.config import Training
-from edgekd.distill.reference import reference_logits
-from edgekd.distill.teacher import adopt, fine_tune, load_teacher, open_teacher, teacher_tokens
+from edgekd.distill.fine_tune import Checkpoint, adopt
+from edgekd.distill.learners.classify import Classify
+from edgekd.distill.reference import reference_outputs
+from edgekd.distill.teacher import load_teacher, open_teacher, teacher_tokens
 from edgekd.errors import ConfigError
 
 
 def logits_of(teacher, task_data):
     tokens = teacher_tokens(teacher, task_data.split("validation").texts)
-    return reference_logits(load_teacher(teacher), tokens, threads=1)
+    return reference_outputs(load_teacher(teacher), tokens, threads=1)
 
 
 def test_fine_tuned_teacher_knows_its_rows(task_data, teacher):
-    assert teacher.labels == task_data.labels == ("advice", "order", "return")
+    assert teacher.outputs == task_data.labels == ("advice", "order", "return")
     logits = logits_of(teacher, task_data)
     assert logits.shape == (45, 3) and logits.dtype == np.float32
     assert (logits.argmax(1) == task_data.split("validation").classes).mean() > 0.9
@@ -27,14 +29,12 @@ def test_fine_tuned_teacher_knows_its_rows(task_data, teacher):
     assert not load_teacher(teacher).training
 
 
-def test_fine_tuning_twice_gives_the_same_bytes(task_data, teacher_folder, tmp_path):
+def test_fine_tuning_twice_gives_the_same_bytes(task_data, teacher_folder, tune_teacher, tmp_path):
     found = []
     for name, seed in (("one", 0), ("two", 0), ("three", 1)):
         folder = tmp_path / name
         training = Training(epochs=1, learning_rate=1e-3, batch=32)
-        fine_tune(
-            task_data, str(teacher_folder), training, folder, name="t", max_tokens=32, seed=seed, threads=1
-        )
+        tune_teacher(task_data, teacher_folder, folder, seed=seed, training=training)
         found.append((folder / "model.safetensors").read_bytes())
     assert found[0] == found[1] != found[2]
 
@@ -65,9 +65,9 @@ def reorder(teacher, folder, order, names):
 )
 def test_adopted_teacher_answers_in_the_task_s_order(task_data, teacher, tmp_path, order, names):
     location = reorder(teacher, tmp_path / "other", order, names)
-    adopt(task_data, location, tmp_path / "made", name="adopted", max_tokens=32)
+    adopt(Checkpoint("adopted", location, 32), Classify(task_data.labels), tmp_path / "made")
     adopted = open_teacher(tmp_path / "made", "digest")
-    assert adopted.labels == task_data.labels
+    assert adopted.outputs == task_data.labels
     found = logits_of(adopted, task_data)
     assert found == pytest.approx(logits_of(teacher, task_data), abs=1e-5)
 
@@ -75,7 +75,7 @@ def test_adopted_teacher_answers_in_the_task_s_order(task_data, teacher, tmp_pat
 def test_adopted_teacher_must_know_every_label(task_data, teacher, tmp_path):
     location = reorder(teacher, tmp_path / "other", (0, 1), ("advice", "order"))
     with pytest.raises(ConfigError, match=r"other: does not know the label 'return'; fine-tune it \("):
-        adopt(task_data, location, tmp_path / "made", name="adopted", max_tokens=32)
+        adopt(Checkpoint("adopted", location, 32), Classify(task_data.labels), tmp_path / "made")
 
 
 def spoil_weights(folder):
@@ -105,5 +105,5 @@ def test_checkpoint_that_cannot_be_read_is_a_configuration_error(task_data, teac
         (tmp_path / "other" / file).unlink(missing_ok=True)
     spoil(tmp_path / "other")
     with pytest.raises(ConfigError) as error:
-        adopt(task_data, location, tmp_path / "made", name="adopted", max_tokens=32)
+        adopt(Checkpoint("adopted", location, 32), Classify(task_data.labels), tmp_path / "made")
     assert "other" in str(error.value) and "\n" not in str(error.value)

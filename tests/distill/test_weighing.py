@@ -4,6 +4,7 @@ import pytest
 
 from edgekd.config import Distillation, Origin, Reviewed
 from edgekd.data.taskdata import TaskData
+from edgekd.distill.learners.classify import classify_as_taught
 from edgekd.distill.weighing import weigh_rows
 from edgekd.errors import ConfigError, DataError, SliceError
 
@@ -22,34 +23,43 @@ TRAIN = TaskData(
 )
 
 
+def weigh(unlabelled, how):
+    learner = classify_as_taught(TRAIN.labels, how)
+    by_target = learner.weigh(TRAIN.classes)
+    return weigh_rows(TRAIN, how, "distillation", by_target=by_target, unlabelled=unlabelled)
+
+
 def test_nothing_asked_for_weighs_nothing():
-    found = weigh_rows(TRAIN, 3, Distillation())
-    assert found.weights is None and found.reviewed is None
-    assert (found.times, found.alphas, found.rare) == (1, (), ())
+    found = weigh(3, Distillation())
+    assert found.weights is None and found.reviewed is None and found.times == 1
+    learner = classify_as_taught(TRAIN.labels, Distillation())
+    assert (learner.alphas, learner.rare) == ((), ())
 
 
 def test_rows_weigh_by_origin_and_noisy_copies_as_the_teachers():
-    assert weigh_rows(TRAIN, 2, Distillation(origin=Origin())).weights.tolist() == [1, 3, 2, 1, 1, 1]
+    assert weigh(2, Distillation(origin=Origin())).weights.tolist() == [1, 3, 2, 1, 1, 1]
     origin = Origin(weights={"teacher": 0.5, "human_corrected": 4, "refusal_or_escalation": 1})
-    assert weigh_rows(TRAIN, 1, Distillation(origin=origin)).weights.tolist() == [0.5, 4, 1, 0.5, 0.5]
+    assert weigh(1, Distillation(origin=origin)).weights.tolist() == [0.5, 4, 1, 0.5, 0.5]
 
 
 def test_weights_of_origin_and_class_multiply():
-    inverse = weigh_rows(TRAIN, 1, Distillation(class_weights="inverse")).weights
+    inverse = weigh(1, Distillation(class_weights="inverse")).weights
     assert inverse == pytest.approx([2 / 3, 2 / 3, 2, 2 / 3, 1])
-    both = weigh_rows(TRAIN, 1, Distillation(class_weights="inverse", origin=Origin())).weights
+    both = weigh(1, Distillation(class_weights="inverse", origin=Origin())).weights
     assert both == pytest.approx([2 / 3, 2, 4, 2 / 3, 1])
-    milder = weigh_rows(TRAIN, 0, Distillation(class_weights="effective")).weights
+    milder = weigh(0, Distillation(class_weights="effective")).weights
     assert 1 < milder[2] / milder[0] < 3
 
 
 def test_classes_have_an_alpha_and_a_penalty_by_name():
-    found = weigh_rows(TRAIN, 0, Distillation(alpha=0.8, alpha_of={"claim": 0.2}, rare_classes=("claim",)))
+    found = classify_as_taught(
+        TRAIN.labels, Distillation(alpha=0.8, alpha_of={"claim": 0.2}, rare_classes=("claim",))
+    )
     assert (found.alphas, found.rare) == ((0.8, 0.2), (1,))
 
 
 def test_reviewed_rows_are_those_of_the_predicate():
-    found = weigh_rows(TRAIN, 2, Distillation(reviewed=Reviewed(where="checked", times=4)))
+    found = weigh(2, Distillation(reviewed=Reviewed(where="checked", times=4)))
     assert found.reviewed.tolist() == [True, False, True, False, False, False] and found.times == 4
     assert found.reviewed.dtype == np.bool_
 
@@ -66,5 +76,5 @@ def test_reviewed_rows_are_those_of_the_predicate():
 )
 def test_what_is_not_there_is_one_line(how, error, words):
     with pytest.raises(error, match=words) as caught:
-        weigh_rows(TRAIN, 0, Distillation(**how))
+        weigh(0, Distillation(**how))
     assert "\n" not in str(caught.value)

@@ -71,9 +71,9 @@ class Encoder(nn.Module):
 def make_module(sample: Sample) -> nn.Module:
     torch.manual_seed(1)
     if sample.kind == "static":
-        from edgekd.distill.static import FoldedStatic, StaticClassifier
+        from edgekd.distill.static import FoldedStatic, StaticNetwork
 
-        static = StaticClassifier(sample.vocabulary, 4096, 256, 512, sample.head.width).eval()
+        static = StaticNetwork(sample.vocabulary, 4096, 256, 512, sample.head.width).eval()
         with torch.no_grad():
             static.table.weight.mul_(torch.empty(sample.vocabulary, 1).uniform_(0.2, 2))
             static.pairs.weight.mul_(0.3)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from edgekd.config import load_project
-from edgekd.distill.labels.agreement import compare_labels
-from edgekd.distill.reference import reference_logits
+from edgekd.distill.labels.agreement import compare_softmax
+from edgekd.distill.reference import reference_outputs
 from edgekd.distill.softlabels import open_texts
 from edgekd.distill.teacher import load_teacher, open_teacher, teacher_tokens
 from edgekd.measure.environment import read_environment
@@ -60,9 +60,9 @@ def noted(finished, tmp_path, monkeypatch):
 def check_labels(labels, teacher) -> None:
     opened = open_teacher(teacher.path, teacher.digest)
     learn = open_texts(labels.texts.path).learn
-    expected = reference_logits(load_teacher(opened), teacher_tokens(opened, list(learn.texts)), threads=1)
+    expected = reference_outputs(load_teacher(opened), teacher_tokens(opened, list(learn.texts)), threads=1)
     stored = labels.store.read(learn.texts, 2.0)[:].astype(np.float32)
-    assert compare_labels(expected, stored).is_equal
+    assert compare_softmax(expected, stored).is_equal
 
 
 @pytest.mark.openvino

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from edgekd.distill.diagnosis.finding import Finding, Setup
 from edgekd.distill.diagnosis.history import History
-from edgekd.distill.logs.events import CapacityAnalysis, ClassSliceEval
+from edgekd.distill.logs.events import CapacityAnalysis, ClassSliceEval, EpochSummary
 
 EASY_RECALL = 0.95
 """A class is easy where the teacher recalls this share of it."""
@@ -96,9 +96,8 @@ def rare_recall(classes: Sequence[ClassSliceEval]) -> float | None:
 
 def _analyse(history: History, cost: Cost) -> CapacityAnalysis:
     best = history.best
-    known = [("accuracy", best.val_accuracy), ("teacher preference match", best.teacher_preference_match)]
-    metric, quality = next(((name, value) for name, value in known if value is not None), ("none", 0.0))
-    soft = history.series("train_kd_kl_t2") if history.is_distilled else history.series("train_loss")
+    metric, quality = _quality(best)
+    soft = history.soft_losses if history.is_distilled else history.series("train_loss")
     return CapacityAnalysis(
         student=history.student,
         train_kd_loss=tuple(value for _, value in soft),
@@ -110,6 +109,15 @@ def _analyse(history: History, cost: Cost) -> CapacityAnalysis:
         p95_ms=cost.p95_ms,
         cost_per_1k_usd=cost.cost_per_1k_usd,
     )
+
+
+def _quality(epoch: EpochSummary) -> tuple[str, float]:
+    """Return the figure that says how good an epoch's answers are, higher is better, and its name."""
+    value, name = epoch.chosen_value, str(epoch.chosen_by).replace("_", " ")
+    if value is not None:
+        return (name, value) if epoch.is_higher_better else (f"1 - {name}", 1 - value)
+    known = [("accuracy", epoch.val_accuracy), ("teacher preference match", epoch.teacher_preference_match)]
+    return next(((name, value) for name, value in known if value is not None), ("none", 0.0))
 
 
 def _weak_on_easy(history: History) -> str | None:

@@ -11,6 +11,7 @@ from edgekd.distill.diagnosis.history import History
 from edgekd.distill.diagnosis.score import best_epoch
 from edgekd.distill.diagnosis.stop import check_rules
 from edgekd.distill.diagnosis.trends import judge_trends
+from edgekd.distill.logs.events import DominatingExample
 from edgekd.distill.logs.profile import name_bottleneck
 
 MISSED = 0.05
@@ -118,15 +119,21 @@ def _dominating(history: History, setup: Setup) -> Finding | None:
         return None
     mixed = [e for e in found.examples if e.class_name and e.teacher_answer not in (None, e.class_name)]
     shown = [
-        f"row {e.row}: {e.text!r}, class {e.class_name or 'none'}, teacher {e.teacher_answer or 'none'}, "
+        f"row {e.row}: {e.text!r}, {_target(e)}, teacher {e.teacher_answer or 'none'}, "
         f"{e.epochs_over} of {e.epochs_seen} epochs, mean loss {e.mean_loss:.2f}"
         for e in found.examples[:3]
     ]
+    if not any(e.target for e in found.examples):
+        shown.append(f"label and teacher differ on {len(mixed)} of the {len(found.examples)} worst")
     share = f"{found.count} of {found.rows} rows"
     return Finding(
         "dominating examples",
         f"{share} have over {found.times_batch_mean:g} times their batch's mean loss, epoch after epoch",
-        (*shown, f"label and teacher differ on {len(mixed)} of the {len(found.examples)} worst"),
+        tuple(shown),
         "read them: mend wrong labels in the data, then run again",
         (setup.command(),),
     )
+
+
+def _target(example: DominatingExample) -> str:
+    return f"class {example.class_name or 'none'}" if example.target is None else f"target {example.target}"

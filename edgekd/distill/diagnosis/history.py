@@ -29,6 +29,9 @@ WINDOW = 2
 BAND = 0.01
 """Relative change of a loss within which it is flat: what the loss rule asks of an improvement."""
 
+_SOFT = "kd_"
+"""How names of terms against a teacher's outputs begin in the log."""
+
 # What a summary holds, by what the steps call it. A step's hard_ce is not the same: it counts rows without
 # a label as 0.
 _OF_STEPS = {
@@ -65,9 +68,15 @@ class History:
 
     @property
     def errors(self) -> tuple[str, Series]:
-        """The rate of bad answers on held-out rows and its name: hallucinations, or answers not right."""
+        """What is bad of the answers on held-out rows, and its name.
+
+        Hallucinations, or a figure that epochs are chosen by and that should be low, or answers not right.
+        """
         if found := self.series("hallucination_rate"):
             return "hallucination rate", found
+        chosen_by = self.epochs[-1].chosen_by
+        if chosen_by is not None and not self.epochs[-1].is_higher_better:
+            return chosen_by.replace("_", " "), self.series("chosen_value")
         right, name = self.series("val_accuracy"), "validation error rate"
         if not right:
             right, name = self.series("teacher_preference_match"), "disagreement with the teacher"
@@ -75,8 +84,19 @@ class History:
 
     @property
     def is_distilled(self) -> bool:
-        """Whether there is a soft loss: a teacher is trained on labels alone."""
-        return any(value > 0 for _, value in self.series("train_kd_kl_t2"))
+        """Whether there is a soft loss: a teacher is trained on targets alone."""
+        return any(value > 0 for _, value in self.soft_losses)
+
+    @property
+    def soft_losses(self) -> Series:
+        """The loss against the teacher's outputs: that of classes, or the one that the log has by name."""
+        sums = [
+            (epoch.epoch, [value for name, value in epoch.train_terms.items() if name.startswith(_SOFT)])
+            for epoch in self.epochs
+            if epoch.train_terms is not None
+        ]
+        found = tuple((number, math.fsum(values)) for number, values in sums if values)
+        return found or self.series("train_kd_kl_t2")
 
     def _of_steps(self, name: str) -> Series:
         sums: dict[int, list[float]] = defaultdict(list)

@@ -1,16 +1,18 @@
-"""The promotion score: which epoch's weights are kept, by held-out rows and never by training loss."""
+"""Which epoch's weights are kept, by held-out rows and never by training loss: the promotion score.
+
+A task whose answers no rate describes chooses by one figure of its own, which its log names.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-
-import numpy as np
+import math
+from collections.abc import Mapping, Sequence
 
 from edgekd.distill.logs.events import EpochSummary
 from edgekd.errors import DataError, unknown_name
-from edgekd.evaluate.arrays import Labels, Scores
-from edgekd.evaluate.calibration import expected_calibration_error
 
+PROMOTION_SCORE = "promotion_score"
+"""The figure that epochs are chosen by where their log names no other; it is added up from their rates."""
 WEIGHTS: Mapping[str, float] = {
     "teacher_match": 0.35,
     "human_win": 0.25,
@@ -64,36 +66,20 @@ def promotion_terms(epoch: EpochSummary) -> dict[str, float]:
 
 
 def best_epoch(epochs: Sequence[EpochSummary]) -> int | None:
-    """Return the number of the epoch with the highest promotion score, the first of equals.
+    """Return the number of the epoch with the best figure that epochs are chosen by, the first of equals.
 
     An epoch that failed a gate (`checkpoint_promotable` is false) is never best. None where no epoch may
     be promoted.
     """
     open_to = [epoch for epoch in epochs if epoch.checkpoint_promotable is not False]
-    scores = promotion_scores([promotion_terms(epoch) for epoch in open_to])
-    pairs = zip(scores, open_to, strict=True)
+    pairs = zip(_scores(open_to), open_to, strict=True)
     best = max(pairs, key=lambda pair: (pair[0], -pair[1].epoch), default=None)
     return None if best is None else best[1].epoch
 
 
-def validation_figures(
-    logits: Scores, teacher: Scores | None, classes: Labels, critical: Iterable[int] = ()
-) -> dict[str, float]:
-    """Judge a classifier on validation rows: what an `EpochSummary` of an intent student takes.
-
-    `critical` are the classes whose recall, taken together, is the safety recall; without a row of them
-    there is none. Without a teacher the labels stand for its answers. Calibration is of the bare
-    softmax, before any temperature is fitted.
-    """
-    answers = logits.argmax(axis=1)
-    taught = classes if teacher is None else teacher.argmax(axis=1)
-    powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    found = {
-        "val_accuracy": float((answers == classes).mean()),
-        "teacher_preference_match": float((answers == taught).mean()),
-        "calibration_ece": expected_calibration_error(powers / powers.sum(axis=1, keepdims=True), classes),
-    }
-    grave = np.isin(classes, list(critical))
-    if grave.any():
-        found["safety_recall"] = float((answers == classes)[grave].mean())
-    return found
+def _scores(epochs: Sequence[EpochSummary]) -> list[float]:
+    """Return what each epoch is chosen by; higher is better."""
+    if all(epoch.chosen_by is None for epoch in epochs):
+        return promotion_scores([promotion_terms(epoch) for epoch in epochs])
+    values = [(epoch.chosen_value, epoch.is_higher_better) for epoch in epochs]
+    return [-math.inf if value is None else value if is_up else -value for value, is_up in values]

@@ -8,20 +8,20 @@ import numpy as np
 from jaxtyping import Float
 
 from edgekd.distill.labels.kept import divergence
-from edgekd.serving.heads.score import Scorer
 
 TEMPERATURE = 2.0
 MOST_KL = 0.005
 LEAST_TOP1 = 0.995
+MOST_MEAN_GAP, MOST_WORST_GAP = 0.002, 0.02
+"""Of numbers from 0 to 1; stored in half precision a number moves by 0.001 or less."""
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """How a candidate's labels differ from the reference's on the same texts.
+class SoftmaxAgreement:
+    """How a candidate's logits differ from the reference's on the same texts.
 
     `mean_kl` and `worst_kl` are KL(reference || candidate) at T = 2, in nats; `top1` is the share of
-    texts with the same likeliest label. Where there is one output, it is the logit of yes against no: `top1`
-    is the share of texts whose scores are the same within the head's tolerance.
+    texts with the same likeliest class.
     """
 
     texts: int
@@ -35,16 +35,40 @@ class Agreement:
         return self.mean_kl <= MOST_KL and self.top1 >= LEAST_TOP1
 
 
-def compare_labels(
-    reference: Float[np.ndarray, "text label"], candidate: Float[np.ndarray, "text label"]
-) -> Agreement:
-    """Compare logits of the same texts; a candidate with a value that is not finite agrees in nothing."""
+def compare_softmax(
+    reference: Float[np.ndarray, "text output"], candidate: Float[np.ndarray, "text output"]
+) -> SoftmaxAgreement:
+    """Compare logits of the same texts; a candidate with a value that is not finite agrees in nothing.
+
+    There must be several: of one column the first is always the largest, and its softmax is 1.
+    """
+    assert reference.shape[1] > 1, "one output is no choice: compare_numbers"
     if not np.isfinite(candidate).all():
-        return Agreement(len(reference), float("inf"), float("inf"), 0.0)
-    if reference.shape[1] == 1:  # of one column the first is always the largest, and its softmax is 1
-        same = Scorer().agree(reference, candidate)
-        reference, candidate = (np.pad(rows, ((0, 0), (1, 0))) for rows in (reference, candidate))
-    else:
-        same = reference.argmax(axis=1) == candidate.argmax(axis=1)
+        return SoftmaxAgreement(len(reference), float("inf"), float("inf"), 0.0)
     kl = divergence(reference, candidate, TEMPERATURE)
-    return Agreement(len(reference), float(kl.mean()), float(kl.max()), float(same.mean()))
+    top1 = (reference.argmax(axis=1) == candidate.argmax(axis=1)).mean()
+    return SoftmaxAgreement(len(reference), float(kl.mean()), float(kl.max()), float(top1))
+
+
+@dataclass(frozen=True)
+class NumberAgreement:
+    """How far a candidate's numbers lie from the reference's on the same texts, on average and at worst."""
+
+    texts: int
+    mean_gap: float
+    worst_gap: float
+
+    @property
+    def is_equal(self) -> bool:
+        """Tell whether the candidate may label in the reference's place."""
+        return self.mean_gap <= MOST_MEAN_GAP and self.worst_gap <= MOST_WORST_GAP
+
+
+def compare_numbers(
+    reference: Float[np.ndarray, " text"], candidate: Float[np.ndarray, " text"]
+) -> NumberAgreement:
+    """Compare numbers of the same texts; a candidate with a value that is not finite agrees in nothing."""
+    if not np.isfinite(candidate).all():
+        return NumberAgreement(len(reference), float("inf"), float("inf"))
+    gaps = np.abs(reference - candidate)
+    return NumberAgreement(len(reference), float(gaps.mean()), float(gaps.max()))

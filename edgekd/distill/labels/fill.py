@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekd.distill.labels.batches import equal_batches
-from edgekd.distill.labels.kept import keep_logits
-from edgekd.distill.labels.labeller import Labeller, check_logits, top_gaps
-from edgekd.distill.labels.shard import LabelRows, join_rows
+from edgekd.distill.labels.kept import keep_outputs
+from edgekd.distill.labels.labeller import Labeller, check_outputs, top_gaps
+from edgekd.distill.labels.shard import ShardRows, join_rows
 from edgekd.distill.labels.share import WHOLE, Share
 from edgekd.distill.labels.store import LabelStore
 from edgekd.distill.training.tokens import Tokens
@@ -66,7 +66,7 @@ def fill_store(
     same share waits, and then finds nothing missing.
 
     Raises:
-        ParityError: if the labeller gives no logits of the shape that it should.
+        ParityError: if the labeller gives no outputs of the shape that it should.
         DataError: if they cannot be kept.
     """
     with locked(store.folder / f".share-{share.number}-of-{share.of}"):
@@ -92,14 +92,14 @@ class _Filling:
 
     def run(self, labeller: Labeller, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Label rows and put them away; returns those that are too close, which are not."""
-        held: list[LabelRows] = []
+        held: list[ShardRows] = []
         close = [np.empty(0, np.int64)]
         began = time.monotonic()
         for picked, ids in equal_batches(self.tokens, rows):
-            logits = check_logits(labeller, ids, self.store.labels)[: len(picked)]
-            is_close = top_gaps(logits) < labeller.gap
+            outputs = check_outputs(labeller, ids, self.store.width)[: len(picked)]
+            is_close = top_gaps(outputs) < labeller.gap
             close.append(picked[is_close])
-            held.append(self._rows(picked[~is_close], logits[~is_close]))
+            held.append(self._rows(picked[~is_close], outputs[~is_close]))
             self.done += int((~is_close).sum()) * ids.shape[1]
             self.on_progress(self.done / len(self.tokens.ids), f"{len(self.tokens)} texts by {labeller.name}")
             is_full = sum(len(part.keys) for part in held) >= SHARD_ROWS
@@ -109,10 +109,10 @@ class _Filling:
         self._put_away(held, labeller)
         return np.sort(np.concatenate(close))
 
-    def _rows(self, rows: npt.NDArray[np.int64], logits: npt.NDArray[np.float32]) -> LabelRows:
+    def _rows(self, rows: npt.NDArray[np.int64], outputs: npt.NDArray[np.float32]) -> ShardRows:
         beside = self.wanted.take(rows.tolist())
-        return LabelRows(self.keys[rows], keep_logits(logits), beside.evidence, beside.tags)
+        return ShardRows(self.keys[rows], keep_outputs(outputs), beside.evidence, beside.tags)
 
-    def _put_away(self, held: list[LabelRows], labeller: Labeller) -> None:
+    def _put_away(self, held: list[ShardRows], labeller: Labeller) -> None:
         if held:
             self.added += self.store.add(join_rows(held), {"name": labeller.name, **labeller.notes})

@@ -1,9 +1,10 @@
-"""What is kept of a teacher's logits, and how far the softmax of it can be from the teacher's.
+"""What is kept of a teacher's outputs, and how far the softmax of it can be from the teacher's.
 
-Kept of each row: its `TOP` largest logits in half precision and, for each of `TEMPERATURES`, one
+Up to `2 * TOP` outputs per row every one is kept, in half precision. Of more, which are then logits of as
+many labels, kept of each row are its `TOP` largest in half precision and, for each of `TEMPERATURES`, one
 number for all the others: the logit that each of them would have were they equal and together of
-the same mass at that temperature, `T * log(mean(exp(z / T)))`. Up to `2 * TOP` labels every logit
-is kept: the numbers of the labels would need more room than the logits that they save.
+the same mass at that temperature, `T * log(mean(exp(z / T)))`. For fewer the numbers of the labels would
+need more room than the logits that they save.
 
 The bound. Let p be the softmax of the true logits at temperature T and q that of the kept ones; r that of
 the same numbers before rounding; n labels, k of them kept; m the mass that q gives the others; a =
@@ -37,14 +38,14 @@ TEMPERATURES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 
 
 @dataclass(frozen=True)
-class KeptLogits:
-    """What is kept of logits over `labels` labels.
+class KeptOutputs:
+    """What is kept of `width` outputs per row.
 
-    `top` is in the labels' order if all are kept, else largest first, with the labels' numbers in
+    `top` is in the outputs' order if all are kept, else largest first, with the outputs' numbers in
     `index` and the others' common logit at each of `TEMPERATURES` in `rest`.
     """
 
-    labels: int
+    width: int
     top: Float16[np.ndarray, "row kept"]
     index: UInt[np.ndarray, "row kept"] | None = None
     rest: Float16[np.ndarray, "row temperature"] | None = None
@@ -52,24 +53,24 @@ class KeptLogits:
     def __len__(self) -> int:
         return len(self.top)
 
-    def take(self, rows: npt.NDArray[np.int64]) -> KeptLogits:
+    def take(self, rows: npt.NDArray[np.int64]) -> KeptOutputs:
         """Take some rows, in that order."""
         index, rest = (None if part is None else part[rows] for part in (self.index, self.rest))
-        return KeptLogits(self.labels, self.top[rows], index, rest)
+        return KeptOutputs(self.width, self.top[rows], index, rest)
 
-    def expand(self, temperature: float) -> Float16[np.ndarray, "row label"]:
-        """Give every label a logit; where not all are kept, for this temperature alone.
+    def expand(self, temperature: float | None) -> Float16[np.ndarray, "row output"]:
+        """Give every output a value; where not all are kept, for the softmax at this temperature alone.
 
         Raises:
             ConfigError: if nothing was kept for this temperature.
         """
-        check_temperature(self.labels, temperature)
-        if self.index is None or self.rest is None:
+        check_temperature(self.width, temperature)
+        if self.index is None or self.rest is None or temperature is None:
             return self.top
         rest = self.rest[:, TEMPERATURES.index(temperature), None]
-        logits = np.repeat(rest, self.labels, axis=1)
-        np.put_along_axis(logits, self.index.astype(np.int64), self.top, axis=1)
-        return logits
+        outputs = np.repeat(rest, self.width, axis=1)
+        np.put_along_axis(outputs, self.index.astype(np.int64), self.top, axis=1)
+        return outputs
 
     def error_bound(self, temperature: float) -> Float[np.ndarray, " row"]:
         """Bound KL(teacher || kept) of the softmax at a temperature, in nats; the module says why."""
@@ -87,54 +88,55 @@ class KeptLogits:
         return bound
 
 
-def check_temperature(labels: int, temperature: float) -> None:
-    """Refuse a temperature whose softmax the kept logits cannot give.
+def check_temperature(width: int, temperature: float | None) -> None:
+    """Refuse a temperature whose softmax the kept outputs cannot give; None is no softmax.
 
     Raises:
-        ConfigError: if not all labels are kept, and nothing of the others for this temperature.
+        ConfigError: if not all outputs are kept, and nothing of the others for this temperature.
     """
-    if labels > 2 * TOP and temperature not in TEMPERATURES:
+    if width > 2 * TOP and temperature not in TEMPERATURES:
         known = ", ".join(f"{t:g}" for t in TEMPERATURES)
+        given = "not given" if temperature is None else f"{temperature:g}"
         raise ConfigError(
-            f"distillation.temperature is {temperature:g}; soft labels over {labels} labels, more than "
+            f"distillation.temperature is {given}; soft labels over {width} labels, more than "
             f"{2 * TOP}, are kept for {known}; choose one of these"
         )
 
 
-def keep_logits(logits: Float32[np.ndarray, "row label"]) -> KeptLogits:
+def keep_outputs(outputs: Float32[np.ndarray, "row output"]) -> KeptOutputs:
     """Keep what the module says of each row.
 
     Raises:
-        DataError: if a logit is not finite, or too large for half precision.
+        DataError: if an output is not finite, or too large for half precision.
     """
-    if not np.isfinite(logits).all() or (logits.size and np.abs(logits).max() > np.finfo(np.float16).max):
-        raise DataError("a teacher's logits must be finite and within 65504, which half precision can hold")
-    labels = logits.shape[1]
-    if labels <= 2 * TOP:
-        return KeptLogits(labels, logits.astype(np.float16))
-    largest = np.argpartition(-logits, TOP - 1, axis=1)[:, :TOP]
-    top = np.take_along_axis(logits, largest, axis=1)
+    if not np.isfinite(outputs).all() or (outputs.size and np.abs(outputs).max() > np.finfo(np.float16).max):
+        raise DataError("a teacher's outputs must be finite and within 65504, which half precision can hold")
+    width = outputs.shape[1]
+    if width <= 2 * TOP:
+        return KeptOutputs(width, outputs.astype(np.float16))
+    largest = np.argpartition(-outputs, TOP - 1, axis=1)[:, :TOP]
+    top = np.take_along_axis(outputs, largest, axis=1)
     order = np.argsort(-top, axis=1, kind="stable")
     index, top = np.take_along_axis(largest, order, axis=1), np.take_along_axis(top, order, axis=1)
-    others = logits.astype(np.float64)
+    others = outputs.astype(np.float64)
     np.put_along_axis(others, index, -np.inf, axis=1)
-    rest = np.stack([_common(others, labels - TOP, t) for t in TEMPERATURES], axis=1)
-    kind = np.uint16 if labels <= 2**16 else np.uint32
-    return KeptLogits(labels, top.astype(np.float16), index.astype(kind), rest.astype(np.float16))
+    rest = np.stack([_common(others, width - TOP, t) for t in TEMPERATURES], axis=1)
+    kind = np.uint16 if width <= 2**16 else np.uint32
+    return KeptOutputs(width, top.astype(np.float16), index.astype(kind), rest.astype(np.float16))
 
 
-def join_kept(parts: Sequence[KeptLogits]) -> KeptLogits:
-    """Put the rows of several, at least one, over the same labels, one after another."""
+def join_kept(parts: Sequence[KeptOutputs]) -> KeptOutputs:
+    """Put the rows of several, at least one, of the same width, one after another."""
     top = np.concatenate([part.top for part in parts])
     index = [part.index for part in parts if part.index is not None]
     rest = [part.rest for part in parts if part.rest is not None]
     if not index:
-        return KeptLogits(parts[0].labels, top)
-    return KeptLogits(parts[0].labels, top, np.concatenate(index), np.concatenate(rest))
+        return KeptOutputs(parts[0].width, top)
+    return KeptOutputs(parts[0].width, top, np.concatenate(index), np.concatenate(rest))
 
 
 def divergence(
-    reference: Float[np.ndarray, "row label"], candidate: Float[np.ndarray, "row label"], temperature: float
+    reference: Float[np.ndarray, "row output"], candidate: Float[np.ndarray, "row output"], temperature: float
 ) -> Float[np.ndarray, " row"]:
     """KL(softmax(reference / T) || softmax(candidate / T)) of each row, in nats."""
     left, right = (_log_softmax(np.asarray(z, np.float64) / temperature) for z in (reference, candidate))

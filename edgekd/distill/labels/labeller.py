@@ -1,4 +1,4 @@
-"""What labels: a function from token ids to logits, and what is known of it."""
+"""What labels: a function from token ids to outputs, and what is known of it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy.typing as npt
 from edgekd.errors import ParityError
 
 Label = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float32]]
-"""Takes ids [text, token] of texts of equal length, gives logits [text, label]."""
+"""Takes ids [text, token] of texts of equal length, gives outputs [text, output]."""
 
 
 @dataclass(frozen=True)
 class Labeller:
     """What labels, and what is known of it: its name and notes are kept in every shard.
 
-    Texts whose two likeliest labels lie closer than `gap` are left to `exact`.
+    Texts whose two largest outputs lie closer than `gap` are left to `exact`.
     """
 
     name: str
@@ -29,20 +29,20 @@ class Labeller:
     gap: float = 0.0
 
 
-def check_logits(labeller: Labeller, ids: npt.NDArray[np.int64], labels: int) -> npt.NDArray[np.float32]:
-    """Label a batch; refuse what has another shape than [text, label]."""
-    logits = labeller.label(ids)
-    if logits.shape != (len(ids), labels):
+def check_outputs(labeller: Labeller, ids: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.float32]:
+    """Label a batch; refuse what has another shape than [text, output]."""
+    outputs = labeller.label(ids)
+    if outputs.shape != (len(ids), width):
         raise ParityError(
-            f"{labeller.name} gave logits of shape {logits.shape}, expected {(len(ids), labels)}"
+            f"{labeller.name} gave outputs of shape {outputs.shape}, expected {(len(ids), width)}"
         )
-    return logits
+    return outputs
 
 
-def top_gaps(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """How far the likeliest label's logit lies above the next one's, shape [text]."""
-    if logits.shape[1] < 2:
-        return np.full(len(logits), np.inf, np.float32)
-    largest = np.partition(logits, -2, axis=1)[:, -2:]
+def top_gaps(outputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """How far each text's largest output lies above the next one, shape [text]; infinite for one alone."""
+    if outputs.shape[1] < 2:
+        return np.full(len(outputs), np.inf, np.float32)
+    largest = np.partition(outputs, -2, axis=1)[:, -2:]
     gaps: npt.NDArray[np.float32] = largest[:, 1] - largest[:, 0]
     return gaps

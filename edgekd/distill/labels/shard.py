@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from edgekd.distill.labels.kept import TEMPERATURES, KeptLogits, join_kept
+from edgekd.distill.labels.kept import TEMPERATURES, KeptOutputs, join_kept
 from edgekd.errors import DataError
 from edgekd.store import digest_file
 
@@ -30,27 +30,27 @@ Keys = npt.NDArray[np.bytes_]
 
 
 @dataclass(frozen=True)
-class LabelRows:
-    """Rows to keep: the keys of their texts, what is kept of the logits, and what is kept beside."""
+class ShardRows:
+    """Rows to keep: the keys of their texts, what is kept of the outputs, and what is kept beside."""
 
     keys: Keys
-    kept: KeptLogits
+    kept: KeptOutputs
     evidence: Sequence[Sequence[str]]
     tags: Sequence[Sequence[str]]
 
-    def take(self, rows: npt.NDArray[np.int64]) -> LabelRows:
+    def take(self, rows: npt.NDArray[np.int64]) -> ShardRows:
         """Take some rows, in that order."""
         evidence, tags = ([part[i] for i in rows.tolist()] for part in (self.evidence, self.tags))
-        return LabelRows(self.keys[rows], self.kept.take(rows), evidence, tags)
+        return ShardRows(self.keys[rows], self.kept.take(rows), evidence, tags)
 
 
-def join_rows(parts: Sequence[LabelRows]) -> LabelRows:
+def join_rows(parts: Sequence[ShardRows]) -> ShardRows:
     """Put several, at least one, one after another."""
     evidence, tags = (
         [words for part in parts for words in getattr(part, name)] for name in ("evidence", "tags")
     )
     keys = np.concatenate([part.keys for part in parts])
-    return LabelRows(keys, join_kept([part.kept for part in parts]), evidence, tags)
+    return ShardRows(keys, join_kept([part.kept for part in parts]), evidence, tags)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Shard:
 
     path: Path
     keys: Keys
-    kept: KeptLogits
+    kept: KeptOutputs
     labeller: Mapping[str, Any]
     batch: pa.RecordBatch
 
@@ -78,7 +78,7 @@ def text_keys(teacher: str, texts: Sequence[str]) -> Keys:
     return keys
 
 
-def write_shard(folder: Path, teacher: str, rows: LabelRows, labeller: Mapping[str, Any]) -> Path:
+def write_shard(folder: Path, teacher: str, rows: ShardRows, labeller: Mapping[str, Any]) -> Path:
     """Write rows as a shard, on disk for good when this returns; the caller holds the store's lock.
 
     `labeller` says what computed them: its `name`, and how it agrees with the teacher.
@@ -99,11 +99,11 @@ def write_shard(folder: Path, teacher: str, rows: LabelRows, labeller: Mapping[s
     return final
 
 
-def open_shard(path: Path, teacher: str, labels: int) -> Shard:
+def open_shard(path: Path, teacher: str, width: int) -> Shard:
     """Verify a shard against its name, then map it.
 
     Raises:
-        DataError: naming the file, if it is damaged, or of another teacher or other labels.
+        DataError: naming the file, if it is damaged, or of another teacher or another number of outputs.
     """
     digest = digest_file(path)
     if digest != path.stem:
@@ -117,7 +117,7 @@ def open_shard(path: Path, teacher: str, labels: int) -> Shard:
         notes: dict[str, Any] = json.loads(batch.schema.metadata[b"edgekd"])
     except (pa.ArrowInvalid, KeyError, TypeError, ValueError):
         raise DataError(f"{path}: is not a shard of soft labels; remove the file") from None
-    expected = {"format": FORMAT, "teacher": teacher, "labels": labels, "temperatures": list(TEMPERATURES)}
+    expected = {"format": FORMAT, "teacher": teacher, "labels": width, "temperatures": list(TEMPERATURES)}
     for name, value in expected.items():
         if notes.get(name) != value:
             raise DataError(
@@ -126,9 +126,9 @@ def open_shard(path: Path, teacher: str, labels: int) -> Shard:
             )
     keys = np.frombuffer(_buffer(batch, "key"), dtype=f"S{KEY_BYTES}")
     names = batch.schema.names
-    index = _matrix(batch, "index", np.uint16 if labels <= 2**16 else np.uint32) if "index" in names else None
+    index = _matrix(batch, "index", np.uint16 if width <= 2**16 else np.uint32) if "index" in names else None
     rest = _matrix(batch, "rest", np.float16) if "rest" in names else None
-    kept = KeptLogits(labels, _matrix(batch, "top", np.float16), index, rest)
+    kept = KeptOutputs(width, _matrix(batch, "top", np.float16), index, rest)
     return Shard(path, keys, kept, notes["labeller"], batch)
 
 
@@ -147,7 +147,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _encode(teacher: str, rows: LabelRows, labeller: Mapping[str, Any]) -> bytes:
+def _encode(teacher: str, rows: ShardRows, labeller: Mapping[str, Any]) -> bytes:
     rows = rows.take(np.argsort(rows.keys, kind="stable"))
     kept, key = rows.kept, [None, pa.py_buffer(rows.keys.tobytes())]
     columns = {
@@ -161,7 +161,7 @@ def _encode(teacher: str, rows: LabelRows, labeller: Mapping[str, Any]) -> bytes
     notes = {
         "format": FORMAT,
         "teacher": teacher,
-        "labels": kept.labels,
+        "labels": kept.width,  # as format 1 calls the number of outputs
         "temperatures": TEMPERATURES,
         "labeller": dict(labeller),
         "worst_error_bound_nats": {f"{t:g}": float(kept.error_bound(t).max()) for t in TEMPERATURES},

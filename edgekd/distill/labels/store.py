@@ -20,20 +20,20 @@ import numpy.typing as npt
 from edgekd.distill.labels.shard import (
     KEY_BYTES,
     Keys,
-    LabelRows,
     Shard,
+    ShardRows,
     open_shard,
     remove_leftovers,
     text_keys,
     write_shard,
 )
-from edgekd.distill.labels.stored import StoredLogits
+from edgekd.distill.labels.stored import StoredOutputs
 from edgekd.errors import DataError
 from edgekd.store import locked
 
 
 class Beside(NamedTuple):
-    """What is kept beside a text's logits: what they rest on, tags, and what computed them."""
+    """What is kept beside a text's outputs: what they rest on, tags, and what computed them."""
 
     evidence: tuple[str, ...]
     tags: tuple[str, ...]
@@ -41,7 +41,7 @@ class Beside(NamedTuple):
 
 
 class LabelStore:
-    """The labels of one teacher over `labels` classes; safe for many processes at once.
+    """The soft labels of one teacher, `width` outputs per text; safe for many processes at once.
 
     Opening verifies every shard against its name, once a process, at the speed of sha256 (over
     1 GB/s on a core with SHA instructions), and holds 24 bytes a row in memory; the rest is mapped.
@@ -50,8 +50,8 @@ class LabelStore:
         DataError: naming the shard that is damaged or not of this store.
     """
 
-    def __init__(self, folder: Path, teacher: str, labels: int) -> None:
-        self.folder, self.teacher, self.labels = folder, teacher, labels
+    def __init__(self, folder: Path, teacher: str, width: int) -> None:
+        self.folder, self.teacher, self.width = folder, teacher, width
         folder.mkdir(parents=True, exist_ok=True)
         self._shards: list[Shard] = []
         self._names: set[str] = set()
@@ -82,7 +82,7 @@ class LabelStore:
         """Return the texts' keys."""
         return text_keys(self.teacher, texts)
 
-    def add(self, rows: LabelRows, labeller: Mapping[str, Any]) -> int:
+    def add(self, rows: ShardRows, labeller: Mapping[str, Any]) -> int:
         """Add rows for good, less those that are there; returns how many were added.
 
         `labeller` says what computed them, by `name` at least. A kill at any moment leaves all or none.
@@ -97,8 +97,8 @@ class LabelStore:
                 self._note([self._open(path)])
         return len(fresh)
 
-    def read(self, texts: Sequence[str], temperature: float) -> StoredLogits:
-        """Give the logits of texts, in their order, for the softmax at a temperature.
+    def read(self, texts: Sequence[str], temperature: float | None) -> StoredOutputs:
+        """Give the outputs of texts, in their order, for the softmax at a temperature; None for no softmax.
 
         Raises:
             DataError: if a text has no label.
@@ -107,10 +107,10 @@ class LabelStore:
         rows = self._rows(texts)
         numbers = np.searchsorted(self._starts, rows, side="right") - 1
         places = rows - np.array(self._starts)[numbers]
-        return StoredLogits([shard.kept for shard in self._shards], numbers, places, self.labels, temperature)
+        return StoredOutputs([shard.kept for shard in self._shards], numbers, places, self.width, temperature)
 
     def beside(self, texts: Sequence[str]) -> list[Beside]:
-        """Give what is kept beside the logits of texts, in their order."""
+        """Give what is kept beside the outputs of texts, in their order."""
         found = []
         for row in self._rows(texts).tolist():
             number = int(np.searchsorted(self._starts, row, side="right")) - 1
@@ -152,7 +152,7 @@ class LabelStore:
         return [self._open(path) for path in paths if path.name not in self._names]
 
     def _open(self, path: Path) -> Shard:
-        shard = open_shard(path, self.teacher, self.labels)
+        shard = open_shard(path, self.teacher, self.width)
         self._shards.append(shard)
         self._names.add(path.name)
         self._starts.append(self._starts[-1] + len(shard.keys))

@@ -1,4 +1,4 @@
-"""Logits that stay on disk until rows of them are asked for."""
+"""A teacher's outputs that stay on disk until rows of them are asked for."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgekd.distill.labels.kept import KeptLogits, check_temperature
+from edgekd.distill.labels.kept import KeptOutputs, check_temperature
 
 _CHUNK = 4096
 
 
 @dataclass(frozen=True)
-class StoredLogits:
-    """Logits [text, label] in half precision, for the softmax at one temperature.
+class StoredOutputs:
+    """Outputs [text, output] in half precision; where a softmax reads them, for that at one temperature.
 
-    `logits[picked]` reads rows as a numpy array would give them; text i is row `places[i]` of part
+    `outputs[picked]` reads rows as a numpy array would give them; text i is row `places[i]` of part
     `numbers[i]`.
     """
 
-    parts: Sequence[KeptLogits]
+    parts: Sequence[KeptOutputs]
     numbers: npt.NDArray[np.int64]
     places: npt.NDArray[np.int64]
-    labels: int
-    temperature: float
+    width: int
+    temperature: float | None
 
     def __post_init__(self) -> None:
-        check_temperature(self.labels, self.temperature)
+        check_temperature(self.width, self.temperature)
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Texts and labels."""
-        return len(self.places), self.labels
+        """Texts and outputs."""
+        return len(self.places), self.width
 
     def __len__(self) -> int:
         return len(self.places)
@@ -42,15 +42,9 @@ class StoredLogits:
     def __getitem__(self, picked: npt.NDArray[np.int64] | slice) -> npt.NDArray[np.float16]:
         return self._kept(picked).expand(self.temperature)
 
-    def argmax(self, axis: int = 1) -> npt.NDArray[np.int64]:
-        """Return the likeliest class of each text; the axis can only be that of the labels."""
-        assert axis in (1, -1)
-        found = [self[chunk].argmax(axis=1) for chunk in self._chunks()]
-        return np.concatenate(found) if found else np.empty(0, np.int64)
-
     def digest(self) -> str:
         """Digest what is kept of every text, in the texts' order."""
-        total = hashlib.sha256(f"{len(self)} {self.labels}".encode())
+        total = hashlib.sha256(f"{len(self)} {self.width}".encode())
         for chunk in self._chunks():
             kept = self._kept(chunk)
             for part in (kept.top, kept.index, kept.rest):
@@ -60,15 +54,15 @@ class StoredLogits:
     def _chunks(self) -> Iterator[slice]:
         return (slice(start, start + _CHUNK) for start in range(0, len(self), _CHUNK))
 
-    def _kept(self, picked: npt.NDArray[np.int64] | slice) -> KeptLogits:
+    def _kept(self, picked: npt.NDArray[np.int64] | slice) -> KeptOutputs:
         where = list(zip(self.numbers[picked].tolist(), self.places[picked].tolist(), strict=True))
         if not where:
-            return KeptLogits(self.labels, np.empty((0, self.labels), np.float16))
+            return KeptOutputs(self.width, np.empty((0, self.width), np.float16))
         parts = self.parts
         top = np.stack([parts[number].top[place] for number, place in where])
         first = parts[where[0][0]]
         if first.index is None or first.rest is None:
-            return KeptLogits(self.labels, top)
+            return KeptOutputs(self.width, top)
         index = np.stack([parts[number].index[place] for number, place in where])
         rest = np.stack([parts[number].rest[place] for number, place in where])
-        return KeptLogits(self.labels, top, index, rest)
+        return KeptOutputs(self.width, top, index, rest)

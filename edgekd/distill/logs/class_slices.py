@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from edgekd.distill.logs.events import ClassSliceEval
-from edgekd.evaluate.arrays import Labels
+
+Classes = Int[np.ndarray, " row"]
 
 
 def class_slices(
     epoch: int,
-    answers: Labels,
-    teacher: Labels,
-    classes: Labels,
+    answers: Classes,
+    teacher: Classes,
+    classes: Classes,
     labels: Sequence[str],
     soft_weight: float | Float[np.ndarray, " label"],
 ) -> tuple[ClassSliceEval, ...]:
     """Judge every class that has validation rows.
 
-    All are label indices in the order of the same rows. `soft_weight` is alpha, of all classes or each.
+    All are indices of classes in the order of the same rows. `soft_weight` is alpha, of all classes or each.
     """
     count = len(labels)
     alpha = np.broadcast_to(np.asarray(soft_weight, dtype=np.float64), count)

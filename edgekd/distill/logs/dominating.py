@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float, Int
 
-from edgekd.distill.labels.stored import StoredLogits
+from edgekd.distill.learner import RowWords
 from edgekd.distill.logs.events import DominatingExample, DominatingExamples
 
 TIMES_BATCH_MEAN = 1.5
@@ -71,18 +71,15 @@ class DominatingRows:
         student: str,
         epoch: int,
         texts: Sequence[str],
-        classes: Int[np.ndarray, " row"],
-        labels: Sequence[str],
-        teacher: Float[np.ndarray, "row label"] | StoredLogits | None = None,
-        least: int | None = None,
+        describe: Callable[[Picked], Sequence[RowWords]],
     ) -> DominatingExamples:
-        """List the persistent rows, with their text, class and teacher's answer.
+        """List the persistent rows: those that dominated in half of the epochs seen, and in two.
 
-        `least` is how many epochs make a row persistent: half of those seen, and two, where it is not given.
+        `describe` says of some rows what they should get and what the teacher says.
         """
-        wanted = least or max(2, math.ceil(int(self.epochs_seen.max(initial=0)) / 2))
+        wanted = max(2, math.ceil(int(self.epochs_seen.max(initial=0)) / 2))
         rows = self.persistent(wanted)
-        answers = None if teacher is None else teacher[rows[:SHOWN]].argmax(axis=1)
+        shown = rows[:SHOWN]
         return DominatingExamples(
             student=student,
             epoch=epoch,
@@ -94,13 +91,12 @@ class DominatingRows:
                 DominatingExample(
                     row=int(row),
                     text=texts[row][:_LONGEST],
-                    class_name=labels[classes[row]] if classes[row] >= 0 else None,
-                    teacher_answer=None if answers is None else labels[answers[place]],
                     epochs_over=int(self.epochs_over[row]),
                     epochs_seen=int(self.epochs_seen[row]),
                     mean_loss=float(self.mean_loss[row]),
+                    **words._asdict(),
                 )
-                for place, row in enumerate(rows[:SHOWN])
+                for row, words in zip(shown, describe(shown), strict=True)
             ),
         )
 

@@ -40,17 +40,21 @@ class Event(_Frozen):
 
 
 class TrainStep(Event):
-    """One optimizer step; `hard_ce` is the mean over all rows, where a row without a label counts 0."""
+    """One optimizer step; `hard_ce` is the mean over all rows, where a row without a label counts 0.
+
+    `terms` are means of the parts of the loss that have no field of their own.
+    """
 
     event: Literal["kd_train_step"] = "kd_train_step"
     task: str
     epoch: int
     global_step: int
     batch_size: int
-    hard_ce: float
-    kd_kl_t2: float
+    hard_ce: float | None = None
+    kd_kl_t2: float | None = None
     feature_mse: float | None = None
     attention_mse: float | None = None
+    terms: dict[str, float] | None = None
     total_loss: float
     grad_norm: float
     lr: float
@@ -61,7 +65,9 @@ class EpochSummary(Event):
     """One pass over the training rows, judged on validation rows.
 
     `train_hard_ce` is the mean over the rows that have a label, the other `train_` figures over all;
-    `val_loss` is the cross-entropy against the labels; `val_rows` is the n of every validation figure.
+    `val_loss` is the loss against the targets; `val_rows` is the n of every validation figure. `train_terms`
+    and `val_figures` hold by name what has no field of its own. `chosen_by` names the figure that decides
+    which epoch is best, where that is not the promotion score.
     """
 
     event: Literal["kd_epoch_summary"] = "kd_epoch_summary"
@@ -75,19 +81,30 @@ class EpochSummary(Event):
     train_kd_kl_t2: float | None = None
     train_feature_mse: float | None = None
     train_attention_mse: float | None = None
+    train_terms: dict[str, float] | None = None
     val_rows: int | None = None
     val_accuracy: Rate | None = None
     teacher_preference_match: Rate | None = None
     safety_recall: Rate | None = None
     calibration_ece: Rate | None = None
+    val_figures: dict[str, float] | None = None
+    chosen_by: str | None = None
+    is_higher_better: bool | None = None
     human_win_rate_vs_base: Rate | None = None
     hallucination_rate: Rate | None = None
     refusal_precision: Rate | None = None
     avg_output_tokens: float | None = None
     cost_per_1k_responses: float | None = None
-    promotion_score: float | None = None
     checkpoint_promotable: bool | None = None
     seconds: float | None = None
+
+    @property
+    def chosen_value(self) -> float | None:
+        """The figure named by `chosen_by`, where there is one."""
+        if self.chosen_by is None:
+            return None
+        value: float | None = getattr(self, self.chosen_by, None)
+        return (self.val_figures or {}).get(self.chosen_by, value)
 
 
 class ClassSliceEval(Event):
@@ -139,11 +156,15 @@ class SystemProfile(Event):
 
 
 class DominatingExample(_Frozen):
-    """A row whose loss was over the bound in `epochs_over` of the `epochs_seen` epochs it was met in."""
+    """A row whose loss was over the bound in `epochs_over` of the `epochs_seen` epochs it was met in.
+
+    What it should get is `class` where that is a class, else `target`.
+    """
 
     row: int
     text: str
     class_name: str | None = Field(None, alias="class")
+    target: str | None = None
     teacher_answer: str | None = None
     epochs_over: int
     epochs_seen: int

@@ -48,9 +48,7 @@ class StageClock:
         self._rows += rows
         self._tokens += tokens
 
-    def profile(
-        self, job: str, epoch: int, *, threads: int, gpu_utilization: float | None = None
-    ) -> SystemProfile:
+    def profile(self, job: str, epoch: int, *, threads: int) -> SystemProfile:
         """Report what was spent since the clock was made or last reported, and begin anew.
 
         The use of the CPU is this process's time on it over the wall time of `threads`.
@@ -64,7 +62,6 @@ class StageClock:
             epoch=epoch,
             seconds=wall / 1e9,
             cpu_utilization=min(1.0, cpu),
-            gpu_utilization=gpu_utilization,
             input_pipeline_wait_fraction=share["input"],
             teacher_forward_fraction=share["teacher"],
             student_step_fraction=share["student"],

@@ -39,7 +39,7 @@ def open_trackers(names: Sequence[str], run: str, folder: Path) -> Iterator[Call
             step = event.global_step
         if (group := _GROUPS.get(type(event))) is None:
             return
-        values = {f"{group}/{key}": value for key, value in event if _is_figure(key, value)}
+        values = {f"{group}/{key}": value for key, value in _list_figures(event)}
         for tracker in trackers:
             tracker.log(values, step=step)
 
@@ -67,5 +67,10 @@ def _open(name: str, run: str, folder: Path) -> Any:
     return tracker
 
 
-def _is_figure(key: str, value: Any) -> bool:
-    return key not in _PLACES and isinstance(value, int | float)
+def _list_figures(event: Event) -> Iterator[tuple[str, float]]:
+    """Yield an event's numbers by name; those that it holds by name under the name of their field."""
+    for key, value in event:
+        if isinstance(value, dict):
+            yield from ((f"{key}/{name}", one) for name, one in value.items())
+        elif key not in _PLACES and isinstance(value, int | float) and not isinstance(value, bool):
+            yield key, value

@@ -9,13 +9,14 @@ rare classes, a mean over classes, not over rows. docs/distillation.md walks thr
 from edgekd.distill.losses.attention import attention_mse
 from edgekd.distill.losses.blend import blend_by_class
 from edgekd.distill.losses.class_weights import effective_number, inverse_frequency, weigh_by_class
-from edgekd.distill.losses.combined import combined_loss
+from edgekd.distill.losses.combined import blend_terms, combined_loss
 from edgekd.distill.losses.cross_entropy import hard_cross_entropy
 from edgekd.distill.losses.divergence import soft_divergence
 from edgekd.distill.losses.dominating import dominating_examples, persistent_examples
 from edgekd.distill.losses.hidden import hidden_mse
 from edgekd.distill.losses.logits import logit_mse
 from edgekd.distill.losses.mean import weighted_mean
+from edgekd.distill.losses.number import number_cross_entropy, number_divergence
 from edgekd.distill.losses.oversampling import oversampled_rows
 from edgekd.distill.losses.ranking import list_divergence, margin_mse, score_mse
 from edgekd.distill.losses.rare import rare_class_loss, rare_class_penalty
@@ -29,6 +30,7 @@ __all__ = [
     "OriginShares",
     "attention_mse",
     "blend_by_class",
+    "blend_terms",
     "combined_loss",
     "dominating_examples",
     "effective_number",
@@ -38,6 +40,8 @@ __all__ = [
     "list_divergence",
     "logit_mse",
     "margin_mse",
+    "number_cross_entropy",
+    "number_divergence",
     "oversampled_rows",
     "persistent_examples",
     "rare_class_loss",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from edgekd.distill.losses.cross_entropy import hard_cross_entropy
@@ -30,5 +30,15 @@ def combined_loss(
     """
     hard = hard_cross_entropy(student, classes)
     soft = soft_divergence(student, teacher, temperature)
-    hard_share = (1 - alpha) * (classes >= 0).to(soft.dtype)
+    return blend_terms(hard, soft, classes >= 0, alpha)
+
+
+def blend_terms(
+    hard: Float[Tensor, "*batch"],
+    soft: Float[Tensor, "*batch"],
+    has_target: Bool[Tensor, "*batch"],
+    alpha: float | Float[Tensor, "*batch"],
+) -> Float[Tensor, "*batch"]:
+    """Return (1 - alpha) * hard + alpha * soft; the soft term alone where there is no target."""
+    hard_share = (1 - alpha) * has_target.to(soft.dtype)
     return hard_share * hard + (1 - hard_share) * soft

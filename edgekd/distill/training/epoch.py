@@ -4,42 +4,55 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from edgekd.distill.logs import events
 from edgekd.distill.logs.dominating import DominatingRows
+from edgekd.distill.logs.events import Event, TrainStep
+from edgekd.distill.logs.naming import name_fields
 from edgekd.distill.logs.profile import StageClock
-from edgekd.distill.training.device import autocast, device_of
-from edgekd.distill.training.objective import Objective
+from edgekd.distill.training.draw import RowDraw
+from edgekd.distill.training.examples import TokenizedExamples
 from edgekd.distill.training.optimizer import StudentOptimizer, rate_at
-from edgekd.distill.training.predict import padded_tensors
+from edgekd.distill.training.plan import TrainingPlan
 from edgekd.distill.training.processes import Processes
-from edgekd.distill.training.rows import Recipe, Rows
-from edgekd.distill.training.schedule import StageWeights
-from edgekd.distill.training.skipping import skip_easy
+from edgekd.distill.training.step import TOTAL, StepGradient
 from edgekd.distill.training.tokens import length_batches
 from edgekd.errors import TrainingError
 from edgekd.progress import Progress
 
 _LOG_EVERY = 20  # steps; reading a loss back costs nothing on a CPU, a line costs 10 microseconds
 
+Tell = Callable[[Event], None]
+
 
 @dataclass(frozen=True)
 class EpochLosses:
-    """Weighted means over an epoch's rows; `hard` over those with a label, the last two of features."""
+    """Weighted means over an epoch's rows; a term against targets is over the rows that have one.
+
+    Terms that the epoch had no use for, without a teacher or without features, are absent.
+    """
 
     total: float
-    hard: float
-    soft: float | None
-    hidden: float | None = None
-    attention: float | None = None
+    terms: Mapping[str, float]
+
+
+@dataclass
+class _Sums:
+    """What the steps of an epoch add up to: losses times weights, by name, and the weights of rows."""
+
+    by_name: dict[str, float] = field(default_factory=dict)
+    weight: float = 0.0
+    weight_with_target: float = 0.0
+
+    def add(self, losses: Mapping[str, float], weight: float, weight_with_target: float) -> None:
+        for name, value in losses.items():
+            self.by_name[name] = self.by_name.get(name, 0.0) + value
+        self.weight += weight
+        self.weight_with_target += weight_with_target
 
 
 class Epochs:
@@ -49,147 +62,84 @@ class Epochs:
         self,
         model: torch.nn.Module,
         optimizer: StudentOptimizer,
-        rows: Rows,
-        recipe: Recipe,
+        learn: TokenizedExamples,
+        plan: TrainingPlan,
         processes: Processes,
         clock: StageClock,
         dominating: DominatingRows,
     ) -> None:
-        self._model, self._optimizer, self._rows, self._recipe = model, optimizer, rows, recipe
-        self._processes, self._clock, self._dominating = processes, clock, dominating
-        self._device = device_of(model)
-        self._objective = Objective(recipe, self._device)
-        self._counts: npt.NDArray[np.float32] | None = None  # how often a row counts in this epoch
+        self._model, self._optimizer, self._learn, self._plan = model, optimizer, learn, plan
+        self._pieces = plan.training.accumulate * processes.count
+        self._clock, self._dominating = clock, dominating
+        self._gradient = StepGradient(model, plan, learn, processes, clock)
+        self._draw = RowDraw(plan, len(learn.tokens))
 
     def run(
-        self, epoch: int, steps: int, writer: events.EventLog | None, on_progress: Progress
+        self, epoch: int, steps: int, tell: Tell | None, on_progress: Progress
     ) -> tuple[EpochLosses, int]:
         """Run one epoch (counted from 0) after `steps` steps; return its losses, and the steps so far.
 
         Raises:
             TrainingError: if the loss is not finite.
         """
-        recipe, training, lengths = self._recipe, self._recipe.training, self._rows.tokens.lengths
-        torch.manual_seed(recipe.seed * 1000 + epoch)
-        rng = np.random.default_rng((recipe.seed, epoch))
+        plan, training, lengths = self._plan, self._plan.training, self._learn.tokens.lengths
+        torch.manual_seed(plan.session.seed * 1000 + epoch)
+        rng = np.random.default_rng((plan.session.seed, epoch))
         budget = max(1, round(training.batch * float(lengths.mean())))
-        drawn = self._rows.draw(recipe.times, recipe.seed, epoch)
-        if training.skip_easy and epoch:
-            known = self._dominating.relative
-            drawn, self._counts = skip_easy(drawn, known, training.skip_easy, recipe.seed, epoch)
-        stage = recipe.schedule.weights(epoch)
-        pieces = training.accumulate * self._processes.count
-        sums, weight_sum, labelled_sum = np.zeros(5), 0.0, 0.0
+        drawn = self._draw.draw(epoch, self._dominating.relative)
+        stage = plan.schedule.weights(epoch)
+        sums = _Sums()
         done, mark, marked = 0, time.perf_counter(), 0
         self._model.train()
-        for batch in length_batches(lengths[drawn], budget, rng, pieces):
+        for batch in length_batches(lengths[drawn], budget, rng, self._pieces):
             picked = drawn[batch]
-            weights = self._weights(picked)
-            step_weight = float(weights.sum())
-            share = (epoch + (done + len(picked) / 2) / len(drawn)) / training.epochs
-            rate = rate_at(training, share)
-            found = self._step(picked, step_weight, stage)
+            weights = self._draw.weigh(picked)
+            rate = rate_at(training, (epoch + (done + len(picked) / 2) / len(drawn)) / training.epochs)
+            losses = self._gradient.compute(picked, weights, stage)
+            self._dominating.record(picked, losses.rows)
             norm = self._optimizer.step(rate)
             self._clock.switch("input")
             steps, done = steps + 1, done + len(picked)
             self._clock.count(len(picked), int(lengths[picked].sum()))
-            if not math.isfinite(found[0]):
+            if not math.isfinite(losses.sums[TOTAL]):
                 raise TrainingError(
-                    f"{recipe.student}: loss is {found[0]} at step {steps}; lower training.learning_rate"
+                    f"{plan.student}: loss is {losses.sums[TOTAL]} at step {steps}; "
+                    "lower training.learning_rate"
                 )
-            sums, weight_sum = sums + found, weight_sum + step_weight
-            labelled_sum += float(weights[self._rows.classes[picked] >= 0].sum())
-            if steps % _LOG_EVERY == 0:
-                now = time.perf_counter()
-                speed = (done - marked) / (now - mark)
-                mark, marked = now, done
-                if writer is not None:
-                    means = found / step_weight
-                    writer.write(
-                        events.TrainStep(
-                            task=recipe.task,
-                            epoch=epoch + 1,
-                            global_step=steps,
-                            batch_size=len(picked),
-                            hard_ce=means[1],
-                            kd_kl_t2=means[2],
-                            total_loss=means[0],
-                            feature_mse=means[3] if stage.reads_features else None,
-                            attention_mse=means[4] if stage.reads_features else None,
-                            grad_norm=norm,
-                            lr=rate,
-                            throughput_samples_per_sec=speed,
-                        )
+            has_target = plan.learner.has_target(self._learn.targets[picked])
+            sums.add(losses.sums, float(weights.sum()), float(weights[has_target].sum()))
+            if steps % _LOG_EVERY:
+                continue
+            now = time.perf_counter()
+            speed = (done - marked) / (now - mark)
+            mark, marked = now, done
+            if tell is not None:
+                means = {name: value / float(weights.sum()) for name, value in losses.sums.items()}
+                tell(
+                    TrainStep(
+                        task=plan.session.task,
+                        epoch=epoch + 1,
+                        global_step=steps,
+                        batch_size=len(picked),
+                        total_loss=means.pop(TOTAL),
+                        grad_norm=norm,
+                        lr=rate,
+                        throughput_samples_per_sec=speed,
+                        **name_fields(TrainStep, means, "terms"),
                     )
-                words = f"epoch {epoch + 1} of {training.epochs}, {speed:.0f} rows/s"
-                on_progress((epoch + done / len(drawn)) / training.epochs, words)
+                )
+            words = f"epoch {epoch + 1} of {training.epochs}, {speed:.0f} rows/s"
+            on_progress((epoch + done / len(drawn)) / training.epochs, words)
         self._dominating.end_epoch()
-        total, hard, soft, *inner = sums / weight_sum
-        has_teacher = self._rows.logits is not None
-        hard = hard * weight_sum / labelled_sum if labelled_sum else 0.0
-        shown = inner if stage.reads_features else (None, None)
-        return EpochLosses(total, hard, soft if has_teacher else None, *shown), steps
+        return self._means(sums), steps
 
-    def _weights(self, picked: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        found = np.ones(len(picked), np.float32)
-        for weights in (self._rows.weights, self._counts):
-            found = found if weights is None else found * weights[picked]
-        return found
-
-    def _step(
-        self, picked: npt.NDArray[np.int64], step_weight: float, stage: StageWeights
-    ) -> npt.NDArray[np.float64]:
-        """Compute the gradient of a step; return its sums over all processes, as in `EpochLosses`."""
-        rare = self._objective.rare_counts(self._tensor(self._rows.classes[picked]))
-        sums, losses = torch.zeros(5), torch.zeros(len(picked))
-        for number, places in enumerate(self._shares(len(picked))):
-            is_last = number == self._recipe.training.accumulate - 1
-            with self._processes.own_gradient(self._model, is_last):
-                loss, parts, losses[places] = self._forward(picked[places], stage, rare, step_weight)
-                # The processes' gradients are averaged, so that each gives `count` times its share.
-                torch.autograd.backward(loss * (self._processes.count / step_weight))
-            sums += parts
-        heard = self._processes.sum(torch.cat([sums, losses])).numpy()
-        self._dominating.record(picked, heard[5:])
-        return np.asarray(heard[:5], np.float64)
-
-    def _shares(self, rows: int) -> Iterator[npt.NDArray[np.int64]]:
-        """Split a step's rows: the places of this process's part of each of its accumulated pieces."""
-        pieces, count = self._recipe.training.accumulate, self._processes.count
-        for piece in range(pieces):
-            yield np.arange(piece * count + self._processes.number, rows, pieces * count)
-
-    def _forward(
-        self, own: npt.NDArray[np.int64], stage: StageWeights, rare: Tensor, step_weight: float
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the weighted sum of rows' losses; on the CPU its terms, as in `EpochLosses`, and each row's.
-
-        The penalty for rare classes is of a whole step: it enters with the step's weight.
-        """
-        rows = self._rows
-        self._clock.switch("input")
-        ids, mask = padded_tensors(rows.tokens, own, self._device)
-        classes = self._tensor(rows.classes[own])
-        taught = None if rows.logits is None else self._tensor(rows.logits[own].astype(np.float32))
-        weights = self._tensor(self._weights(own))
-        self._clock.switch("student")
-        terms = None
-        with autocast(self._device):
-            if stage.reads_features:
-                logits, terms = self._model(ids, mask, matches=True)
-            else:
-                logits = self._model(ids, mask)
-            logits = logits.float()
-        losses = self._objective.losses(logits, taught, classes)
-        total = stage.total(losses.total, terms)
-        loss = (total * weights).sum()
-        penalty = self._objective.penalty(logits, classes, rare)
-        if penalty is not None:
-            loss = loss + stage.output * step_weight * penalty
-        none = torch.zeros_like(losses.hard)
-        inner = (none, none) if terms is None else (terms.hidden, terms.attention + terms.relation)
-        sums = [(part.detach() * weights).sum() for part in (losses.hard, losses.soft, *inner)]
-        return loss, torch.stack([loss.detach(), *sums]).cpu(), losses.total.detach().cpu()
-
-    def _tensor(self, values: npt.NDArray[Any]) -> Tensor:
-        return torch.from_numpy(values).to(self._device)
+    def _means(self, sums: _Sums) -> EpochLosses:
+        learner = self._plan.learner
+        means = {name: value / sums.weight for name, value in sums.by_name.items()}
+        for name in learner.hard_terms:
+            means[name] = (
+                means[name] * sums.weight / sums.weight_with_target if sums.weight_with_target else 0.0
+            )
+        if self._learn.taught is None:
+            means = {name: value for name, value in means.items() if name not in learner.soft_terms}
+        return EpochLosses(means.pop(TOTAL), means)

@@ -19,7 +19,7 @@ _PROJECTIONS = (("query", "key", "value"), ("q", "k", "v"), ("q_lin", "k_lin", "
 
 
 class InnerStudent(nn.Module):
-    """Trains `answering`, `(ids, mask) -> logits`; asked for it, it matches features as well.
+    """Trains `answering`, `(ids, mask) -> outputs`; asked for it, it matches features as well.
 
     The teacher reads the student's own tokens, so that both speak of the same places; it is in eval mode,
     in the loop for as many epochs as features are matched, and no part of the state that is kept. The
@@ -27,8 +27,8 @@ class InnerStudent(nn.Module):
 
     Args:
         answering: What is trained: the whole student, or the lean form that shares its parameters.
-        student: The whole student, a Hugging Face classifier with plain attention.
-        teacher: A Hugging Face classifier with plain attention.
+        student: The whole student, a Hugging Face model with a head and plain attention.
+        teacher: A model of that form, too.
         kept: The teacher's id of each of the student's, shape [token].
         layers: Student layer to teacher layer; evenly spread where absent.
 
@@ -66,16 +66,16 @@ class InnerStudent(nn.Module):
     def forward(
         self, ids: Tensor, mask: Tensor | None = None, matches: bool = False
     ) -> Tensor | tuple[Tensor, FeatureTerms]:
-        """Return logits [row, label], and with `matches` the terms of feature matching, a value a row."""
+        """Return outputs [row, output], and with `matches` the terms of feature matching, each [row]."""
         if not matches:
-            logits: Tensor = self.answering(ids, mask)
-            return logits
+            outputs: Tensor = self.answering(ids, mask)
+            return outputs
         student, teacher = self._held
         wants_relations = self.matcher.relation_heads is not None
         with torch.no_grad():
             _, taught = show_features(teacher, self._kept[ids], mask, wants_relations)
-        logits, shown = show_features(student, ids, mask, wants_relations)
-        return logits, self.matcher(shown, taught, mask)
+        outputs, shown = show_features(student, ids, mask, wants_relations)
+        return outputs, self.matcher(shown, taught, mask)
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> InnerStudent:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
@@ -86,7 +86,7 @@ class InnerStudent(nn.Module):
 
 
 def show_features(model: Any, ids: Tensor, mask: Tensor | None, relations: bool) -> tuple[Tensor, Features]:
-    """Run a Hugging Face classifier; return its logits and what it shows of itself.
+    """Run a Hugging Face model with a head; return its outputs and what it shows of itself.
 
     With `relations` it shows each layer's queries, keys and values, else its attention maps.
     """

@@ -1,4 +1,4 @@
-"""A model's answers to many texts."""
+"""A model's outputs for many texts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BATCH_TOKENS = 1024
 def predict(
     model: torch.nn.Module, tokens: Tokens, *, batch: int = _BATCH_TOKENS, on_progress: Progress = silent
 ) -> npt.NDArray[np.float32]:
-    """Compute logits [row, label] in the rows' order, in batches of like length of `batch` tokens."""
+    """Compute outputs [row, output] in the rows' order, in batches of like length of `batch` tokens."""
     model.eval()
     device = device_of(model)
     out: npt.NDArray[np.float32] | None = None
@@ -26,10 +26,10 @@ def predict(
     with torch.inference_mode():
         for picked in length_batches(tokens.lengths, batch):
             with autocast(device):
-                logits = model(*padded_tensors(tokens, picked, device)).float().cpu().numpy()
+                outputs = model(*padded_tensors(tokens, picked, device)).float().cpu().numpy()
             if out is None:
-                out = np.empty((len(tokens), logits.shape[1]), dtype=np.float32)
-            out[picked] = logits
+                out = np.empty((len(tokens), outputs.shape[1]), dtype=np.float32)
+            out[picked] = outputs
             done += len(picked)
             on_progress(done / len(tokens), f"{done} of {len(tokens)} texts")
     assert out is not None

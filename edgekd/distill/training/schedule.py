@@ -16,11 +16,11 @@ from edgekd.errors import ConfigError
 class StageWeights:
     """Weight of each term; a stage's loss is their sum.
 
-    total = output * combined + hidden * MSE + attention * MSE + relation * KL, row by row.
+    total = output * learner's + hidden * MSE + attention * MSE + relation * KL, row by row.
     """
 
     output: float
-    """Of the combined loss of labels and soft labels."""
+    """Of the learner's loss: what it makes of targets and of the teacher's outputs."""
     hidden: float = 0.0
     """Of hidden states."""
     attention: float = 0.0
@@ -62,7 +62,7 @@ class Schedule:
 
 
 OUTPUT_ALONE = Schedule(((0, StageWeights(output=1.0)),))
-"""Labels and soft labels from the first epoch to the last."""
+"""Targets and the teacher's outputs from the first epoch to the last."""
 
 
 def features_first(epochs: int, features: StageWeights | None = None) -> Schedule:

@@ -11,11 +11,14 @@ from edgekd.config import Distillation, Training, load_project
 from edgekd.distill.diagnosis.diagnose import diagnose
 from edgekd.distill.diagnosis.finding import Setup
 from edgekd.distill.diagnosis.history import History, make_history, trend
+from edgekd.distill.examples import Session
+from edgekd.distill.learners.classify import Classify
 from edgekd.distill.logs.dominating import DominatingRows
 from edgekd.distill.logs.events import ShadowCompare, TrainStep, read_events
 from edgekd.distill.logs.profile import StageClock
-from edgekd.distill.static import StaticClassifier
-from edgekd.distill.training.rows import Recipe, Rows
+from edgekd.distill.static import StaticNetwork
+from edgekd.distill.training.examples import TokenizedExamples
+from edgekd.distill.training.plan import TrainingPlan
 from edgekd.distill.training.tokens import Tokens
 from edgekd.distill.training.train import train
 
@@ -200,7 +203,11 @@ def test_dominating_examples_are_shown_with_what_they_are(history_of):
         rows.record(np.arange(4), np.array([9.0, 0, 0, 8]))
         rows.end_epoch()
     teacher = np.array([[0, 1], [1, 0], [1, 0], [1, 0]], dtype=np.float16)
-    event = rows.event("small", 2, ["where", "", "", "refund"], np.zeros(4, np.int64), ("a", "b"), teacher)
+
+    def describe(shown):
+        return Classify(("a", "b")).describe(np.zeros(len(shown), np.int64), teacher[shown])
+
+    event = rows.event("small", 2, ["where", "", "", "refund"], describe)
     finding = found(replace(history_of(val_loss=[1, 0.5]), dominating=event), "dominating examples")
     assert "row 0: 'where', class a, teacher b, 2 of 2 epochs, mean loss 9.00" in finding.evidence[0]
     assert "label and teacher differ on 1 of the 2 worst" in finding.evidence[-1]
@@ -265,24 +272,25 @@ def test_a_command_keeps_the_training_it_does_not_change(project):
     assert changed.students[0].training == SETUP.training.model_copy(update={"epochs": 9})
 
 
-def make_rows(count: int, seed: int, wrong: float) -> Rows:
+def make_rows(count: int, seed: int, wrong: float) -> TokenizedExamples:
     """Rows whose class is told by which third of the vocabulary their tokens come from; some labels lie."""
     rng = np.random.default_rng(seed)
     classes = rng.integers(0, 3, count)
     texts = [20 * c + rng.integers(0, 20, rng.integers(2, 10)) for c in classes]
     tokens = Tokens(np.concatenate(texts).astype(np.int32), np.cumsum([0, *map(len, texts)]).astype(np.int64))
     lying = np.where(rng.random(count) < wrong, rng.integers(0, 3, count), classes)
-    return Rows(tokens, lying.astype(np.int64))
+    return TokenizedExamples(tokens, lying.astype(np.int64))
 
 
-def learn(folder, rows: Rows, validation: Rows, epochs: int, rate: float) -> History:
+def learn(
+    folder, rows: TokenizedExamples, validation: TokenizedExamples, epochs: int, rate: float
+) -> History:
     torch.manual_seed(0)
-    model = StaticClassifier(60, 64, 16, 16, 3)
-    recipe = Recipe(
-        Training(epochs=epochs, learning_rate=rate, batch=16), 0.0, 1.0, 0, 1, "intent", "small", "big"
-    )
-    train(model, rows, validation, recipe, resume=folder, log=folder / "logs" / "log.jsonl")
-    return make_history(read_events(folder / "logs" / "log.jsonl"))
+    model = StaticNetwork(60, 64, 16, 16, 3)
+    training = Training(epochs=epochs, learning_rate=rate, batch=16)
+    plan = TrainingPlan(training, Classify(("a", "b", "c")), Session("intent", 0, 1), "small", "big")
+    train(model, rows, validation, plan, folder)
+    return make_history(read_events(folder / "logs" / "train.jsonl"))
 
 
 def test_real_training_that_still_learns_goes_on(tmp_path):

@@ -7,7 +7,6 @@ from edgekd.distill.diagnosis.score import (
     promotion_score,
     promotion_scores,
     promotion_terms,
-    validation_figures,
 )
 from edgekd.errors import DataError
 
@@ -54,21 +53,13 @@ def test_epoch_that_fails_a_gate_is_never_best(epochs_of):
     assert best_epoch(epochs_of(val_accuracy=[0.5], checkpoint_promotable=[False])) is None
 
 
-def test_figures_of_validation_rows():
-    logits = np.array([[3.0, 0, 0], [0, 3, 0], [0, 0, 3], [3, 0, 0]], dtype=np.float32)
-    teacher = np.array([[1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 1, 0]], dtype=np.float16)
-    classes = np.array([0, 1, 2, 2])
-    found = validation_figures(logits, teacher, classes, critical=(1, 2))
-    top = np.exp(3) / (np.exp(3) + 2)
-    assert found == pytest.approx(
-        {
-            "val_accuracy": 0.75,
-            "teacher_preference_match": 0.5,
-            "calibration_ece": abs(top - 0.75),
-            "safety_recall": 2 / 3,
-        },
-        abs=1e-6,
+@pytest.mark.parametrize(("is_higher_better", "best"), [(True, 2), (False, 3)])
+def test_an_epoch_is_best_by_the_figure_that_its_log_names(epochs_of, is_higher_better, best):
+    figures = [{"gap": 0.2}, {"gap": 0.4}, {"gap": 0.1}, {"gap": 0.1}, {"other": 9.0}]
+    epochs = epochs_of(
+        val_figures=figures,
+        chosen_by=["gap"] * 5,
+        is_higher_better=[is_higher_better] * 5,
+        teacher_preference_match=[0.1, 0.2, 0.3, 0.4, 0.5],  # of which the score would choose the last
     )
-    alone = validation_figures(logits, None, classes)
-    assert alone["teacher_preference_match"] == 0.75 and "safety_recall" not in alone
-    assert "safety_recall" not in validation_figures(logits[:1], None, classes[:1], critical=(2,))
+    assert best_epoch(epochs) == best

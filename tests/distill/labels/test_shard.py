@@ -4,18 +4,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from edgekd.distill.labels.kept import TOP, keep_logits
-from edgekd.distill.labels.shard import LabelRows, open_shard, remove_leftovers, text_keys, write_shard
+from edgekd.distill.labels.kept import TOP, keep_outputs
+from edgekd.distill.labels.shard import ShardRows, open_shard, remove_leftovers, text_keys, write_shard
 from edgekd.errors import DataError
 from edgekd.store import digest_bytes
 
 TEXTS = ["where is my box", "wo ist mein Paket", "漫画", "", "a\ud800"]
 
 
-def make_rows(texts=TEXTS, labels=5, seed=0) -> LabelRows:
+def make_rows(texts=TEXTS, labels=5, seed=0) -> ShardRows:
     logits = np.random.default_rng(seed).normal(0, 2, (len(texts), labels)).astype(np.float32)
     words = [tuple(f"{kind}-{i}-{j}" for j in range(i)) for i, kind in enumerate(["doc"] * len(texts))]
-    return LabelRows(text_keys("t", texts), keep_logits(logits), words, [w[:1] for w in words])
+    return ShardRows(text_keys("t", texts), keep_outputs(logits), words, [w[:1] for w in words])
 
 
 @pytest.mark.parametrize("labels", [5, 2 * TOP + 9])

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from edgekd.distill.learner import RowWords
+from edgekd.distill.learners.classify import Classify
 from edgekd.distill.logs.dominating import SHOWN, DominatingRows
 
 LABELS = ("order", "return")
@@ -10,10 +12,9 @@ def losses_of(golden) -> np.ndarray:
     return np.array(golden["batch_of_8"]["combined_per_example"])
 
 
-def listed(rows: DominatingRows, count: int, **options):
-    return rows.event(
-        "small", 3, [f"text {i}" for i in range(count)], np.zeros(count, np.int64), LABELS, **options
-    )
+def listed(rows: DominatingRows, count: int):
+    texts = [f"text {i}" for i in range(count)]
+    return rows.event("small", 3, texts, lambda shown: [RowWords("order")] * len(shown))
 
 
 def test_worked_batch(golden):
@@ -49,7 +50,11 @@ def test_event_tells_class_and_teachers_answer():
     teacher = np.array([[0, 1], [1, 0], [1, 0], [1, 0]], dtype=np.float16)
     classes = np.array([0, 0, 0, -1])
     texts = ["x" * 500, "", "", "?"]
-    first, second = rows.event("small", 2, texts, classes, LABELS, teacher).examples
+
+    def describe(shown):
+        return Classify(LABELS).describe(classes[shown], teacher[shown])
+
+    first, second = rows.event("small", 2, texts, describe).examples
     assert (first.class_name, first.teacher_answer, len(first.text)) == ("order", "return", 200)
     assert (second.class_name, second.teacher_answer) == (None, "order")  # a row without a label
 

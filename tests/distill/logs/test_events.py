@@ -22,6 +22,7 @@ STEP = TrainStep(
     task="intent", epoch=1, global_step=20, batch_size=128, hard_ce=0.482, kd_kl_t2=0.109, feature_mse=0.071,
     attention_mse=0.008, total_loss=0.252, grad_norm=1.84, lr=3.1e-05, throughput_samples_per_sec=2210,
 )  # fmt: skip
+STEP_LINE = STEP.model_dump_json(exclude_none=True)
 SUMMARY = EpochSummary(
     task="intent", student="small", teacher="big", epoch=1, train_loss=1, val_loss=2, val_accuracy=0.5
 )
@@ -120,9 +121,18 @@ def test_torn_within_a_character(tmp_path):
         ("[1]", ["line 2", "not an event", "'event'"]),
         ('{"epoch": 1}', ["line 2", "not an event"]),
         ('{"event": "kd_train_step"}', ["line 2", "kd_train_step", "task", "required"]),
-        (STEP.model_dump_json().replace("0.482", "null"), ["line 2", "'hard_ce' is null", "absent"]),
-        (STEP.model_dump_json().replace('"version":1', '"version":2'), ["line 2", "version 2", "up to 1"]),
-        (STEP.model_dump_json().replace("batch_size", "bach_size"), ["line 2", "batch_size"]),
+        (
+            STEP_LINE.replace("0.482", "null"),
+            ["line 2", "'hard_ce' is null", "absent"],
+        ),
+        (
+            STEP_LINE.replace('"version":1', '"version":2'),
+            ["line 2", "version 2", "up to 1"],
+        ),
+        (
+            STEP_LINE.replace("batch_size", "bach_size"),
+            ["line 2", "batch_size"],
+        ),
         (
             PROFILE.model_dump_json(exclude_none=True).replace("0.9", "1.9"),
             ["line 2", "cpu_utilization", "1"],
@@ -143,9 +153,7 @@ def test_bad_line_is_named(tmp_path, line, words):
 
 def test_events_of_another_kind_and_blank_lines_are_left_out(tmp_path):
     path = tmp_path / "log.jsonl"
-    path.write_text(
-        '{"event": "router_health", "student_ece": 0.1}\n\n' + STEP.model_dump_json(exclude_none=True)
-    )
+    path.write_text('{"event": "router_health", "student_ece": 0.1}\n\n' + STEP_LINE)
     assert read_events(path) == [STEP]
 
 

@@ -147,3 +147,19 @@ def test_trackers_change_no_result(tmp_path):
     assert plain.run_folder == tracked.run_folder
     with pytest.raises(ConfigError, match="tracker 'wandb' is listed twice"):
         load_project(tmp_path / "p.yaml", ["tracking=[wandb, wandb]"])
+
+
+def test_figures_without_a_field_are_sent_by_name(tmp_path, installed):
+    named = {
+        "task": "urgency",
+        "student": "small",
+        "teacher": "big",
+        "epoch": 1,
+        "train_loss": 1,
+        "val_loss": 2,
+    }
+    summary = EpochSummary(**named, val_figures={"gap": 0.5}, chosen_by="gap", is_higher_better=False)
+    with open_trackers(("mlflow",), "run", tmp_path) as send:
+        send(summary)
+    _, (_, values), _ = Recorder.made[0].told
+    assert values == {"epoch/train_loss": 1, "epoch/val_loss": 2, "epoch/val_figures/gap": 0.5}

@@ -15,12 +15,15 @@ from edgekd.distill import losses
 from edgekd.distill.losses import (
     attention_mse,
     blend_by_class,
+    blend_terms,
     combined_loss,
     hard_cross_entropy,
     hidden_mse,
     list_divergence,
     logit_mse,
     margin_mse,
+    number_cross_entropy,
+    number_divergence,
     rare_class_loss,
     rare_class_penalty,
     relation_divergence,
@@ -62,6 +65,11 @@ def words(mask: Tensor) -> Tensor:
     return (torch.arange(mask.shape[1]) * 3 % 5).expand(mask.shape)
 
 
+def numbers(logits: Tensor, classes: Tensor) -> Tensor:
+    """Numbers from 0 to 1; none where there is no class."""
+    return torch.where(classes >= 0, logits.sigmoid(), torch.nan)
+
+
 LOSSES = {
     "hard_cross_entropy": Loss(lambda s, t, c, m: hard_cross_entropy(s, c), "label", "label"),
     "soft_divergence": Loss(lambda s, t, c, m: soft_divergence(s, t, 3.0), "label", "label"),
@@ -78,6 +86,15 @@ LOSSES = {
     "attention_mse": Loss(lambda s, t, c, m: attention_mse(s, t, m), "head token token", "head token token"),
     "relation_divergence": Loss(
         lambda s, t, c, m: relation_divergence(s, t, 2, m), "token width", "token wide"
+    ),
+    "number_cross_entropy": Loss(lambda s, t, c, m: number_cross_entropy(s, numbers(t, c)), "", ""),
+    "number_divergence": Loss(lambda s, t, c, m: number_divergence(s, t), "", ""),
+    "blend_terms": Loss(
+        lambda s, t, c, m: blend_terms(
+            number_cross_entropy(s, numbers(t, c)), number_divergence(s, t), c >= 0, 0.3
+        ),
+        "",
+        "",
     ),
     "score_mse": Loss(lambda s, t, c, m: score_mse(s, t, m), "token", "token"),
     "margin_mse": Loss(lambda s, t, c, m: margin_mse(s, t, m), "token", "token"),

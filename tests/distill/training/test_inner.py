@@ -12,7 +12,7 @@ from transformers import (
 
 from edgekd.config import Training
 from edgekd.distill.lean import make_lean
-from edgekd.distill.teacher import Classifier
+from edgekd.distill.teacher import HeadedEncoder
 from edgekd.distill.training.inner import InnerStudent, show_features
 from edgekd.distill.training.optimizer import StudentOptimizer
 from edgekd.errors import ConfigError
@@ -31,7 +31,7 @@ def bert(layers=2, width=16, heads=2, tokens=20, kind=BertForSequenceClassificat
 
 
 def make(student, teacher, kept=None, layers=None):
-    lean = make_lean(Classifier(student), torch.arange(8).reshape(2, 4))
+    lean = make_lean(HeadedEncoder(student), torch.arange(8).reshape(2, 4))
     return InnerStudent(lean, student, teacher, np.arange(20) if kept is None else kept, layers)
 
 

@@ -12,19 +12,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekd.config import Training
+from edgekd.distill.examples import Session, Weighing
 from edgekd.distill.lean import make_lean
+from edgekd.distill.learners.classify import Classify
 from edgekd.distill.logs.events import EpochSummary, TrainStep
-from edgekd.distill.static import StaticClassifier
-from edgekd.distill.teacher import Classifier
+from edgekd.distill.static import StaticNetwork
+from edgekd.distill.teacher import HeadedEncoder
+from edgekd.distill.training.examples import TokenizedExamples
+from edgekd.distill.training.plan import TrainingPlan
 from edgekd.distill.training.predict import predict
-from edgekd.distill.training.rows import Recipe, Rows
 from edgekd.distill.training.tokens import Tokens, length_batches
 from edgekd.distill.training.train import train
 from edgekd.errors import TrainingError
 
 TRAINING = Training(epochs=3, learning_rate=5e-3, batch=8)
-RECIPE = Recipe(TRAINING, 0.5, 2.0, 0, 1, "intent", "small", "big")
-SKIPPING = replace(RECIPE, training=TRAINING.model_copy(update={"skip_easy": 0.5}))
+LEARNER = Classify(("a", "b", "c"), alpha=0.5, temperature=2.0)
+PLAN = TrainingPlan(TRAINING, LEARNER, Session("intent", 0, 1), "small", "big")
+SKIPPING = replace(PLAN, training=TRAINING.model_copy(update={"skip_easy": 0.5}))
 
 
 def make_tokens(texts: list[list[int]]) -> Tokens:
@@ -32,13 +36,14 @@ def make_tokens(texts: list[list[int]]) -> Tokens:
     return Tokens(np.array([i for text in texts for i in text], np.int32), starts.astype(np.int64))
 
 
-def make_rows(count: int, seed: int, soft: bool = True) -> Rows:
+def make_rows(count: int, seed: int, soft: bool = True) -> TokenizedExamples:
     """Rows whose class is told by which third of the vocabulary their tokens come from."""
     rng = np.random.default_rng(seed)
     classes = rng.integers(0, 3, count)
     texts = [list(20 * c + rng.integers(0, 20, rng.integers(1, 12))) for c in classes]
     logits = 2 * np.eye(3, dtype=np.float16)[classes] + rng.normal(0, 0.1, (count, 3)).astype(np.float16)
-    return Rows(make_tokens(texts), classes.astype(np.int64), logits.astype(np.float16) if soft else None)
+    taught = logits.astype(np.float16) if soft else None
+    return TokenizedExamples(make_tokens(texts), classes.astype(np.int64), taught)
 
 
 ROWS, VALIDATION = make_rows(200, 0), make_rows(40, 1)
@@ -46,7 +51,7 @@ ROWS, VALIDATION = make_rows(200, 0), make_rows(40, 1)
 
 def make_static() -> torch.nn.Module:
     torch.manual_seed(0)
-    model = StaticClassifier(60, 64, 16, 16, 3)
+    model = StaticNetwork(60, 64, 16, 16, 3)
     torch.nn.init.zeros_(model.pairs.weight)  # as a student starts
     return model
 
@@ -56,7 +61,7 @@ def make_bert() -> torch.nn.Module:
 
     torch.manual_seed(0)
     shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-    return Classifier(BertForSequenceClassification(BertConfig(vocab_size=60, num_labels=3, **shape)))
+    return HeadedEncoder(BertForSequenceClassification(BertConfig(vocab_size=60, num_labels=3, **shape)))
 
 
 def make_lean_bert() -> torch.nn.Module:
@@ -67,16 +72,15 @@ def make_lean_bert() -> torch.nn.Module:
 MAKERS = pytest.mark.parametrize("make", [make_static, make_bert])
 
 
-def teach(model, folder, rows=ROWS, recipe=RECIPE, on_progress=lambda share, words: None):
+def teach(model, folder, rows=ROWS, plan=PLAN, on_progress=lambda share, words: None):
     folder.mkdir(parents=True, exist_ok=True)
     return train(
-        model, rows, VALIDATION, recipe, resume=folder, log=folder / "logs" / "log.jsonl",
-        on_progress=on_progress,
+        model, rows, VALIDATION, plan, folder, on_progress=on_progress
     )  # fmt: skip
 
 
 def events_of(folder) -> list[dict]:
-    return [json.loads(line) for line in (folder / "logs" / "log.jsonl").read_text("utf-8").splitlines()]
+    return [json.loads(line) for line in (folder / "logs" / "train.jsonl").read_text("utf-8").splitlines()]
 
 
 def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
@@ -97,14 +101,14 @@ def stop_at(share: float):
 
 
 @MAKERS
-@pytest.mark.parametrize(("share", "recipe"), [(0.2, RECIPE), (0.5, RECIPE), (0.8, RECIPE), (0.7, SKIPPING)])
-def test_stopped_training_goes_on_to_the_same_bits(tmp_path, make, share, recipe):
+@pytest.mark.parametrize(("share", "plan"), [(0.2, PLAN), (0.5, PLAN), (0.8, PLAN), (0.7, SKIPPING)])
+def test_stopped_training_goes_on_to_the_same_bits(tmp_path, make, share, plan):
     undisturbed, stopped, resumed = make(), make(), make()
-    state = teach(undisturbed, tmp_path / "whole", recipe=recipe)
+    state = teach(undisturbed, tmp_path / "whole", plan=plan)
     with pytest.raises(StopError):
-        teach(stopped, tmp_path / "cut", recipe=recipe, on_progress=stop_at(share))
+        teach(stopped, tmp_path / "cut", plan=plan, on_progress=stop_at(share))
     seen = []
-    again = teach(resumed, tmp_path / "cut", recipe=recipe, on_progress=lambda done, words: seen.append(done))
+    again = teach(resumed, tmp_path / "cut", plan=plan, on_progress=lambda done, words: seen.append(done))
     assert same(undisturbed, resumed)
     assert again == state
     assert share < 1 / 3 or min(seen) > 1 / 3  # finished epochs are not run again
@@ -114,13 +118,13 @@ def test_stopped_training_goes_on_to_the_same_bits(tmp_path, make, share, recipe
     )
     assert summaries[0] == summaries[1] == [1, 2, 3]  # the log tells of each epoch once
     assert steps[0] == steps[1] and steps[0][:2] == [20, 40]
-    assert (state.steps < 80) == (recipe is SKIPPING)  # epochs after the first are shorter
+    assert (state.steps < 80) == (plan is SKIPPING)  # epochs after the first are shorter
 
 
 def test_stop_within_a_line_of_the_log_is_mended(tmp_path):
     with pytest.raises(StopError):
         teach(make_static(), tmp_path / "cut", on_progress=stop_at(0.7))
-    with (tmp_path / "cut" / "train.jsonl").open("a", encoding="utf-8") as file:
+    with (tmp_path / "cut" / "_resume" / "train.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"version":1,"time":17952')
     teach(make_static(), tmp_path / "cut")
     assert [e["epoch"] for e in events_of(tmp_path / "cut") if "val_loss" in e] == [1, 2, 3]
@@ -130,7 +134,7 @@ def test_stop_within_a_line_of_the_log_is_mended(tmp_path):
 def test_seed_decides_order_and_dropout(tmp_path, make):
     models = [make() for _ in range(3)]
     for number, (model, seed) in enumerate(zip(models, (0, 0, 1), strict=True)):
-        teach(model, tmp_path / str(number), recipe=replace(RECIPE, seed=seed))
+        teach(model, tmp_path / str(number), plan=replace(PLAN, session=Session("intent", seed, 1)))
     assert same(models[0], models[1])
     assert not same(models[0], models[2])
 
@@ -151,11 +155,11 @@ def test_a_lean_encoder_drops_its_share_in_training_alone():
 @pytest.mark.parametrize("soft", [True, False])
 def test_model_learns(tmp_path, make, soft):
     model = make()
-    before = (predict(model, VALIDATION.tokens).argmax(1) == VALIDATION.classes).mean()
+    before = (predict(model, VALIDATION.tokens).argmax(1) == VALIDATION.targets).mean()
     state = teach(model, tmp_path / "run", make_rows(600, 0, soft))
     losses = [epoch["train_loss"] for epoch in state.history]
     assert losses[0] > losses[1] > losses[2]
-    after = (predict(model, VALIDATION.tokens).argmax(1) == VALIDATION.classes).mean()
+    after = (predict(model, VALIDATION.tokens).argmax(1) == VALIDATION.targets).mean()
     assert before < 0.6 and after > 0.85
     assert after == state.history[state.best_epoch - 1]["val_accuracy"]
     assert not model.training
@@ -165,25 +169,27 @@ def test_weights_are_those_of_the_best_epoch(tmp_path):
     """A rate that ruins the model after a good epoch: the good one is kept."""
     model = make_static()
     training = Training(epochs=4, learning_rate=3.0, batch=8, warmup=0.6)
-    state = teach(model, tmp_path / "run", recipe=replace(RECIPE, training=training))
+    state = teach(model, tmp_path / "run", plan=replace(PLAN, training=training))
     accuracies = [epoch["val_accuracy"] for epoch in state.history]
     assert state.best_epoch < 4 and max(accuracies) > accuracies[-1]
-    found = (predict(model, VALIDATION.tokens).argmax(1) == VALIDATION.classes).mean()
+    found = (predict(model, VALIDATION.tokens).argmax(1) == VALIDATION.targets).mean()
     assert found == accuracies[state.best_epoch - 1] == max(accuracies)
 
 
 def test_unlabelled_rows_learn_from_the_soft_term_alone(tmp_path):
-    unlabelled = Rows(ROWS.tokens, np.full(200, -1), ROWS.logits)
+    unlabelled = TokenizedExamples(ROWS.tokens, np.full(200, -1), ROWS.taught)
     models = {alpha: make_static() for alpha in (0.1, 0.9)}
     for alpha, model in models.items():
-        teach(model, tmp_path / str(alpha), unlabelled, replace(RECIPE, alpha=alpha))
+        teach(model, tmp_path / str(alpha), unlabelled, replace(PLAN, learner=replace(LEARNER, alpha=alpha)))
     assert same(models[0.1], models[0.9])
     steps = [e for e in events_of(tmp_path / "0.1") if e["event"] == "kd_train_step"]
     assert [e["hard_ce"] for e in steps] == [0.0] * len(steps)
     assert [e["total_loss"] for e in steps] == [e["kd_kl_t2"] for e in steps]
     labelled = {alpha: make_static() for alpha in (0.1, 0.9)}
     for alpha, model in labelled.items():
-        teach(model, tmp_path / f"labelled {alpha}", ROWS, replace(RECIPE, alpha=alpha))
+        teach(
+            model, tmp_path / f"labelled {alpha}", ROWS, replace(PLAN, learner=replace(LEARNER, alpha=alpha))
+        )
     assert not same(labelled[0.1], labelled[0.9])
 
 
@@ -201,7 +207,7 @@ def test_loss_is_mixed_as_it_says(tmp_path):
 
 def test_rate_rises_then_falls(tmp_path):
     training = Training(epochs=8, learning_rate=1e-3, batch=8, warmup=0.5)
-    teach(make_static(), tmp_path / "run", recipe=replace(RECIPE, training=training))
+    teach(make_static(), tmp_path / "run", plan=replace(PLAN, training=training))
     rates = [e["lr"] for e in events_of(tmp_path / "run") if e["event"] == "kd_train_step"]
     assert len(rates) >= 10  # each twentieth step
     top = rates.index(max(rates))
@@ -213,7 +219,7 @@ def test_rate_rises_then_falls(tmp_path):
 def test_loss_that_is_not_finite_stops(tmp_path, make):
     training = Training(epochs=3, learning_rate=1e30, batch=8, warmup=0)
     with pytest.raises(TrainingError, match=r"^small: loss is (nan|inf) at step \d+; lower training\.learn"):
-        teach(make(), tmp_path / "run", recipe=replace(RECIPE, training=training))
+        teach(make(), tmp_path / "run", plan=replace(PLAN, training=training))
 
 
 @MAKERS
@@ -278,7 +284,7 @@ def test_a_step_in_pieces_is_the_same_step(tmp_path, make):
     states = []
     for model, pieces in zip(models, (1, 3), strict=True):
         training = Training(epochs=2, learning_rate=1e-3, batch=16, accumulate=pieces)
-        states.append(teach(model, tmp_path / str(pieces), recipe=replace(RECIPE, training=training)))
+        states.append(teach(model, tmp_path / str(pieces), plan=replace(PLAN, training=training)))
     for one, other in zip(states[0].history, states[1].history, strict=True):
         assert one["train_loss"] == pytest.approx(other["train_loss"], rel=2e-3)
 
@@ -288,19 +294,17 @@ def test_weights_of_rows_count_as_copies_do(tmp_path):
     twice = np.r_[np.arange(40), np.arange(20)]
     starts = ROWS.tokens.starts
     texts = [list(ROWS.tokens.ids[starts[i] : starts[i + 1]]) for i in range(40)]
-    weighted = Rows(
-        make_tokens(texts),
-        ROWS.classes[:40],
-        ROWS.logits[:40],
-        np.r_[np.full(20, 2), np.ones(20)].astype("f4"),
+    weighted = TokenizedExamples(make_tokens(texts), ROWS.targets[:40], ROWS.taught[:40])
+    weighing = Weighing(np.r_[np.full(20, 2), np.ones(20)].astype("f4"))
+    copied = TokenizedExamples(
+        make_tokens([texts[i] for i in twice]), ROWS.targets[twice], ROWS.taught[twice]
     )
-    copied = Rows(make_tokens([texts[i] for i in twice]), ROWS.classes[twice], ROWS.logits[twice])
     losses = []
-    for number, rows in enumerate((weighted, copied)):
+    for number, (rows, how) in enumerate(((weighted, weighing), (copied, Weighing()))):
         training = Training(epochs=3, learning_rate=1e-3, batch=10_000)
         model = make_static()
         model.drop.p = 0.0
-        state = teach(model, tmp_path / str(number), rows, replace(RECIPE, training=training))
+        state = teach(model, tmp_path / str(number), rows, replace(PLAN, training=training, weighing=how))
         losses.append([epoch["train_loss"] for epoch in state.history])
     assert losses[0] == pytest.approx(losses[1], rel=2e-3)
 
@@ -321,7 +325,7 @@ from test_train import SKIPPING, make_lean_bert, make_static, teach, without_dro
 from edgekd.distill.training import device
 device.has_bf16 = lambda: False
 for make in (make_static, make_lean_bert):
-    state = teach(without_dropout(make), Path(sys.argv[1]) / make.__name__, recipe=SKIPPING)
+    state = teach(without_dropout(make), Path(sys.argv[1]) / make.__name__, plan=SKIPPING)
     if os.environ.get("RANK", "0") == "0":
         print(json.dumps([epoch["train_loss"] for epoch in state.history]))
 """
@@ -334,7 +338,7 @@ def test_two_processes_take_the_steps_of_one(tmp_path, monkeypatch):
     monkeypatch.setattr(device, "has_bf16", lambda: False)
     alone = []
     for make in (make_static, make_lean_bert):
-        state = teach(without_dropout(make), tmp_path / make.__name__, recipe=SKIPPING)
+        state = teach(without_dropout(make), tmp_path / make.__name__, plan=SKIPPING)
         alone.append([epoch["train_loss"] for epoch in state.history])
     script = tmp_path / "together.py"
     script.write_text(TOGETHER)

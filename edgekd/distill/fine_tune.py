@@ -1,0 +1,110 @@
+"""Make a teacher of a checkpoint: fine-tuned on targets, or taken as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from edgekd.config import Lora, Training
+from edgekd.distill.examples import Lesson, Session
+from edgekd.distill.fresh import start_fresh
+from edgekd.distill.lean import LeanEncoder, make_lean
+from edgekd.distill.learner import Learner
+from edgekd.distill.lora import add_adapters, merge_adapters
+from edgekd.distill.teacher import HeadedEncoder, write_notes
+from edgekd.distill.training.examples import TokenizedExamples
+from edgekd.distill.training.memory import kept_memory
+from edgekd.distill.training.plan import TrainingPlan
+from edgekd.distill.training.tokens import open_tokenizer, tokenize
+from edgekd.distill.training.train import train
+from edgekd.distill.weights import load_headed, load_tokenizer_json, save_headed
+from edgekd.distill.wide import check_pairs, fit_wide
+from edgekd.progress import Progress, silent
+from edgekd.store import write_atomic
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a teacher is made of.
+
+    Attributes:
+        name: The teacher's.
+        location: A folder, or `OWNER/NAME` for the hub: see `find_weights`.
+        max_tokens: Longer texts are cut.
+        training: How it is fine-tuned.
+        lora: Adapters that are trained in the place of the encoder's own weights, and then merged into them.
+        pairs: Rows of the linear model of neighbouring tokens beside it (`Wide`); 0 for none.
+    """
+
+    name: str
+    location: str
+    max_tokens: int
+    training: Training = field(default_factory=Training)
+    lora: Lora | None = None
+    pairs: int = 0
+
+
+def fine_tune(
+    checkpoint: Checkpoint, lesson: Lesson, folder: Path, session: Session, on_progress: Progress = silent
+) -> None:
+    """Fine-tune a checkpoint on a lesson in which no teacher speaks, and write the teacher to `folder`.
+
+    With adapters these and the head are trained, and what is written is the merged model: an ordinary one.
+
+    Raises:
+        ConfigError: if the checkpoint cannot be loaded, or the learner takes no linear model beside it.
+    """
+    outputs, pairs = lesson.learner.outputs, checkpoint.pairs
+    check_pairs(lesson.learner, pairs, "teacher.pairs")
+    torch.manual_seed(session.seed)  # the new head
+    # Over a dozen tokens torch's fused attention takes longer on a CPU, its backward pass above all.
+    model = load_headed(checkpoint.location, len(outputs), attention="eager")
+    fresh = start_fresh(model)
+    adapted = None if checkpoint.lora is None else add_adapters(model, checkpoint.lora)
+    write_atomic(folder / "tokenizer.json", load_tokenizer_json(checkpoint.location))
+    tokenizer = open_tokenizer(folder / "tokenizer.json", checkpoint.max_tokens)
+    learn, validation = (
+        TokenizedExamples(tokenize(tokenizer, part.texts), part.targets)
+        for part in (lesson.learn, lesson.validation)
+    )
+    name = checkpoint.name
+    plan = TrainingPlan(checkpoint.training, lesson.learner, session, name, name, lesson.weighing)
+    network: nn.Module = HeadedEncoder(model)
+    if adapted is None:
+        # Without the last layer's other tokens: a seventh fewer multiplications of six layers.
+        network = make_lean(network.eval(), torch.arange(16).reshape(2, 8))
+        if isinstance(network, LeanEncoder):
+            network.dropout = float(model.config.hidden_dropout_prob)
+    with kept_memory():
+        train(network, learn, validation, plan, folder, fresh=fresh, on_progress=on_progress)
+    if adapted is not None:
+        model = merge_adapters(adapted)
+    _name_outputs(model, outputs)
+    save_headed(model, folder)
+    if pairs:
+        sizes = (tokenizer.get_vocab_size(), pairs)
+        fit_wide(learn.tokens, learn.targets, len(outputs), sizes, folder, lesson.weighing.weights)
+    write_notes(folder, name, outputs, checkpoint.max_tokens, None)
+
+
+def adopt(checkpoint: Checkpoint, learner: Learner, folder: Path) -> None:
+    """Use a trained model as it is, and write it to `folder`.
+
+    Raises:
+        ConfigError: if it cannot be loaded, or lacks one of the learner's outputs.
+    """
+    model = load_headed(checkpoint.location)
+    own = [str(model.config.id2label[i]) for i in range(model.config.num_labels)]
+    order = learner.match_outputs(own, checkpoint.location)
+    write_atomic(folder / "tokenizer.json", load_tokenizer_json(checkpoint.location))
+    save_headed(model, folder)
+    write_notes(folder, checkpoint.name, learner.outputs, checkpoint.max_tokens, order)
+
+
+def _name_outputs(model: Any, outputs: tuple[str, ...]) -> None:
+    model.config.id2label = dict(enumerate(outputs))
+    model.config.label2id = {name: i for i, name in enumerate(outputs)}

@@ -1,0 +1,1 @@
+"""Kinds of answer, one file each: see `edgekd.distill.learner`."""
