@@ -33,11 +33,12 @@ from edgekd.distill.student import distil, load_module, open_student
 from edgekd.distill.teacher import open_teacher
 from edgekd.distill.training.tokens import open_tokenizer, tokenize
 from edgekd.distill.weighing import weigh_rows
-from edgekd.pipeline.answering import reference_stage
+from edgekd.engines.step import Step
+from edgekd.pipeline.answering import read_answers, reference_step
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.labelling import label_stage
-from edgekd.pipeline.learning import load_stage, teacher_stage
-from edgekd.store import Stage
+from edgekd.pipeline.learning import load_stage, teacher_step
+from edgekd.pipeline.opening import TEACHER
 
 TABLE = HERE.parent / "docs" / "results" / "ablations.md"
 KEPT = TABLE.with_suffix(".jsonl")
@@ -87,7 +88,7 @@ _HEAD = """\
 """
 
 
-def run(name: str, teacher: Stage) -> dict[str, Any]:
+def run(name: str, teacher: Step) -> dict[str, Any]:
     """Distil an arm's student and judge it on validation rows."""
     student, shape, training, changes = ARMS[name]
     context = open_study("clinc150", 0, (f"distillation.augmentations={COPIES}", *changes))
@@ -96,15 +97,14 @@ def run(name: str, teacher: Stage) -> dict[str, Any]:
     how, train = context.project.distillation, data.split("train")
     learn = open_soft_labels(labels.texts.path, data, labels.store, how.temperature, labels.values.digest)
     rows = data.split("validation")
-    judged = SoftLabels(
-        rows.texts, rows.classes, reference_stage(context, rows, teacher, "teacher").logits, ""
-    )
+    answers, stage = context.engine.run([reference_step(context, teacher, TEACHER, "validation"), teacher])
+    judged = SoftLabels(rows.texts, rows.classes, read_answers(answers.path, rows).logits, "")
     model = _shape(context, student, shape, training, max(1, round(ROWS / len(learn.texts))))
     weighing = weigh_rows(train, len(learn.texts) - len(train), how)
     with tempfile.TemporaryDirectory() as kept:
         folder = Path(kept) / "student"
         folder.mkdir()
-        opened = open_teacher(teacher.path, teacher.digest)
+        opened = open_teacher(stage.path, stage.digest)
         distil(model, opened, learn, judged, weighing, folder, distillation=how, seed=0, threads=1)
         made = open_student(folder, "")
         tokens = tokenize(open_tokenizer(folder / "tokenizer.json", made.max_tokens), judged.texts)
@@ -165,7 +165,7 @@ def main() -> None:
     parser.add_argument("--part", default="0/1")
     first, parts = map(int, parser.parse_args().part.split("/"))
     base = open_study("clinc150")
-    teacher = teacher_stage(base, load_stage(base))
+    teacher = teacher_step(base)
     for name in list(ARMS)[first::parts]:
         if name not in {one["arm"] for one in kept()}:
             found = run(name, teacher)

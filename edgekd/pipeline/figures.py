@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from edgekd.config import Slice
-from edgekd.config.gates import Gates
 from edgekd.data.age import ages_in_days
 from edgekd.data.taskdata import TaskData
-from edgekd.evaluate.arrays import Flags, Labels
 from edgekd.evaluate.calibration import calibration_intervals
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.reliability import calibration_rows
@@ -21,6 +17,7 @@ from edgekd.evaluate.verdicts import people_figures
 from edgekd.gate.figures import asked_figures
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.routing import find_saving
+from edgekd.pipeline.trial import Trial
 from edgekd.stats.interval import Interval
 from edgekd.stats.proportion import wilson_interval
 
@@ -70,33 +67,25 @@ def find_people(context: Context) -> dict[str, Interval]:
 
 
 def derive_figures(
-    gates: Gates,
-    slices: Sequence[Slice],
-    labels: Sequence[str],
-    truth: Labels,
-    masks: Mapping[str, Flags],
-    answers: Predictions,
-    taught: Predictions,
-    temperature: float,
-    routing: RoutingResult | None,
-    traffic: Flags | None = None,
+    trial: Trial, answers: Predictions, temperature: float, routing: RoutingResult | None
 ) -> dict[str, Interval]:
     """Return those of the figures with a limit that follow from answers alone.
 
-    Calibration is measured on the rows drawn as `traffic` comes.
+    Calibration is measured on the rows drawn as traffic comes.
     """
+    truth, masks, taught = trial.truth, trial.masks, trial.references["teacher"]
     overall = masks["overall"]
-    asked = asked_figures(gates)
+    asked = asked_figures(trial.gates)
     found: dict[str, Interval] = {}
     if "teacher_preference_match" in asked:
         alike = (answers.labels == taught.labels)[overall]
         found["teacher_preference_match"] = wilson_interval(int(alike.sum()), len(alike), _LEVEL)
     table = answers.probabilities(temperature)
-    for entry in slices:
+    for entry in trial.slices:
         names = [f"{figure}:{entry.name}" for figure in _CALIBRATION]
         names += _CALIBRATION if entry.name == "overall" else ()
         wanted = [name for name in names if name in asked]
-        rows = calibration_rows(entry, table, truth, labels, masks[entry.name], traffic)
+        rows = calibration_rows(entry, table, truth, trial.labels, masks[entry.name], trial.traffic)
         if wanted and rows.any():
             known = calibration_intervals(table[rows], truth[rows], confidence=_LEVEL)
             found |= {name: known[name.partition(":")[0]] for name in wanted}

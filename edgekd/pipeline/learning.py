@@ -1,4 +1,4 @@
-"""Stages that learn: data, teacher, students; each cached by all that it reads."""
+"""Steps that learn: data, teacher, students."""
 
 from __future__ import annotations
 
@@ -6,145 +6,176 @@ import json
 from pathlib import Path
 from typing import Any
 
-from edgekd.config import StudentModel
-from edgekd.data.load import describe_source, load_and_compare
-from edgekd.data.shared import SharedTexts
-from edgekd.data.taskdata import TaskData, open_data, save_data
-from edgekd.errors import ConfigError
-from edgekd.pipeline.answering import reference_stage
-from edgekd.pipeline.context import Context, library_versions
-from edgekd.pipeline.labelling import Labels
-from edgekd.pipeline.staging import is_first_process, run_stage, run_stage_together
-from edgekd.progress import Progress
-from edgekd.store import Stage, digest_json, write_atomic
+from pydantic import TypeAdapter
 
-_DISTIL_VERSION = {"transformer": 5, "narrow": 2, "static": 8}
+from edgekd.config import Data, Distillation, StudentModel, Training
+from edgekd.config.project import Teacher
+from edgekd.data.load import load_and_compare
+from edgekd.data.shared import HELD_OUT, SharedTexts
+from edgekd.data.taskdata import SPLITS, TaskData, save_data
+from edgekd.engines.process import is_first_process
+from edgekd.engines.step import Inputs, Settings, Step, write_parts
+from edgekd.errors import ConfigError
+from edgekd.pipeline.answering import read_answers, reference_step
+from edgekd.pipeline.context import Context, library_versions
+from edgekd.pipeline.labelling import open_store
+from edgekd.pipeline.opening import TEACHER, open_rows
+from edgekd.progress import Progress
+from edgekd.store import digest_json, write_atomic
+
+_DISTIL_VERSION = {"transformer": 6, "narrow": 3, "static": 9}
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
 
 
 def load_stage(context: Context) -> TaskData:
     """Read, check and split the rows."""
-    return load_and_compare_stage(context)[0]
+    return open_rows(context.engine.make(context.data).path)
 
 
 def load_and_compare_stage(context: Context) -> tuple[TaskData, SharedTexts]:
     """Read, check and split the rows, and say which texts stand in more than one place."""
-    project = context.project
-    source = describe_source(project.data, context.folder)
-    reads = {"data": project.data.model_dump(mode="json"), "source": source, "seed": project.seed}
-
-    def build(folder: Path, progress: Progress) -> None:
-        data, shared = load_and_compare(project.data, context.folder, project.seed)
-        save_data(data, folder)
-        write_atomic(folder / "shared.json", json.dumps(shared.to_json(), ensure_ascii=False, indent=1))
-
-    path = run_stage(context, "data", 2, reads, build).path
+    path = context.engine.make(context.data).path
     shared = SharedTexts.from_json(json.loads((path / "shared.json").read_text(encoding="utf-8")))
-    return open_data(path), shared
+    return open_rows(path), shared
 
 
-def teacher_stage(context: Context, data: TaskData) -> Stage:
+def build_data(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
+    """Write the rows, which texts are shared, and the digests of what other steps read of them."""
+    how = Data.model_validate(settings["data"])
+    data, shared = load_and_compare(how, Path(settings["folder"]), settings["seed"])
+    save_data(data, folder)
+    write_atomic(folder / "shared.json", json.dumps(shared.to_json(), ensure_ascii=False, indent=1))
+    held_out = [data.split(name).texts for name in HELD_OUT]
+    digests = {name: data.split(name).digest for name in SPLITS}
+    named = {"all": data.digest, "labels": digest_json(list(data.labels)), "held out": digest_json(held_out)}
+    write_parts(folder, {**digests, **named})
+
+
+def teacher_step(context: Context) -> Step:
     """Fine-tune the teacher, or take it as it is."""
     from edgekd.distill.weights import describe_weights, find_weights
 
     project, model = context.project, context.teacher
-    location = find_weights(model.weights, context.folder)
-    reads = {
-        "model": model.model_dump(mode="json"),
+    setting, location = project.teacher, find_weights(model.weights, context.folder)
+    reads: dict[str, Any] = {
         "weights": describe_weights(location),
-        "fine_tune": project.teacher.fine_tune,
-        "labels": list(data.labels),
-        "rows": _digest(data, "train", "validation") if project.teacher.fine_tune else "",
-        "seed": project.seed,
-        "threads": project.threads,
         "libraries": library_versions(*_LIBRARIES),
     }
-    lora = project.teacher.lora
-    if lora is not None:
-        reads["lora"] = {**lora.model_dump(mode="json"), "libraries": library_versions("peft")}
-    if project.teacher.pairs:
-        reads["pairs"] = [project.teacher.pairs, library_versions("scikit-learn")]
-    if project.teacher.emphasis:  # the key of a teacher whose rows all count alike knows nothing of it
-        reads["emphasis"] = project.teacher.emphasis
+    if setting.lora is not None:
+        reads["lora"] = {**setting.lora.model_dump(mode="json"), "libraries": library_versions("peft")}
+    if setting.pairs:
+        reads["pairs"] = [setting.pairs, library_versions("scikit-learn")]
+    if setting.emphasis:  # the key of a teacher whose rows all count alike knows nothing of it
+        reads["emphasis"] = setting.emphasis
+    read = ("labels", "train", "validation") if setting.fine_tune else ("labels",)
+    return Step(
+        "teacher",
+        5,
+        "edgekd.pipeline.learning:build_teacher",
+        settings={
+            "model": model.model_dump(mode="json"),
+            "fine_tune": setting.fine_tune,
+            "seed": project.seed,
+            "threads": project.threads,
+        },
+        inputs={"rows": context.data.part(*read)},
+        reads=reads,
+        how={"weights": location, "teacher": setting.model_dump(mode="json")},
+        together=True,
+    )
 
-    def build(folder: Path, progress: Progress) -> None:
-        from edgekd.distill.teacher import adopt, fine_tune
-        from edgekd.distill.weighing import emphasize_rows
 
-        name, limit = model.name, model.max_tokens
-        if not project.teacher.fine_tune:
-            adopt(data, location, folder, name=name, max_tokens=limit)
-            return
-        fine_tune(
-            data,
-            location,
-            model.training,
+def build_teacher(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
+    """Write the teacher."""
+    from edgekd.distill.teacher import adopt, fine_tune
+    from edgekd.distill.weighing import emphasize_rows
+
+    data, setting = open_rows(inputs["rows"].path), Teacher.model_validate(settings["teacher"])
+    model, location = settings["model"], settings["weights"]
+    name, limit = model["name"], model["max_tokens"]
+    if not settings["fine_tune"]:
+        adopt(data, location, folder, name=name, max_tokens=limit)
+        return
+    fine_tune(
+        data,
+        location,
+        Training.model_validate(model["training"]),
+        folder,
+        name=name,
+        max_tokens=limit,
+        seed=settings["seed"],
+        threads=settings["threads"],
+        lora=setting.lora,
+        weighing=emphasize_rows(data.split("train"), setting, "teacher"),
+        pairs=setting.pairs,
+        on_progress=progress,
+    )
+
+
+def distil_step(context: Context, teacher: Step, labels: Step, model: StudentModel) -> Step:
+    """Distil one student; `labels` is the step that gave the labels' digest."""
+    project = context.project
+    return Step(
+        f"distil/{model.name}",
+        _DISTIL_VERSION[model.kind],
+        "edgekd.pipeline.learning:build_student",
+        settings={
+            "model": model.model_dump(mode="json"),
+            "distillation": project.distillation.model_dump(mode="json", exclude={"augmentations"}),
+            "critical": _critical(context),
+            "seed": project.seed,
+            "threads": project.threads,
+        },
+        inputs={
+            "rows": context.data.part("labels", "train", "validation"),
+            "teacher": teacher,
+            "texts": labels.inputs["texts"],
+            "labels": labels,
+            "validation": reference_step(context, teacher, TEACHER, "validation"),
+        },
+        reads={"libraries": library_versions(*_LIBRARIES)},
+        how={
+            "labels": str(context.workspace / "labels"),
+            "run": f"{context.run_folder.name}/{model.name}",
+            "trackers": list(project.tracking),
+            "tracking": str(context.workspace / "tracking"),
+        },
+        together=True,
+    )
+
+
+def build_student(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
+    """Write the student."""
+    from edgekd.distill.logs.trackers import open_trackers
+    from edgekd.distill.softlabels import SoftLabels, open_soft_labels
+    from edgekd.distill.student import distil
+    from edgekd.distill.teacher import open_teacher
+    from edgekd.distill.weighing import weigh_rows
+
+    data, distillation = open_rows(inputs["rows"].path), Distillation.model_validate(settings["distillation"])
+    train, rows = data.split("train"), data.split("validation")
+    model: StudentModel = TypeAdapter(StudentModel).validate_python(settings["model"])
+    teacher, digest = inputs["teacher"], inputs["labels"].digest
+    store = open_store(Path(settings["labels"]), teacher.digest, data)
+    learn = open_soft_labels(inputs["texts"].path, data, store, distillation.temperature, digest)
+    weighing = weigh_rows(train, len(learn.texts) - len(train), distillation)
+    validation = read_answers(inputs["validation"].path, rows).logits
+    names = settings["trackers"] if is_first_process() else ()
+    with open_trackers(names, settings["run"], Path(settings["tracking"])) as send:
+        distil(
+            model,
+            open_teacher(teacher.path, teacher.digest),
+            learn,
+            SoftLabels(rows.texts, rows.classes, validation, digest),
+            weighing,
             folder,
-            name=name,
-            max_tokens=limit,
-            seed=project.seed,
-            threads=project.threads,
-            lora=lora,
-            weighing=emphasize_rows(data.split("train"), project.teacher, "teacher"),
-            pairs=project.teacher.pairs,
+            distillation=distillation,
+            seed=settings["seed"],
+            threads=settings["threads"],
+            critical=tuple(sorted(data.labels.index(name) for name in settings["critical"])),
+            also=send,
             on_progress=progress,
         )
-
-    return run_stage_together(context, "teacher", 4, reads, build)
-
-
-def distil_stage(
-    context: Context, data: TaskData, teacher: Stage, labels: Labels, model: StudentModel
-) -> Stage:
-    """Distil one student."""
-    project = context.project
-    reads: dict[str, Any] = {
-        "model": model.model_dump(mode="json"),
-        "distillation": project.distillation.model_dump(mode="json", exclude={"augmentations"}),
-        "teacher": teacher.digest,
-        "labels": labels.values.digest,
-        "rows": _digest(data, "train", "validation"),
-        "seed": project.seed,
-        "threads": project.threads,
-        "libraries": library_versions(*_LIBRARIES),
-    }
-
-    critical = _critical(context, data)
-    if critical:
-        reads["critical"] = critical
-    rows = data.split("validation")
-    validation = reference_stage(context, rows, teacher, "teacher").logits
-
-    def build(folder: Path, progress: Progress) -> None:
-        from edgekd.distill.logs.trackers import open_trackers
-        from edgekd.distill.softlabels import SoftLabels, open_soft_labels
-        from edgekd.distill.student import distil
-        from edgekd.distill.teacher import open_teacher
-        from edgekd.distill.weighing import weigh_rows
-
-        settings, train = project.distillation, data.split("train")
-        digest = labels.values.digest
-        learn = open_soft_labels(labels.texts.path, data, labels.store, settings.temperature, digest)
-        weighing = weigh_rows(train, len(learn.texts) - len(train), settings)
-        names = project.tracking if is_first_process() else ()
-        run = f"{context.run_folder.name}/{model.name}"
-        with open_trackers(names, run, context.workspace / "tracking") as send:
-            distil(
-                model,
-                open_teacher(teacher.path, teacher.digest),
-                learn,
-                SoftLabels(rows.texts, rows.classes, validation, digest),
-                weighing,
-                folder,
-                distillation=settings,
-                seed=project.seed,
-                threads=project.threads,
-                critical=critical,
-                also=send,
-                on_progress=progress,
-            )
-
-    return run_stage_together(context, f"distil/{model.name}", _DISTIL_VERSION[model.kind], reads, build)
 
 
 def check_distillation(context: Context, data: TaskData) -> None:
@@ -170,12 +201,7 @@ def check_distillation(context: Context, data: TaskData) -> None:
     weigh_rows(data.split("train"), 0, settings)
 
 
-def _critical(context: Context, data: TaskData) -> tuple[int, ...]:
+def _critical(context: Context) -> list[str]:
     """Return the classes whose recall must be proven: a checkpoint is chosen by it, too."""
     proven = (one for one in context.project.slices if one.tier == "prove")
-    names = {name for one in proven for name in one.classes}
-    return tuple(sorted(data.labels.index(name) for name in names))
-
-
-def _digest(data: TaskData, *splits: str) -> str:
-    return digest_json([data.split(split).digest for split in splits])
+    return sorted({name for one in proven for name in one.classes})

@@ -8,6 +8,7 @@ from functools import cache
 from edgekd.config import Target
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
+from edgekd.engines.step import Step
 from edgekd.evaluate.arrays import Labels
 from edgekd.evaluate.slices import select_rows
 from edgekd.pipeline.answering import artifact_answers
@@ -16,11 +17,10 @@ from edgekd.pipeline.compiling import Variant
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.holding import serve_rows
 from edgekd.serving.calibrate import read_calibration
-from edgekd.store import Stage
 
 
 def order_of_testing(
-    context: Context, data: TaskData, variants: Sequence[Variant], teacher: Stage, target: Target
+    context: Context, data: TaskData, variants: Sequence[Variant], teacher: Step, target: Target
 ) -> tuple[str, ...]:
     """Name the built variants, the one that is likeliest to be proven first.
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.data.taskdata import TaskData
+from edgekd.engines.step import Step
 from edgekd.evaluate.teacher_floor import FloorRows, TeacherFloor, judge_teacher
-from edgekd.pipeline.answering import reference_stage
+from edgekd.pipeline.answering import read_answers, reference_step
 from edgekd.pipeline.biasing import describe_fit, teacher_fit
 from edgekd.pipeline.context import Context
-from edgekd.store import Stage
+from edgekd.pipeline.opening import TEACHER
 
 
-def find_teacher_floors(context: Context, data: TaskData, teacher: Stage) -> tuple[TeacherFloor, ...]:
+def find_teacher_floors(context: Context, data: TaskData, teacher: Step) -> tuple[TeacherFloor, ...]:
     """Return what the teacher reaches on each slice with a floor, and say at once where it is under one.
 
     It is judged without a decision bias: students learn from its probabilities, which a bias leaves as they
@@ -21,7 +22,8 @@ def find_teacher_floors(context: Context, data: TaskData, teacher: Stage) -> tup
     if not any(entry.at_least or entry.class_at_least or entry.at_most for entry in slices):
         return ()
     validation, train = (data.split(name) for name in ("validation", "train"))
-    predicted = reference_stage(context, validation, teacher, "teacher").labels
+    answers = context.engine.make(reference_step(context, teacher, TEACHER, "validation"))
+    predicted = read_answers(answers.path, validation).labels
     asked, taught = (
         FloorRows(part.classes, slice_masks(part, slices), select_traffic(part, context.project.data.sample))
         for part in (validation, train)
@@ -30,7 +32,7 @@ def find_teacher_floors(context: Context, data: TaskData, teacher: Stage) -> tup
     for floor in floors:
         if floor.is_under or floor.value is None:
             context.note(floor.words)
-    if fit := teacher_fit(context, data, teacher):
+    if fit := teacher_fit(context, teacher):
         for line in describe_fit("teacher", fit):
             context.note(line)
     return floors

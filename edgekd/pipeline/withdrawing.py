@@ -63,7 +63,7 @@ def find_passing_version(
             continue
         if tuple(artifact.manifest["labels"]) != test.labels:
             continue
-        folder = answer_stage(context, test, artifact).path
+        folder = answer_stage(context, artifact).path
         held = find_held(context, target, test, artifact, references["teacher"].labels, "answer")
         answered = read_answered(artifact, folder, test, references, held)
         evaluation, routing, _ = judge_answers(trial, digest, answered)
