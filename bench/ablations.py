@@ -36,11 +36,12 @@ from edgekd.distill.student import load_module, open_student
 from edgekd.distill.teacher import open_teacher
 from edgekd.distill.training.tokens import open_tokenizer, tokenize
 from edgekd.distill.weighing import weigh_rows
-from edgekd.pipeline.answering import reference_stage
+from edgekd.engines.step import Step
+from edgekd.pipeline.answering import read_answers, reference_step
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.labelling import label_stage
-from edgekd.pipeline.learning import load_stage, teacher_stage
-from edgekd.store import Stage
+from edgekd.pipeline.learning import load_stage, teacher_step
+from edgekd.pipeline.opening import TEACHER
 
 TABLE = HERE.parent / "docs" / "results" / "ablations.md"
 KEPT = TABLE.with_suffix(".jsonl")
@@ -90,7 +91,7 @@ _HEAD = """\
 """
 
 
-def run(name: str, teacher: Stage) -> dict[str, Any]:
+def run(name: str, teacher: Step) -> dict[str, Any]:
     """Distil an arm's student and judge it on validation rows."""
     student, shape, training, changes = ARMS[name]
     context = open_study("clinc150", 0, (f"distillation.augmentations={COPIES}", *changes))
@@ -100,7 +101,8 @@ def run(name: str, teacher: Stage) -> dict[str, Any]:
     learner = classify_as_taught(data.labels, how)
     learn = open_soft_labels(labels.texts.path, train.classes, labels.store, learner)
     rows = data.split("validation")
-    taught = reference_stage(context, rows, teacher, "teacher").logits
+    answers, stage = context.engine.run([reference_step(context, teacher, TEACHER, "validation"), teacher])
+    taught = read_answers(answers.path, rows).logits
     judged = Examples(rows.texts, rows.classes, taught)
     model = _shape(context, student, shape, training, max(1, round(ROWS / len(learn.texts))))
     by_target, more = learner.weigh(train.classes), len(learn.texts) - len(train)
@@ -109,7 +111,7 @@ def run(name: str, teacher: Stage) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as kept:
         folder = Path(kept) / "student"
         folder.mkdir()
-        opened = open_teacher(teacher.path, teacher.digest)
+        opened = open_teacher(stage.path, stage.digest)
         distil(model, opened, lesson, folder, session, features=how.features)
         made = open_student(folder, "")
         tokens = tokenize(open_tokenizer(folder / "tokenizer.json", made.max_tokens), judged.texts)
@@ -170,7 +172,7 @@ def main() -> None:
     parser.add_argument("--part", default="0/1")
     first, parts = map(int, parser.parse_args().part.split("/"))
     base = open_study("clinc150")
-    teacher = teacher_stage(base, load_stage(base))
+    teacher = teacher_step(base)
     for name in list(ARMS)[first::parts]:
         if name not in {one["arm"] for one in kept()}:
             found = run(name, teacher)

@@ -119,7 +119,7 @@ def main() -> None:
     assert traffic is not None
     judge = Judge(test, traffic)
     shown = _shown(results)
-    taught = teacher_answers(context, results.data, results.teacher, "test")
+    taught = teacher_answers(context, results.data, results.teacher_step, "test")
     teachers = [
         System("teacher", replace(taught, bias=None).labels),
         System("teacher with its bias", taught.labels),
@@ -287,7 +287,8 @@ class _Teacher:
             teacher = open_teacher(stage.path, stage.digest)
             self._module, self._labels = load_whole(teacher), teacher.outputs
             self._tokenizer = open_tokenizer(stage.path / "tokenizer.json", teacher.max_tokens)
-            answers = teacher_answers(self._context, self._results.data, stage, "validation")
+            step, data = self._results.teacher_step, self._results.data
+            answers = teacher_answers(self._context, data, step, "validation")
             self._bias = 0.0 if answers.bias is None else answers.bias
             self._ready = True
         with torch.inference_mode():

@@ -19,7 +19,7 @@ from studied import HERE
 from edgekd.distill.diagnosis.history import make_history
 from edgekd.distill.logs.events import read_events
 from edgekd.pipeline.labelling import label_stage
-from edgekd.pipeline.learning import distil_stage, load_stage, teacher_stage
+from edgekd.pipeline.learning import distil_step, load_stage, teacher_step
 
 TABLE = HERE.parent / "docs" / "results" / "features.md"
 EPOCHS, SEEDS = 6, (0, 1)
@@ -49,7 +49,7 @@ Teacher match, accuracy and loss are of validation rows at the best epoch: mean 
 def measure(seeds: Sequence[int]) -> None:
     """Train every arm with every seed; write the table if these are all."""
     base = open_study("clinc150")
-    teacher = teacher_stage(base, load_stage(base))
+    teacher = teacher_step(base)
     lines = []
     for name, settings in ARMS.items():
         found = []
@@ -57,7 +57,8 @@ def measure(seeds: Sequence[int]) -> None:
             context = open_study("clinc150", seed, (*COMMON, *settings))
             data = load_stage(context)
             labels = label_stage(context, data, teacher)
-            stage = distil_stage(context, data, teacher, labels, context.students[0])
+            student = distil_step(context, teacher, labels.step, context.students[0])
+            stage = context.engine.make(student)
             history = make_history(read_events(stage.path / "logs" / "train.jsonl"))
             assert history is not None
             best = history.best

@@ -31,12 +31,14 @@ from edgekd.distill.learners.classify import Classify
 from edgekd.distill.reference import reference_outputs, torch_labeller
 from edgekd.distill.teacher import HeadedEncoder, Teacher, load_teacher, open_teacher, teacher_tokens
 from edgekd.distill.training.tokens import length_batches
+from edgekd.engines.step import Folder
 from edgekd.export.graph import Graph
 from edgekd.measure.environment import read_environment
-from edgekd.pipeline.compiling import export_stage
 from edgekd.pipeline.context import Context
+from edgekd.pipeline.exporting import export_step, open_exported
 from edgekd.pipeline.labeller import CALIBRATION, SAMPLE, texts_to_label
-from edgekd.pipeline.learning import load_stage, teacher_stage
+from edgekd.pipeline.learning import load_stage, teacher_step
+from edgekd.pipeline.opening import TEACHER
 from edgekd.pipeline.teacher_forms import COMPILED, FORMS, compile_form, open_form, open_network
 from edgekd.progress import silent
 
@@ -86,11 +88,13 @@ def main() -> None:
         load_project(PROJECT, ()), PROJECT.parent, lambda _: contextlib.nullcontext(silent), notes.append
     )
     data = load_stage(context)
-    stage = teacher_stage(context, data)
+    step = teacher_step(context)
+    stage, exported = context.engine.run([step, export_step(context, step, TEACHER)])
+    source = Folder(stage.path, stage.digest)
     teacher = open_teacher(stage.path, stage.digest)
-    graph = export_stage(context, data, stage, "teacher")
+    graph = open_exported(exported.path, source, TEACHER)
     print("\n".join(notes), flush=True)
-    texts = texts_to_label(data, stage, context.project.distillation.augmentations, 0)[0].texts
+    texts = texts_to_label(data, source, context.project.distillation.augmentations, 0)[0].texts
     order = np.random.default_rng(0).permutation(len(texts))
     shuffled = [texts[i] for i in order]
     lines = []

@@ -34,9 +34,9 @@ from edgekd.emulate.lambda_function import start_function
 from edgekd.emulate.lambda_place import prepare_place, unpack_function
 from edgekd.errors import MissingRuntimeError
 from edgekd.impact.tiers import choose_tier
-from edgekd.pipeline.lambda_tiers import run_tiers
 from edgekd.report.tiers import tier_table
 from edgekd.serving import load
+from edgekd.single.lambda_tiers import run_tiers
 from edgekd.wheels.python import find_python
 
 TABLE = HERE.parent / "docs" / "results" / "lambda.md"

@@ -17,14 +17,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from studied import HERE
 
 from edgekd.config import load_project
 from edgekd.data.slices import slice_masks
-from edgekd.pipeline.answering import reference_stage
+from edgekd.data.taskdata import TaskData
+from edgekd.engines.step import Step
+from edgekd.pipeline.answering import read_answers, reference_step
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.labelling import label_stage
-from edgekd.pipeline.learning import distil_stage, load_stage, teacher_stage
+from edgekd.pipeline.learning import distil_step, load_stage, teacher_step
+from edgekd.pipeline.opening import TEACHER
 from edgekd.progress import silent
 
 STUDIES = ("clinc150", "banking77", "clinc150-mpnet")
@@ -51,21 +55,28 @@ def open_study(study: str, seed: int = 0, settings: Sequence[str] = ()) -> Conte
     return Context(project, path.parent, lambda _: contextlib.nullcontext(silent), print)
 
 
+def answer(context: Context, test: TaskData, source: Step, model: str) -> npt.NDArray[np.int64]:
+    """Answer every test row with what a step trains: class [row]."""
+    stage = context.engine.make(reference_step(context, source, model, "test"))
+    return read_answers(stage.path, test).logits.argmax(axis=1)
+
+
 def measure(study: str, seeds: Sequence[int]) -> None:
     """Distil and judge every student of a study; stages that are there already cost nothing."""
     base = open_study(study)
     data = load_stage(base)
     test = data.split("test")
-    teacher = teacher_stage(base, data)
+    teacher = teacher_step(base)
     labels = label_stage(base, data, teacher)
     in_scope = slice_masks(test, base.project.slices)["overall"]
     classes = test.classes[in_scope]
-    taught = reference_stage(base, test, teacher, "teacher").logits.argmax(axis=1)[in_scope]
+    taught = answer(base, test, teacher, TEACHER)[in_scope]
     for model in base.students:
         for seed in seeds:
             context = open_study(study, seed, ("threads=1",) if seed else ())
-            student = distil_stage(context, data, teacher, labels, model)
-            answers = reference_stage(base, test, student, model.name).logits.argmax(axis=1)[in_scope]
+            step = distil_step(context, teacher, labels.step, model)
+            student = context.engine.make(step)
+            answers = answer(base, test, step, model.name)[in_scope]
             found = {
                 "study": study,
                 "teacher": base.teacher.name,

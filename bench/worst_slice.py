@@ -31,12 +31,13 @@ from edgekd.compile.sensitivity import list_operators, measure_shifts
 from edgekd.compile.yardstick import open_yardstick
 from edgekd.config import Slice
 from edgekd.data.mangaassist import generate
+from edgekd.engines.step import Folder
 from edgekd.evaluate.drop import paired_drop
 from edgekd.evaluate.slices import ClassRows, select_rows
 from edgekd.export import Graph
-from edgekd.pipeline.compiling import export_stage
+from edgekd.pipeline.exporting import export_step, open_exported
 from edgekd.pipeline.labelling import label_stage
-from edgekd.pipeline.learning import distil_stage, load_stage, teacher_stage
+from edgekd.pipeline.learning import distil_step, load_stage, teacher_step
 from edgekd.serving.tokenize import open_tokenizer
 
 TABLE = HERE.parent / "docs" / "results" / "worst_slice.md"
@@ -108,10 +109,12 @@ def main() -> None:
 def _find_graph() -> Graph:
     context = open_study("mangaassist")
     data = load_stage(context)
-    teacher = teacher_stage(context, data)
+    teacher = teacher_step(context)
     labels = label_stage(context, data, teacher)
     (model,) = (model for model in context.students if model.name == "cut-2l")
-    return export_stage(context, data, distil_stage(context, data, teacher, labels, model), "cut-2l")
+    student = distil_step(context, teacher, labels.step, model)
+    stage, exported = context.engine.run([student, export_step(context, student, model.name)])
+    return open_exported(exported.path, Folder(stage.path, stage.digest), model.name)
 
 
 def _compile(model: Any) -> Any:

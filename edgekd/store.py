@@ -6,7 +6,7 @@ folder whose `_resume/` the next attempt may go on from. Two processes that want
 wait for one another on a lock that the kernel drops when its holder dies.
 
 Files under `logs/` are kept and checked, but are not part of `Stage.digest`: they tell of the
-run (times, throughput) and not of the result.
+run (times, throughput) and not of the result. How long a stage took stands in its record, beside its digests.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,17 @@ _RESUME = "_resume"
 
 @dataclass(frozen=True)
 class Stage:
-    """A finished stage: where its files are, and the digest of their content."""
+    """A finished stage: where its files are, the digest of their content, and how long it took to make them.
+
+    The seconds of a stage that an earlier version of edgekd made are not known.
+    """
 
     name: str
     key: str
     path: Path
     digest: str
     cached: bool
+    seconds: float | None = field(default=None, compare=False)
 
 
 def digest_bytes(data: bytes) -> str:
@@ -69,18 +74,24 @@ def write_atomic(path: Path, text: str) -> None:
 
 
 @contextmanager
-def locked(path: Path, waiting: Callable[[], AbstractContextManager[object]] = nullcontext) -> Iterator[None]:
-    """Hold an exclusive lock on a file; the kernel releases it if the process dies.
+def locked(
+    path: Path,
+    waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
+    *,
+    shared: bool = False,
+) -> Iterator[None]:
+    """Hold a file's lock, alone or with others that share it; the kernel drops it if the process dies.
 
     While another process holds it, the block that `waiting` makes is open.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     with path.open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             with waiting():
-                fcntl.flock(file, fcntl.LOCK_EX)
+                fcntl.flock(file, kind)
         yield
 
 
@@ -117,33 +128,45 @@ class Store:
                 return done
             partial = final.with_name(f"{key}.partial")
             _clear(partial)
+            began = time.monotonic()
             build(partial)
+            seconds = round(time.monotonic() - began, 3)
             shutil.rmtree(partial / _RESUME, ignore_errors=True)
             files = {file: digest_file(partial / file) for file in _files(partial)}
-            record = {"stage": name, "version": version, "reads": dict(reads), "files": files}
+            known = {"stage": name, "version": version, "reads": dict(reads), "seconds": seconds}
+            record = {**known, "files": files}
             write_atomic(partial / _RECORD, json.dumps(record, indent=1, sort_keys=True))
             if final.exists():  # damaged: _read refused it
                 shutil.rmtree(final)
             partial.replace(final)
-            return Stage(name, key, final, _content_digest(files), cached=False)
+            return Stage(name, key, final, _content_digest(files), cached=False, seconds=seconds)
 
     def find(self, name: str, version: int, reads: Mapping[str, Any]) -> Stage | None:
         """Return the stage's result if it was built; its files are not held against their digests."""
         key = _key(name, version, reads)
         path = self.root / name / key
         try:
-            files = json.loads((path / _RECORD).read_text(encoding="utf-8"))["files"]
+            return _recorded(name, path, _read_record(path))
         except (OSError, ValueError, KeyError):
             return None
-        return Stage(name, key, path, _content_digest(files), cached=True)
+
+    def took(self, name: str) -> float | None:
+        """Return how many seconds the newest result of this name took to make; None where none is known."""
+        records = list((self.root / name).glob(f"*/{_RECORD}"))
+        try:
+            newest = max(records, key=lambda path: path.stat().st_mtime_ns)
+            seconds = _read_record(newest.parent).get("seconds")
+        except (OSError, ValueError):  # there is none, or it goes as we look
+            return None
+        return None if seconds is None else float(seconds)
 
     def _read(self, name: str, key: str, path: Path) -> Stage | None:
         try:
-            files = json.loads((path / _RECORD).read_text(encoding="utf-8"))["files"]
-            whole = all(self._holds(path / file, digest) for file, digest in files.items())
+            record = _read_record(path)
+            whole = all(self._holds(path / file, digest) for file, digest in record["files"].items())
+            return _recorded(name, path, record) if whole else None
         except (OSError, ValueError, KeyError):
             return None
-        return Stage(name, key, path, _content_digest(files), cached=True) if whole else None
 
     def _holds(self, path: Path, digest: str) -> bool:
         """Whether a file has a digest; read once as long as it is the same file."""
@@ -152,6 +175,16 @@ class Store:
         if known not in self._read_whole and digest_file(path) == digest:
             self._read_whole.add(known)
         return known in self._read_whole
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((path / _RECORD).read_text(encoding="utf-8"))
+    return record
+
+
+def _recorded(name: str, path: Path, record: Mapping[str, Any]) -> Stage:
+    digest = _content_digest(record["files"])
+    return Stage(name, path.name, path, digest, cached=True, seconds=record.get("seconds"))
 
 
 def resume_folder(path: Path) -> Path:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from edgekd.store import Store, digest_json, resume_folder, write_atomic
+from edgekd.store import Store, digest_json, locked, resume_folder, write_atomic
 
 
 def write(text, calls=None):
@@ -149,3 +149,28 @@ def test_a_stage_can_be_looked_for_without_building_it(tmp_path):
     made = store.run("s", 1, {}, write("x"))
     found = store.find("s", 1, {})
     assert (found.digest, found.path, found.cached) == (made.digest, made.path, True)
+
+
+def test_it_is_kept_how_long_a_stage_took_beside_its_digest(tmp_path):
+    def slowly(folder):
+        time.sleep(0.05)
+        write("x")(folder)
+
+    store = Store(tmp_path)
+    assert store.took("s") is None
+    slow, quick = store.run("s", 1, {"a": 1}, slowly), store.run("s", 1, {"a": 2}, write("x"))
+    assert slow.seconds >= 0.05 > quick.seconds and slow.digest == quick.digest
+    assert store.run("s", 1, {"a": 1}, slowly).seconds == store.find("s", 1, {"a": 1}).seconds == slow.seconds
+    assert store.took("s") == quick.seconds  # of the newest
+
+
+def test_a_lock_can_be_shared_and_one_who_wants_it_alone_waits(tmp_path):
+    one, other = (locked(tmp_path / "lock", _never, shared=True) for _ in range(2))
+    with one, other, pytest.raises(TimeoutError), locked(tmp_path / "lock", _never):
+        pass
+    with locked(tmp_path / "lock", _never):
+        pass
+
+
+def _never():
+    raise TimeoutError

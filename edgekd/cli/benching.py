@@ -20,7 +20,11 @@ from edgekd.measure.bench_file import FILE_NAME, load_bench
 from edgekd.measure.device import Device, ThisMachine
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.stored import STORED_RULE, compare_with_stored
-from edgekd.pipeline.artifact_bench import (
+from edgekd.pipeline.needs import require_libraries
+from edgekd.plugins import list_plugins
+from edgekd.progress import show_progress
+from edgekd.report import bench as words
+from edgekd.single.bench import (
     Texts,
     bench_artifact,
     compare_artifacts,
@@ -28,10 +32,6 @@ from edgekd.pipeline.artifact_bench import (
     read_texts,
     token_buckets,
 )
-from edgekd.pipeline.needs import require_libraries
-from edgekd.plugins import list_plugins
-from edgekd.progress import show_progress
-from edgekd.report import bench as words
 
 ALSO = ("offline", "server", "floor")
 
@@ -96,20 +96,20 @@ def _bench(asked: Asked, artifact: Artifact, texts: Texts) -> Outcome:
 def _also(
     scenario: str, asked: Asked, artifact: Artifact, texts: Texts, target: Target | None
 ) -> tuple[list[str], Any]:
-    from edgekd.pipeline import artifact_scenarios
     from edgekd.report import scenarios
+    from edgekd.single.scenarios import run_floor, run_offline, run_server
 
     folder = asked.out / scenario
     with show_progress(scenario) as progress:
         if scenario == "offline":
-            offline = artifact_scenarios.run_offline(artifact, texts, folder)
+            offline = run_offline(artifact, texts, folder)
             rates = [(scenarios.lengths_of(b), r.throughput(offline.subject)) for b, r in offline.by_length]
             return scenarios.offline(rates)
         if scenario == "floor":
             say = partial(progress, 0.0)
-            return scenarios.floor(artifact_scenarios.run_floor(artifact, texts, folder, say))
+            return scenarios.floor(run_floor(artifact, texts, folder, say))
         limit_ms = target.limits.p95_ms if target and target.limits.p95_ms else scenarios.LIMIT_MS
-        server = artifact_scenarios.run_server(artifact, texts, folder, limit_ms)
+        server = run_server(artifact, texts, folder, limit_ms)
         return scenarios.server(server.most, server.qps, server.by_length)
 
 

@@ -26,8 +26,8 @@ def bundle_project(
 
 def bundle_one(artifact: Path, targets: tuple[str, ...], texts: Path | None, out: Path | None) -> Outcome:
     """Bundle one artifact for one target."""
-    from edgekd.pipeline.artifact_bench import read_texts
     from edgekd.pipeline.bundling import bundle_artifact
+    from edgekd.single.bench import read_texts
 
     if len(targets) != 1:
         raise BadInputError(f"{artifact}: name one target with --target; edgekd show targets lists them")
@@ -39,9 +39,9 @@ def bundle_one(artifact: Path, targets: tuple[str, ...], texts: Path | None, out
 def bench_bundle(path: Path, texts: Path | None, tiers_mib: tuple[int, ...]) -> Outcome:
     """Run a Lambda bundle under the platform's memory tiers."""
     from edgekd.impact.tiers import choose_tier
-    from edgekd.pipeline.artifact_bench import read_texts
-    from edgekd.pipeline.lambda_tiers import TIERS_MIB, run_tiers
     from edgekd.report.tiers import tier_lines
+    from edgekd.single.bench import read_texts
+    from edgekd.single.lambda_tiers import TIERS_MIB, run_tiers
 
     listed = read_bundle(path)
     if listed["bundle"] != "lambda-zip":

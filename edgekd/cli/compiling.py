@@ -8,9 +8,9 @@ from typing import Any
 from edgekd.cli.outcome import Outcome
 from edgekd.config import load_target
 from edgekd.errors import BadInputError, EdgekdError
-from edgekd.pipeline.artifact_bench import read_texts
-from edgekd.pipeline.foreign import compile_foreign
 from edgekd.progress import show_progress
+from edgekd.single.bench import read_texts
+from edgekd.single.foreign import compile_foreign
 from edgekd.units import format_bytes
 
 

@@ -50,7 +50,25 @@ def _stage(name: str, until: str, words: str) -> None:
         finish(run_until(project, settings, targets, until), as_json)
 
 
-_stage("run", "report", "Do everything, from the teacher to promoted variants and the report.")
+@cli.command()
+@_project
+@_set
+@_target
+@click.option(
+    "--plan", "is_plan", is_flag=True, help="Only list the steps: cached, to run, and decided later."
+)
+@_json
+def run(
+    project: Path, settings: tuple[str, ...], targets: tuple[str, ...], is_plan: bool, as_json: bool
+) -> None:
+    """Do everything, from the teacher to promoted variants and the report."""
+    from edgekd.cli.verbs import plan_steps, run_until
+
+    if is_plan:
+        finish(plan_steps(project, settings, targets), as_json)
+    finish(run_until(project, settings, targets, "report"), as_json)
+
+
 _stage("distill", "distill", "Go on until every student is distilled.")
 _stage("report", "report", "Write the report; what it needs and is not there is made first.")
 

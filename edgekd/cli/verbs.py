@@ -14,10 +14,10 @@ import click
 
 from edgekd.cli.outcome import Outcome
 from edgekd.config import load_project
+from edgekd.engines.process import is_first_process
 from edgekd.errors import ArtifactError, ConfigError, MissingRuntimeError, unknown_name
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.needs import require_libraries
-from edgekd.pipeline.staging import is_first_process
 from edgekd.plugins import list_plugins
 from edgekd.progress import Progress, is_terminal, show_progress, silent, spoken
 
@@ -92,6 +92,26 @@ def run_until(
     if until == "report":
         click.echo(f"report: {folder}/report.html", err=True)
     return Outcome(tuple(lines), document, int(bool(failed)))
+
+
+def plan_steps(path: Path, settings: tuple[str, ...], targets: tuple[str, ...]) -> Outcome:
+    """List the steps of a run: cached or to run, with the seconds that they took; makes none of them."""
+    context = open_context(path, settings)
+    from edgekd.pipeline.planning import describe_plan, plan_run
+
+    plan = plan_run(context, targets)
+    steps: list[dict[str, Any]] = [
+        {
+            "name": seen.step.name,
+            "state": "to run" if seen.stage is None else "cached",
+            "seconds": seen.seconds,
+            "alone": seen.step.alone,
+        }
+        for seen in plan.steps
+    ]
+    later = [{"name": later.name, "decides": later.decides} for later in plan.later]
+    document = {"run": str(context.run_folder), "steps": steps, "decided_later": later}
+    return Outcome(describe_plan(plan), document)
 
 
 def label_share(path: Path, settings: tuple[str, ...], share: str) -> Outcome:

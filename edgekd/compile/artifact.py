@@ -11,6 +11,7 @@ from typing import Any
 from edgekd.errors import ArtifactError
 from edgekd.export import Parity
 from edgekd.serving import ServingError
+from edgekd.serving.calibrate import UNFITTED, Calibration, read_calibration
 from edgekd.serving.heads import Head, read_head
 from edgekd.serving.manifest import FORMAT_VERSION, NAME, digest_manifest, read_manifest, seal
 from edgekd.store import digest_file, digest_json
@@ -100,3 +101,9 @@ def open_artifact(path: Path, *, parity: Parity | None = None) -> Artifact:
         manifest=manifest,
         parity=parity,
     )
+
+
+def read_fitted(folder: Path) -> Calibration:
+    """Read what was fitted for the artifact in a folder; where its head fits nothing, it changes nothing."""
+    fitted = json.loads((folder / CALIBRATION).read_text(encoding="utf-8"))
+    return read_calibration(folder / CALIBRATION) if "temperature" in fitted else UNFITTED

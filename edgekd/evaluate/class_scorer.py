@@ -23,6 +23,8 @@ _CALIBRATION = ("ece", "brier", "confident_error_rate")
 class ClassScorer:
     """Scores answers that are indices of classes."""
 
+    is_softened = True
+
     def check(self, predictions: Predictions, rows: JudgedRows, whose: str) -> None:
         """Refuse logits or classes that do not fit one another."""
         truth = rows.truth

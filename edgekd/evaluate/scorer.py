@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edgekd.config import Slice
-from edgekd.evaluate.arrays import Flags, Served, Truth, Values, Weights
+from edgekd.evaluate.arrays import Flags, Hits, Served, Truth, Weights
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.result import Calibration, ClassResult, Confusion, Reliability
 from edgekd.evaluate.slice_rows import SliceRows
@@ -45,6 +45,10 @@ class Detail:
 class Scorer(Protocol):
     """Turns a model's outputs into answers, and answers into values per row."""
 
+    @property
+    def is_softened(self) -> bool:
+        """Whether outputs are logits that a temperature, fitted on calibration rows, is to divide."""
+
     def check(self, predictions: Predictions, rows: JudgedRows, whose: str) -> None:
         """Refuse outputs or targets that do not fit one another; `whose` names the model.
 
@@ -65,8 +69,8 @@ class Scorer(Protocol):
     def weigh(self, rows: JudgedRows) -> Weights | None:
         """Weigh each row [row] so that the split counts as traffic does; None where all rows count alike."""
 
-    def agreement(self, served: Served, taught: Served) -> Values:
-        """Say for each row how far an answer is the teacher's, 0 to 1."""
+    def agreement(self, served: Served, taught: Served) -> Hits:
+        """Say for each row whether an answer is as good as the teacher's own."""
 
     def describe(
         self, rows: JudgedRows, predictions: Predictions, taught: Served | None, temperature: float

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekd.config import Teacher
-from edgekd.evaluate.arrays import Labels
-from edgekd.evaluate.class_scorer import CLASS_SCORER
+from edgekd.evaluate.arrays import Labels, Served
 from edgekd.evaluate.judge import judge_slices
 from edgekd.evaluate.record import Record
-from edgekd.evaluate.scorer import JudgedRows
+from edgekd.evaluate.scorer import JudgedRows, Scorer
+from edgekd.evaluate.slice_rows import SliceRows
 from edgekd.evaluate.slices import ClassRows
 
 _MOST = 0.9  # from which share of the classes that have so many rows on, so many are said to be enough
@@ -64,7 +64,7 @@ class TeacherFloor(Record):
 
 
 def judge_teacher(
-    predicted: Labels, validation: JudgedRows, train: JudgedRows, settings: Teacher
+    served: Served, validation: JudgedRows, train: JudgedRows, scorer: Scorer, settings: Teacher
 ) -> tuple[TeacherFloor, ...]:
     """Judge the teacher's answers to the validation rows on every slice with a floor.
 
@@ -73,17 +73,15 @@ def judge_teacher(
     Raises:
         SliceError: if a slice has no mask or names an unknown class.
     """
-    truth, labels = validation.truth, validation.outputs
-    chosen = CLASS_SCORER.select(validation)
-    results = judge_slices(chosen, predicted, {}, validation, CLASS_SCORER.weigh(validation))
-    counts = np.bincount(train.truth, minlength=len(labels))
+    chosen = scorer.select(validation)
+    results = judge_slices(chosen, served, {}, validation, scorer.weigh(validation))
     floors = []
     for rows, result in zip(chosen, results, strict=True):
         limit = result.at_least if result.at_most is None else result.at_most
         if limit is None:
             continue
-        names = [labels[place] for place in ([] if rows.classes is None else rows.classes)]
-        own = train.masks[rows.slice.name] if rows.classes is None else np.isin(train.truth, rows.classes)
+        classes = rows.classes if isinstance(rows, ClassRows) else None
+        own = train.masks[rows.slice.name] if classes is None else np.isin(train.truth, classes)
         floor = TeacherFloor(
             slice=rows.name,
             metric=rows.metric,
@@ -94,7 +92,7 @@ def judge_teacher(
             advice="",
         )
         if floor.is_under:
-            advice = _advise(floor, rows, names, predicted, truth, labels, counts, settings)
+            advice = _advise(floor, rows, served, validation, train, settings)
             floor = TeacherFloor(**{**floor.to_json(), "advice": advice})
         floors.append(floor)
     return tuple(floors)
@@ -102,27 +100,29 @@ def judge_teacher(
 
 def _advise(
     floor: TeacherFloor,
-    rows: ClassRows,
-    names: Sequence[str],
-    predicted: Labels,
-    truth: Labels,
-    labels: Sequence[str],
-    counts: npt.NDArray[np.int64],
+    rows: SliceRows,
+    served: Served,
+    validation: JudgedRows,
+    train: JudgedRows,
     settings: Teacher,
 ) -> str:
     if not settings.fine_tune:
         return "it is used as it is: fine-tune it (teacher.fine_tune: true) or take another"
-    if rows.classes is not None and floor.metric != "recall":
-        wrong = rows.rows & np.isin(predicted, rows.classes) & ~np.isin(truth, rows.classes)
-        worst, n = _most_frequent(truth[wrong], labels)
-        raised = int(wrong.sum())
-        return f"{n} of the {raised} rows that are wrongly called so are {worst}: add training rows of it"
-    if rows.classes is None:
+    classes = rows.classes if isinstance(rows, ClassRows) else None
+    truth, labels = validation.truth, validation.outputs
+    if classes is None:
         has = f"{_count(floor.training_rows)} in the slice"
         more = f' or repeat them (teacher.reviewed: {{where: "{rows.slice.where}"}})'
         return f"{has}: add rows{more if floor.training_rows and settings.reviewed is None else ''}"
+    if floor.metric != "recall":
+        wrong = rows.rows & np.isin(served, classes) & ~np.isin(truth, classes)
+        worst, n = _most_frequent(truth[wrong], labels)
+        raised = int(wrong.sum())
+        return f"{n} of the {raised} rows that are wrongly called so are {worst}: add training rows of it"
+    names = [labels[place] for place in classes]
     subject = f"{names[0]} has" if len(names) == 1 else "its classes have"
-    enough = _enough_rows(floor, predicted, truth, counts)
+    counts = np.bincount(train.truth, minlength=len(labels))
+    enough = _enough_rows(floor, served, truth, counts)
     return f"{subject} {_count(floor.training_rows)}{enough}: {_remedy(names, settings)}"
 
 

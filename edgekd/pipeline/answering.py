@@ -1,4 +1,4 @@
-"""Stages that answer the test rows: artifacts, models in PyTorch, a linear bag of words."""
+"""Steps that answer the rows of a split: artifacts, models in PyTorch, a linear bag of words."""
 
 from __future__ import annotations
 
@@ -12,52 +12,76 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekd.compile import Artifact
+from edgekd.compile.artifact import read_fitted
+from edgekd.data.reader import Targets
 from edgekd.data.taskdata import TaskData
+from edgekd.engines.step import Folder, Inputs, Part, Settings, Step
 from edgekd.evaluate.predictions import Predictions, load_predictions, save_predictions
 from edgekd.measure.environment import read_environment
 from edgekd.pipeline.context import Context, library_versions
-from edgekd.pipeline.staging import run_stage
+from edgekd.pipeline.opening import Split, open_model, open_rows, open_task
 from edgekd.progress import Progress
 from edgekd.serving import load
-from edgekd.serving.calibrate import read_calibration, spread_bias
+from edgekd.serving.calibrate import spread_bias
 from edgekd.serving.loader import Model
 from edgekd.store import Stage
 
 LOGITS = "logits.npy"
+Word = Literal["answer", "validate"]
+"""What an artifact does with a split's rows: `validate` are the validation rows, `answer` the test rows."""
+WORDS: tuple[Word, ...] = ("validate", "answer")
+_SPLITS: dict[Word, Split] = {"answer": "test", "validate": "validation"}
 _CHUNK = 256  # texts answered between two words on progress
 
 
-def answer_stage(
-    context: Context, test: TaskData, artifact: Artifact, step: Literal["answer", "validate"] = "answer"
-) -> Stage:
-    """Answer every row of a split through the artifact's own loader; `validate` says it is not the test's.
+def answer_step(context: Context, name: str, model: Part | Folder, word: Word = "answer") -> Step:
+    """Answer every row of a split through an artifact's own loader; `name` is the variant's.
 
-    Logits do not depend on how an artifact decides, so artifacts that differ in that alone share them.
+    `model` is that of the artifact which decides its logits: artifacts that decide otherwise share them.
     """
-    reads = {
-        "model": artifact.model_digest,
-        "rows": test.digest,
-        "libraries": library_versions("onnxruntime", "openvino", "tokenizers", "numpy"),
-        "machine": read_environment(1).cpu,
-    }
+    split = _SPLITS[word]
+    return Step(
+        f"{word}/{name}",
+        3,
+        "edgekd.pipeline.answering:build_answers",
+        settings={"split": split},
+        inputs={"artifact": model, "rows": context.data.part(split)},
+        reads={
+            "libraries": library_versions("onnxruntime", "openvino", "tokenizers", "numpy"),
+            "machine": read_environment(1).cpu,
+        },
+        how={"threads": context.project.threads},
+    )
 
-    def build(folder: Path, progress: Progress) -> None:
-        logits = _answer(artifact.path, test.texts, context.project.threads, progress)
-        save_predictions(Predictions(artifact.model_digest, logits), test.ids, folder / LOGITS)
 
-    name = f"{step}/{artifact.student}.{artifact.runtime}.{artifact.recipe}"
-    return run_stage(context, name, 2, reads, build)
+def artifact_step(context: Context, artifact: Artifact, word: Word = "answer") -> Step:
+    """Answer every row of a split with an artifact that is there."""
+    name = f"{artifact.student}.{artifact.runtime}.{artifact.recipe}"
+    return answer_step(context, name, Folder(artifact.path, artifact.model_digest), word)
+
+
+def answer_stage(context: Context, artifact: Artifact, word: Word = "answer") -> Stage:
+    """Do so now."""
+    return context.engine.make(artifact_step(context, artifact, word))
 
 
 def artifact_answers(
-    context: Context, rows: TaskData, artifact: Artifact, step: Literal["answer", "validate"] = "answer"
+    context: Context, rows: TaskData, artifact: Artifact, word: Word = "answer"
 ) -> Predictions:
-    """Answer every row of a split as the artifact would be served, less its routing."""
-    stage = answer_stage(context, rows, artifact, step)
-    calibration = read_calibration(artifact.path / "calibration.json")
-    bias = spread_bias(calibration.bias, tuple(artifact.manifest["labels"]))
-    found = load_predictions(stage.path / LOGITS, rows.ids)
-    return served_predictions(artifact.digest, found, calibration.temperature, bias)
+    """Answer every row of a split, `rows`, as the artifact would be served, less its routing."""
+    return read_served(artifact.path, artifact.digest, answer_stage(context, artifact, word).path, rows)
+
+
+def read_served(artifact: Path, subject: str, answers: Path, rows: TaskData) -> Predictions:
+    """Read the answers in a step's folder as the artifact `subject` gives them: with its bias."""
+    calibration = read_fitted(artifact)
+    bias = spread_bias(calibration.bias, rows.labels)
+    return served_predictions(subject, read_answers(answers, rows), calibration.temperature, bias)
+
+
+def read_answers(folder: Path, rows: TaskData) -> Predictions:
+    """Read the answers to a split's rows from a step's folder."""
+    return load_predictions(folder / LOGITS, rows.ids)
 
 
 def served_predictions(
@@ -65,6 +89,14 @@ def served_predictions(
 ) -> Predictions:
     """Give a model's logits the name and the bias of an artifact; `bias` [label] is of log probabilities."""
     return Predictions(subject, answers.logits, None if bias is None else bias * temperature)
+
+
+def build_answers(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
+    """Write an artifact's logits to the rows of a split."""
+    rows = open_rows(inputs["rows"].path).split(settings["split"])
+    artifact = inputs["artifact"]
+    logits = _answer(artifact.path, rows.texts, settings["threads"], progress)
+    save_predictions(Predictions(artifact.digest, logits), rows.ids, folder / LOGITS)
 
 
 def _answer(
@@ -91,55 +123,59 @@ def _answer(
     return np.concatenate(parts)
 
 
-def reference_stage(context: Context, test: TaskData, source: Stage, model: str) -> Predictions:
-    """Answer every test row with a student, or the teacher, in PyTorch float32."""
-    reads = {
-        "weights": source.digest,
-        "rows": test.digest,
-        "threads": context.project.threads,
-        "libraries": library_versions("torch", "transformers", "tokenizers"),
-    }
-
-    def build(folder: Path, progress: Progress) -> None:
-        import torch
-
-        from edgekd.distill.lean import make_lean
-        from edgekd.distill.reference import reference_outputs
-        from edgekd.distill.student import load_module, open_student
-        from edgekd.distill.teacher import load_whole, open_teacher
-        from edgekd.distill.training.tokens import open_tokenizer, tokenize
-
-        module: torch.nn.Module
-        if model == "teacher":
-            teacher = open_teacher(source.path, source.digest)
-            module, limit = load_whole(teacher), teacher.max_tokens
-        else:
-            student = open_student(source.path, source.digest)
-            module, limit = load_module(student), student.max_tokens
-        module = make_lean(module, torch.arange(1, 17).reshape(2, 8))
-        tokens = tokenize(open_tokenizer(source.path / "tokenizer.json", limit), test.texts)
-        threads = context.project.threads
-        logits = reference_outputs(module, tokens, threads=threads, on_progress=progress)
-        save_predictions(Predictions(source.digest, logits), test.ids, folder / LOGITS)
-
-    return load_predictions(run_stage(context, f"reference/{model}", 2, reads, build).path / LOGITS, test.ids)
+def reference_step(context: Context, source: Step | Folder, model: str, split: Split) -> Step:
+    """Answer every row of a split with a student, or the teacher, in PyTorch float32."""
+    return Step(
+        f"reference/{model}",
+        3,
+        "edgekd.pipeline.answering:build_reference",
+        settings={"model": model, "split": split, "threads": context.project.threads},
+        inputs={"source": source, "rows": context.data.part(split)},
+        reads={"libraries": library_versions("torch", "transformers", "tokenizers")},
+    )
 
 
-def baseline_stage(context: Context, data: TaskData) -> npt.NDArray[np.int64]:
+def build_reference(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
+    """Write a model's logits to the rows of a split."""
+    import torch
+
+    from edgekd.distill.lean import make_lean
+    from edgekd.distill.reference import reference_outputs
+    from edgekd.distill.training.tokens import open_tokenizer, tokenize
+
+    source, rows = inputs["source"], open_rows(inputs["rows"].path).split(settings["split"])
+    module, known = open_model(source, settings["model"])
+    module = make_lean(module, torch.arange(1, 17).reshape(2, 8))
+    tokens = tokenize(open_tokenizer(source.path / "tokenizer.json", known.max_tokens), rows.texts)
+    logits = reference_outputs(module, tokens, threads=settings["threads"], on_progress=progress)
+    save_predictions(Predictions(source.digest, logits), rows.ids, folder / LOGITS)
+
+
+def baseline_step(context: Context) -> Step:
     """Answer every test row with a linear bag of words."""
-    parts = [data.split(name).digest for name in ("train", "validation", "test")]
-    reads = {"rows": parts, "libraries": library_versions("scikit-learn")}
+    return Step(
+        "baseline",
+        2,
+        "edgekd.pipeline.answering:build_baseline",
+        inputs={"rows": context.data.part("train", "validation", "test")},
+        reads={"libraries": library_versions("scikit-learn")},
+    )
 
-    def build(folder: Path, progress: Progress) -> None:
-        from edgekd.distill.baseline import bag_of_words_answers
-        from edgekd.distill.examples import Examples
-        from edgekd.distill.learners.classify import Classify
 
-        train, validation = (data.split(name) for name in ("train", "validation"))
-        learn, judged = (Examples(part.texts, part.classes) for part in (train, validation))
-        found = bag_of_words_answers(Classify(data.labels), learn, judged, data.split("test").texts)
-        np.save(folder / "answers.npy", found, allow_pickle=False)
+def build_baseline(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
+    """Write what a bag of words answers, in the form of targets [row]."""
+    from edgekd.distill.baseline import bag_of_words_answers
+    from edgekd.distill.examples import Examples
 
-    stage = run_stage(context, "baseline", 1, reads, build)
-    answers: npt.NDArray[np.int64] = np.load(stage.path / "answers.npy", allow_pickle=False)
+    data, task = open_rows(inputs["rows"].path), open_task(inputs["rows"].path)
+    train, validation = (data.split(name) for name in ("train", "validation"))
+    learn, judged = (Examples(part.texts, part.targets) for part in (train, validation))
+    learner = task.learning.plain(data.labels)
+    found = bag_of_words_answers(learner, learn, judged, data.split("test").texts)
+    np.save(folder / "answers.npy", found, allow_pickle=False)
+
+
+def read_baseline(folder: Path) -> Targets:
+    """Read what `build_baseline` wrote."""
+    answers: Targets = np.load(folder / "answers.npy", allow_pickle=False)
     return answers

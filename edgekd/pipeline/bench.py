@@ -1,26 +1,28 @@
-"""The stage that measures: teacher and artifacts in one interleaved run."""
+"""The step that measures: teacher and artifacts in one interleaved run."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from edgekd.compile import Artifact
+from edgekd.compile import Artifact, open_artifact
 from edgekd.data.taskdata import TaskData
+from edgekd.engines.step import Folder, Inputs, Part, Settings, Step
 from edgekd.measure.bench_file import load_bench
 from edgekd.measure.environment import read_environment
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.result import BenchResult
 from edgekd.measure.session import measure_subjects
 from edgekd.measure.subject import Subject
+from edgekd.pipeline.compiling import artifact_of, open_built
 from edgekd.pipeline.context import Context
-from edgekd.pipeline.staging import run_stage
+from edgekd.pipeline.opening import open_rows
 from edgekd.progress import Progress
 from edgekd.serving.subject import open_subject
 from edgekd.stats.interval import Interval
-from edgekd.store import Stage, digest_json
+from edgekd.store import Stage
 
 TEACHER, TEACHER_ONNX = "teacher.pytorch-eager", "teacher.onnxruntime.fp32"
 
@@ -57,20 +59,14 @@ class Bench:
         return found or Interval(1.0, 0.0, math.inf, self.result.plan.confidence)
 
 
-def bench_stage(
+def bench_step(
     context: Context,
-    data: TaskData,
-    teacher: Stage,
-    teacher_onnx: Artifact,
-    artifacts: Sequence[Artifact],
+    teacher: Step,
+    teacher_onnx: Part,
+    artifacts: Sequence[Part | Folder],
     threads: int,
-) -> Bench:
+) -> Step:
     """Measure the teacher and every artifact that shares a thread count, in one interleaved run."""
-    unique = {artifact.digest: artifact for artifact in artifacts}
-    names = {
-        digest: f"{a.student}.{a.runtime}.{a.recipe}@{digest[:8]}" for digest, a in sorted(unique.items())
-    }
-    texts = _spread(data.split("validation"), context.project.measure.inputs)
     setting = context.project.measure
     plan = MeasurePlan(
         rounds=setting.rounds,
@@ -79,32 +75,60 @@ def bench_stage(
         precision=setting.precision,
         budget_seconds=setting.budget_seconds,
     )
-    reads = {
-        "teacher": [*((teacher.digest,) if setting.pytorch else ()), teacher_onnx.digest],
-        "artifacts": sorted(unique),
-        "texts": digest_json(texts),
-        "plan": [plan.rounds, plan.seconds, plan.threads, plan.precision, plan.budget_seconds],
-        "environment": read_environment(threads).fingerprint,
-    }
-    of = "edgekd.serving.subject:open_subject"
-    eager = Subject(TEACHER, "edgekd.distill.eager:open_eager", (str(teacher.path), str(threads)))
-    subjects = [
-        *((eager,) if setting.pytorch else ()),
-        Subject(TEACHER_ONNX, of, (str(teacher_onnx.path), str(threads))),
-        *(Subject(names[d], of, (str(a.path), str(threads))) for d, a in sorted(unique.items())),
-    ]
-
-    def build(folder: Path, progress: Progress) -> None:
-        scored = {names[d]: _answers(a, texts, threads) for d, a in unique.items()}
-        measure_subjects(subjects, texts, folder, plan, progress, expected=scored)
-
-    stage = run_stage(context, f"bench/{threads}-threads", 3, reads, build)
-    return Bench(load_bench(stage.path), {**names, teacher_onnx.digest: TEACHER_ONNX}, stage)
+    return Step(
+        f"bench/{threads}-threads",
+        4,
+        "edgekd.pipeline.bench:build_bench",
+        settings={"plan": asdict(plan), "inputs": setting.inputs},
+        inputs={
+            "rows": context.data.part("validation"),
+            **({"teacher": teacher} if setting.pytorch else {}),
+            "teacher in ONNX": teacher_onnx,
+            **{f"artifact {number}": artifact for number, artifact in enumerate(artifacts)},
+        },
+        reads={"environment": read_environment(threads).fingerprint},
+        alone=True,
+    )
 
 
-def _answers(artifact: Artifact, texts: Sequence[str], threads: int) -> list[str]:
+def bench_artifacts(
+    context: Context, teacher: Step, teacher_onnx: Step, artifacts: Sequence[Artifact], threads: int
+) -> Bench:
+    """Measure artifacts that are there, equal ones once; `teacher_onnx` compiled the teacher."""
+    unique = {artifact.digest: artifact for artifact in artifacts}
+    folders = [Folder(unique[digest].path, digest) for digest in sorted(unique)]
+    reference = artifact_of(teacher_onnx)
+    stage = context.engine.make(bench_step(context, teacher, reference, folders, threads))
+    names = {digest: _name(artifact) for digest, artifact in unique.items()}
+    compiled = open_built(context.engine.make(teacher_onnx).path)
+    return Bench(load_bench(stage.path), {**names, compiled.digest: TEACHER_ONNX}, stage)
+
+
+def build_bench(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
+    """Measure, and keep every sample."""
+    plan = MeasurePlan(**settings["plan"])
+    texts = _spread(open_rows(inputs["rows"].path).split("validation"), settings["inputs"])
+    of, threads = "edgekd.serving.subject:open_subject", str(plan.threads)
+    subjects, expected = [], {}
+    if "teacher" in inputs:
+        path = str(inputs["teacher"].path)
+        subjects.append(Subject(TEACHER, "edgekd.distill.eager:open_eager", (path, threads)))
+    subjects.append(Subject(TEACHER_ONNX, of, (str(inputs["teacher in ONNX"].path), threads)))
+    for keyword, read in inputs.items():
+        if keyword.startswith("artifact "):
+            name = _name(open_artifact(read.path))
+            subjects.append(Subject(name, of, (str(read.path), threads)))
+            expected[name] = _answers(read.path, texts, plan.threads)
+    measure_subjects(subjects, texts, folder, plan, progress, expected=expected)
+
+
+def _name(artifact: Artifact) -> str:
+    return f"{artifact.student}.{artifact.runtime}.{artifact.recipe}@{artifact.digest[:8]}"
+
+
+def _answers(artifact: Path, texts: Sequence[str], threads: int) -> list[str]:
     """Answer texts as they are scored: what the timed calls must answer, too."""
-    model = open_subject(str(artifact.path), str(threads))
+    model = open_subject(str(artifact), str(threads))
     return [repr(model(text)) for text in texts]
 
 

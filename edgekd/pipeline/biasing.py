@@ -3,68 +3,92 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edgekd.config import Project, Slice
+from edgekd.config import Slice
 from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.data.taskdata import TaskData
+from edgekd.engines.step import Inputs, Settings, Step
 from edgekd.evaluate.arrays import Scores
 from edgekd.evaluate.bias import ENOUGH, BiasFit, fit_bias
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.slices import select_rows
-from edgekd.pipeline.answering import reference_stage
+from edgekd.pipeline.answering import read_answers, reference_step
 from edgekd.pipeline.context import Context
-from edgekd.pipeline.staging import run_stage
+from edgekd.pipeline.opening import TEACHER, Split, open_rows
 from edgekd.progress import Progress
 from edgekd.serving.calibrate import spread_bias
-from edgekd.store import Stage, write_atomic
+from edgekd.store import write_atomic
 
 NOTES = Path("logs") / "bias.json"
 VERSION = 6
 """Of the fit; part of what a stage reads that rests on it."""
 
 
-def limited_slices(project: Project) -> tuple[Slice, ...]:
+def limited_slices(slices: Sequence[Slice]) -> tuple[Slice, ...]:
     """Return the slices whose limits a bias is fitted for; none where no recall has a floor."""
-    floors = [entry for entry in project.slices if entry.at_least or entry.at_most]
+    floors = [entry for entry in slices if entry.at_least or entry.at_most]
     return tuple(floors) if any(entry.recall_of for entry in floors) else ()
 
 
-def fit_rows(context: Context, rows: TaskData, scores: Scores) -> BiasFit:
-    """Fit the bias of a model that gives `scores` [row, label], logits over the temperature, to some rows."""
-    slices = limited_slices(context.project)
-    traffic = select_traffic(rows, context.project.data.sample)
+def fit_rows(rows: TaskData, scores: Scores, slices: Sequence[Slice], sample: str | None) -> BiasFit:
+    """Fit the bias of a model that gives `scores` [row, label], logits over the temperature, to some rows.
+
+    `slices` have the limits; `sample` says which rows came as traffic comes.
+    """
+    traffic = select_traffic(rows, sample)
     chosen = select_rows(slices, slice_masks(rows, slices), rows.classes, rows.labels, traffic)
     return fit_bias(scores, rows.classes, rows.labels, chosen, traffic)
 
 
-def teacher_answers(context: Context, data: TaskData, teacher: Stage, split: str) -> Predictions:
-    """Answer a split's rows as the teacher would be served: with its own bias where floors ask for one."""
-    answers = reference_stage(context, data.split(split), teacher, "teacher")
-    fit = teacher_fit(context, data, teacher)
-    return answers if fit is None else replace(answers, bias=spread_bias(fit.bias, data.labels))
-
-
-def teacher_fit(context: Context, data: TaskData, teacher: Stage) -> BiasFit | None:
-    """Return the teacher's bias, fitted on validation rows; None where no floor asks for one."""
-    slices = limited_slices(context.project)
+def bias_step(context: Context, teacher: Step) -> Step | None:
+    """Fit the teacher's bias on validation rows; None where no floor asks for one."""
+    slices = limited_slices(context.project.slices)
     if not slices:
         return None
-    rows = data.split("validation")
-    validated = reference_stage(context, rows, teacher, "teacher")
-    reads = {
-        "weights": teacher.digest,
-        "rows": rows.digest,
-        "slices": [entry.model_dump(mode="json") for entry in slices],
-        "sample": context.project.data.sample,
-        "version": VERSION,
-    }
+    return Step(
+        "bias/teacher",
+        2,
+        "edgekd.pipeline.biasing:build_bias",
+        settings={
+            "slices": [entry.model_dump(mode="json") for entry in slices],
+            "sample": context.project.data.sample,
+        },
+        inputs={
+            "answers": reference_step(context, teacher, TEACHER, "validation"),
+            "rows": context.data.part("validation"),
+        },
+        reads={"version": VERSION},
+    )
 
-    def build(folder: Path, progress: Progress) -> None:
-        write_fit(folder, fit_rows(context, rows, validated.logits))
 
-    return read_fit(run_stage(context, "bias/teacher", 1, reads, build).path)
+def build_bias(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
+    """Write the fit of a model's bias."""
+    rows = open_rows(inputs["rows"].path).split("validation")
+    slices = [Slice.model_validate(entry) for entry in settings["slices"]]
+    answers = read_answers(inputs["answers"].path, rows)
+    write_fit(folder, fit_rows(rows, answers.logits, slices, settings["sample"]))
+
+
+def teacher_answers(context: Context, data: TaskData, teacher: Step, split: Split) -> Predictions:
+    """Answer a split's rows as the teacher would be served: with its own bias where floors ask for one."""
+    answers, bias = reference_step(context, teacher, TEACHER, split), bias_step(context, teacher)
+    fitted = None if bias is None else context.engine.make(bias).path
+    return read_teacher(context.engine.make(answers).path, fitted, data.split(split))
+
+
+def read_teacher(answers: Path, bias: Path | None, rows: TaskData) -> Predictions:
+    """Read the same from the folders of both steps; `bias` is None where no floor asks for one."""
+    found = read_answers(answers, rows)
+    return found if bias is None else replace(found, bias=spread_bias(read_fit(bias).bias, rows.labels))
+
+
+def teacher_fit(context: Context, teacher: Step) -> BiasFit | None:
+    """Return the teacher's bias, fitted on validation rows; None where no floor asks for one."""
+    step = bias_step(context, teacher)
+    return None if step is None else read_fit(context.engine.make(step).path)
 
 
 def write_fit(folder: Path, fit: BiasFit) -> None:

@@ -17,6 +17,9 @@ from edgekd.config import (
     load_model,
     load_target,
 )
+from edgekd.data.load import describe_source
+from edgekd.engines.process import Process
+from edgekd.engines.step import Step
 from edgekd.errors import ConfigError
 from edgekd.progress import Progress
 from edgekd.store import Store, digest_json
@@ -50,6 +53,28 @@ class Context:
     def store(self) -> Store:
         """The stage cache."""
         return Store(self.workspace / "store")
+
+    @cached_property
+    def engine(self) -> Process:
+        """What makes steps, in this process; it remembers what it has made."""
+        return Process(self.store, self.show_progress, self.note)
+
+    @cached_property
+    def data(self) -> Step:
+        """The step that reads, checks and splits the rows: what nearly every other one reads."""
+        settings = self.project.data
+        return Step(
+            "data",
+            3,
+            "edgekd.pipeline.learning:build_data",
+            settings={
+                "data": settings.model_dump(mode="json"),
+                "seed": self.project.seed,
+                "task": self.project.task,
+            },
+            reads={"source": describe_source(settings, self.folder)},
+            how={"folder": str(self.folder)},
+        )
 
     @cached_property
     def registry(self) -> Path:

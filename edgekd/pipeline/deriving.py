@@ -3,44 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edgekd.config import Target
-from edgekd.config.gates import Gates
 from edgekd.evaluate.arrays import Served
 from edgekd.evaluate.drop import paired_drop
 from edgekd.evaluate.judge import evaluate
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.result import Drop, EvalResult
 from edgekd.evaluate.routing import Routed, RoutingResult, judge_routing, route_rows
-from edgekd.evaluate.scorer import JudgedRows, Scorer
+from edgekd.evaluate.teacher_floor import TeacherFloor
+from edgekd.gate.check import Check
 from edgekd.gate.evidence import VariantEvidence
-from edgekd.gate.figures import asked_figures
-from edgekd.gate.verdict import GateVerdict, judge_target
-from edgekd.pipeline.bench import Bench, in_ms
-from edgekd.pipeline.figures import derive_figures, find_fallback
-from edgekd.stats.interval import Interval
-
-
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """What all variants of a target are judged on and by.
-
-    Attributes:
-        rows, texts: the test rows.
-        scorer: of the task.
-        references: answers in PyTorch float32: the teacher's under `teacher`, students' under their names.
-        people: figures of what people said, by name.
-    """
-
-    rows: JudgedRows
-    texts: Sequence[str]
-    scorer: Scorer
-    gates: Gates
-    references: Mapping[str, Predictions]
-    bench: Bench
-    people: Mapping[str, Interval] = field(default_factory=dict)
+from edgekd.gate.verdict import GateVerdict, VariantVerdict, judge_target
+from edgekd.pipeline.bench import in_ms
+from edgekd.pipeline.figures import derive_figures
+from edgekd.pipeline.trial import Trial
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,12 +80,7 @@ def derive_evidence(
     """
     predictions = answered.predictions
     evaluation, routing, served = judge_answers(trial, known.artifact_digest, answered)
-    asked = asked_figures(trial.gates)
-    figures = {
-        **derive_figures(asked, trial.rows, trial.scorer, predictions, trial.references["teacher"]),
-        **trial.scorer.figures(asked, trial.rows, predictions, answered.temperature),
-        **find_fallback(asked, routing),
-    }
+    figures = derive_figures(trial, predictions, answered.temperature, routing)
     measured, name = trial.bench.result, trial.bench.names[known.artifact_digest]
     evidence = replace(
         known,
@@ -121,24 +95,60 @@ def derive_evidence(
     return evidence, served
 
 
-def decide(
-    trial: Trial,
-    target: Target,
-    evidence: Sequence[VariantEvidence],
-    served: Mapping[str, Served],
-    incumbent: str | None,
-    order: Sequence[str],
-    barred: Mapping[str, str],
-) -> GateVerdict:
-    """Judge a target's variants; `served` are the answers that a user gets, by the artifact's digest.
+@dataclass(frozen=True)
+class Case:
+    """What a target's gate is asked, beside the evidence.
 
-    `barred` says of artifacts that were taken back why they may not be promoted again.
+    Attributes:
+        incumbent: digest of what was promoted before.
+        order: the built variants in the order of testing.
+        barred: artifacts that were taken back and may not be promoted again, with the reason.
+        teacher_under: floors that the teacher misses on validation rows.
     """
+
+    target: Target
+    incumbent: str | None
+    order: Sequence[str]
+    barred: Mapping[str, str]
+    teacher_under: tuple[TeacherFloor, ...]
+
+
+Entry = tuple[VariantEvidence, Answered | None]
+"""What is known of a variant before anything is derived, and its answers; None where it was not built."""
+
+
+def derive_all(trial: Trial, entries: Sequence[Entry]) -> tuple[list[VariantEvidence], dict[str, Served]]:
+    """Derive the evidence of a target's variants, in their order.
+
+    Returns it with the answers that a user gets, by the artifact's digest.
+    """
+    evidence, served = [], {}
+    for known, answered in entries:
+        entry = known
+        if answered is not None:
+            entry, served[known.artifact_digest] = derive_evidence(trial, known, answered)
+        evidence.append(entry)
+    return evidence, served
+
+
+def decide(
+    trial: Trial, case: Case, evidence: Sequence[VariantEvidence], served: Mapping[str, Served]
+) -> GateVerdict:
+    """Judge a target's variants by what `derive_all` returned of them."""
     overall = next(part for part in trial.scorer.select(trial.rows) if part.slice.name == "overall")
 
     def quality_drop(reference: str, candidate: str) -> Drop:
         values = [overall.values(served[digest], trial.rows.truth) for digest in (reference, candidate)]
         return paired_drop("other", values[0], values[1])
 
+    target = case.target
     ratio = trial.bench.cold_start_ratio if target.objective == "cold_start_ms" else trial.bench.ratio
-    return judge_target(target, evidence, incumbent, ratio, quality_drop, order, trial.gates, barred)
+    verdict = judge_target(
+        target, evidence, case.incumbent, ratio, quality_drop, case.order, trial.gates, case.barred
+    )
+    return replace(verdict, teacher_under=case.teacher_under)
+
+
+def quality_checks(verdict: VariantVerdict) -> list[Check]:
+    """Return what the gate found of a variant's slices."""
+    return [check for check in verdict.checks if check.name.startswith(("quality ", "floor "))]

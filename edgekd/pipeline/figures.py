@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,11 +11,11 @@ from edgekd.data.age import ages_in_days
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.routing import RoutingResult
-from edgekd.evaluate.scorer import JudgedRows, Scorer
 from edgekd.evaluate.verdicts import people_figures
 from edgekd.gate.figures import asked_figures
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.routing import find_saving
+from edgekd.pipeline.trial import Trial
 from edgekd.stats.interval import Interval
 from edgekd.stats.proportion import wilson_interval
 
@@ -63,23 +62,19 @@ def find_people(context: Context) -> dict[str, Interval]:
 
 
 def derive_figures(
-    asked: Sequence[str],
-    rows: JudgedRows,
-    scorer: Scorer,
-    answers: Predictions,
-    taught: Predictions,
+    trial: Trial, answers: Predictions, temperature: float, routing: RoutingResult | None
 ) -> dict[str, Interval]:
-    """Return how far answers are the teacher's, where a limit asks for it."""
-    if "teacher_preference_match" not in asked:
-        return {}
-    alike = scorer.agreement(scorer.serve(answers), scorer.serve(taught))[rows.masks["overall"]]
-    return {"teacher_preference_match": wilson_interval(int(alike.sum()), len(alike), _LEVEL)}
-
-
-def find_fallback(asked: Sequence[str], routing: RoutingResult | None) -> dict[str, Interval]:
-    """Return the share of the rows that goes to the teacher, where a limit asks for it and it is known."""
-    rate = _fallback(routing) if "fallback_rate" in asked else None
-    return {} if rate is None else {"fallback_rate": rate}
+    """Return those of the figures with a limit that follow from answers alone."""
+    scorer, rows, asked = trial.scorer, trial.rows, asked_figures(trial.gates)
+    found: dict[str, Interval] = {}
+    if "teacher_preference_match" in asked:
+        taught = scorer.serve(trial.references["teacher"])
+        alike = scorer.agreement(scorer.serve(answers), taught)[rows.masks["overall"]]
+        found["teacher_preference_match"] = wilson_interval(int(alike.sum()), len(alike), _LEVEL)
+    found |= scorer.figures(asked, rows, answers, temperature)
+    if "fallback_rate" in asked and (rate := _fallback(routing)):
+        found["fallback_rate"] = rate
+    return found
 
 
 def _fallback(routing: RoutingResult | None) -> Interval | None:

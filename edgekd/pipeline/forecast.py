@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import Any, TypeVar
 
-from edgekd.compile.choose import serves
 from edgekd.config import Target
 from edgekd.data.taskdata import TaskData
-from edgekd.pipeline.compiling import compile_stage, export_stage, name_origin
+from edgekd.engines.look import find_made
+from edgekd.engines.step import Step
+from edgekd.errors import MissingRuntimeError
 from edgekd.pipeline.context import Context
-from edgekd.pipeline.labelling import count_missing, label_stage
-from edgekd.pipeline.learning import distil_stage, teacher_stage
-from edgekd.pipeline.restoring import find_restored
-from edgekd.progress import silent
-from edgekd.store import Stage, Store
-
-_T = TypeVar("_T")
+from edgekd.pipeline.road import list_builds, plan_learning, plan_variants
 
 
 @dataclass(frozen=True)
@@ -63,80 +55,25 @@ class Forecast:
 def forecast(context: Context, data: TaskData, targets: Sequence[Target]) -> Forecast:
     """Ask the cache what a run for these targets will make; nothing is built or checked against its digest.
 
-    What rests on something that is still to be made is to be made, too.
+    What rests on something that is still to be made is to be made, too. `data` are the rows of this project.
     """
-    peek = _Peeking(context.project, context.folder, lambda title: nullcontext(silent), lambda words: None)
-    teacher, students = _look(lambda: teacher_stage(peek, data)), dict[str, Stage | None]()
-    labels = None
-    if teacher is not None and _look(lambda: count_missing(peek, data, teacher)) == 0:
-        labels = _look(lambda: label_stage(peek, data, teacher))
-    for model in context.students:
-        students[model.name] = None
-        if teacher is not None and labels is not None:
-            students[model.name] = _look(lambda: distil_stage(peek, data, teacher, labels, model))  # noqa: B023
-    kinds = {m.name: "static" if m.kind == "static" else "transformer" for m in context.students}
-    variants = [
-        (name, target, build)
-        for target in targets
-        for build in target.builds
-        for name, kind in kinds.items()
-        if serves(build, kind)
-    ]
-    cached = 0
-    for name, target, build in variants:
-        student = students[name]
-        if teacher is None or student is None:
-            continue
-        with suppress(_NotThereError, OSError, ValueError):
-            graph = export_stage(peek, data, student, name)
-            restored = find_restored(peek, data, teacher, student, graph, build, target.hardware)
-            origin = name_origin(data, teacher, student)
-            compile_stage(peek, data, graph, build, target.hardware, origin, restored)
-            cached += 1
+    ahead = plan_learning(context)
+    compiled: list[Step] = []
+    for target in targets:
+        with suppress(MissingRuntimeError):  # cannot be compiled here, so it is not cached either
+            variants = plan_variants(context, ahead.teacher, ahead.students, target, None)
+            compiled += [variant.compiled for variant in variants]
+    made = find_made(context.store, [ahead.teacher, *ahead.students.values(), *compiled])
     return Forecast(
         teacher=context.teacher.name,
         fine_tunes=context.project.teacher.fine_tune,
         training_rows=len(data.split("train")),
-        has_teacher=teacher is not None,
-        students={name: stage is not None for name, stage in students.items()},
+        has_teacher=ahead.teacher in made,
+        students={name: step in made for name, step in ahead.students.items()},
         targets=tuple(target.name for target in targets),
-        variants=len(variants),
-        cached_variants=cached,
+        variants=sum(len(list_builds(context, target)) for target in targets),
+        cached_variants=sum(step in made for step in compiled),
     )
-
-
-class _NotThereError(Exception):
-    """A stage is not in the cache."""
-
-
-class _PeekingStore(Store):
-    def run(
-        self,
-        name: str,
-        version: int,
-        reads: Mapping[str, Any],
-        build: Callable[[Path], None],
-        waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
-    ) -> Stage:
-        """Return what is there; build nothing."""
-        stage = self.find(name, version, reads)
-        if stage is None:
-            raise _NotThereError(name)
-        return stage
-
-
-class _Peeking(Context):
-    @cached_property
-    def store(self) -> Store:
-        """The same stage cache, in which nothing is built."""
-        return _PeekingStore(self.workspace / "store")
-
-
-def _look(ask: Callable[[], _T]) -> _T | None:
-    try:
-        return ask()
-    except (_NotThereError, OSError, ValueError):  # the last two: damaged, so it will be made anew
-        return None
 
 
 def _count(number: int, what: str) -> str:

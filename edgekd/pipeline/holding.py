@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from edgekd.compile import Artifact, open_artifact
-from edgekd.config import Target
+from edgekd.compile.artifact import read_fitted
+from edgekd.config import Slice, Target
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.arrays import Labels
+from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.routing import Routed, route_rows
 from edgekd.gate.history import find_place
 from edgekd.gate.versions import require_version
-from edgekd.pipeline.answering import artifact_answers
+from edgekd.pipeline.answering import Word, artifact_answers
 from edgekd.pipeline.context import Context
-from edgekd.serving.calibrate import read_calibration, spread_bias
-
-Step = Literal["answer", "validate"]
+from edgekd.serving.calibrate import spread_bias
 
 
-def serve_rows(
-    context: Context, target: Target, rows: TaskData, artifact: Artifact, taught: Labels, step: Step
-) -> Routed:
-    """Answer a split's rows as a user would get them: by the artifact's policy; `taught` is the teacher's."""
-    answers = artifact_answers(context, rows, artifact, step)
-    calibration = read_calibration(artifact.path / "calibration.json")
+@dataclass(frozen=True, eq=False)
+class Holder:
+    """A version that answers rows, and its answers to them, less its routing."""
+
+    artifact: Path
+    answers: Predictions
+
+
+def serve(rows: TaskData, slices: Sequence[Slice], taught: Labels, versions: Sequence[Holder]) -> Routed:
+    """Answer rows as a user would get them from the first version.
+
+    Each of the further versions keeps slices of the one before it; `taught` is what the teacher answers.
+    """
+    first, *others = versions
+    answers = first.answers
+    calibration = read_fitted(first.artifact)
     if not calibration.routing:
         none = np.zeros(len(rows.texts), np.bool_)
         return Routed(answers.labels, none, none, none)
@@ -36,14 +48,23 @@ def serve_rows(
         rows.texts,
         answers.probabilities(calibration.temperature),
         taught,
-        slice_masks(rows, context.project.slices),
+        slice_masks(rows, slices),
         spread_bias(calibration.bias, rows.labels),
-        find_held(context, target, rows, artifact, taught, step),
+        serve(rows, slices, taught, others) if others else None,
     )
 
 
+def serve_rows(
+    context: Context, target: Target, rows: TaskData, artifact: Artifact, taught: Labels, word: Word
+) -> Routed:
+    """Answer a split's rows as a user would get them: by the artifact's policy; `taught` is the teacher's."""
+    versions = [artifact, *list_holders(context, target, artifact)]
+    answered = [Holder(one.path, artifact_answers(context, rows, one, word)) for one in versions]
+    return serve(rows, context.project.slices, taught, answered)
+
+
 def find_held(
-    context: Context, target: Target, rows: TaskData, artifact: Artifact, taught: Labels, step: Step
+    context: Context, target: Target, rows: TaskData, artifact: Artifact, taught: Labels, word: Word
 ) -> Routed | None:
     """Return what the version serves that keeps some of an artifact's slices; None where none does.
 
@@ -51,7 +72,7 @@ def find_held(
         ArtifactError: that version is not in the registry any more.
     """
     holder = _named(context, target, artifact)
-    return None if holder is None else serve_rows(context, target, rows, holder, taught, step)
+    return None if holder is None else serve_rows(context, target, rows, holder, taught, word)
 
 
 def find_holder(context: Context, target: Target, incumbent: Artifact | None) -> Artifact | None:
@@ -62,8 +83,20 @@ def find_holder(context: Context, target: Target, incumbent: Artifact | None) ->
     return None if incumbent is None else _named(context, target, incumbent) or incumbent
 
 
+def list_holders(context: Context, target: Target, artifact: Artifact) -> list[Artifact]:
+    """List the versions that keep slices of an artifact: the one that it names, the one which that one names.
+
+    Raises:
+        ArtifactError: a version is not in the registry any more.
+    """
+    found: list[Artifact] = []
+    while (holder := _named(context, target, found[-1] if found else artifact)) is not None:
+        found.append(holder)
+    return found
+
+
 def _named(context: Context, target: Target, artifact: Artifact) -> Artifact | None:
-    kept = read_calibration(artifact.path / "calibration.json").routing.get("incumbent")
+    kept = read_fitted(artifact.path).routing.get("incumbent")
     if not kept:
         return None
     place = find_place(context.registry, context.project.name, target.name)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgekd.compile import Artifact, open_artifact
+from edgekd.compile.artifact import read_fitted
 from edgekd.config import Build, Target
 from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.data.taskdata import TaskData
+from edgekd.engines.step import Step
 from edgekd.errors import ArtifactError
-from edgekd.evaluate.predictions import Predictions, load_predictions
+from edgekd.evaluate.arrays import Served
+from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.routing import Routed
 from edgekd.evaluate.scorer import JudgedRows
 from edgekd.evaluate.teacher_floor import TeacherFloor
 from edgekd.gate.carving import list_carved
-from edgekd.gate.checks import check_slices
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.learned import count_learned
 from edgekd.gate.promotion import current
@@ -24,18 +26,17 @@ from edgekd.gate.rows import Rows, slice_rows
 from edgekd.gate.terms import Terms, find_barred
 from edgekd.gate.verdict import GateVerdict
 from edgekd.measure.basis import find_basis
-from edgekd.pipeline.answering import LOGITS, answer_stage, served_predictions
+from edgekd.pipeline.answering import answer_stage, read_served
 from edgekd.pipeline.bench import Bench
 from edgekd.pipeline.compiling import Variant
 from edgekd.pipeline.context import Context
-from edgekd.pipeline.deriving import Answered, Trial, decide, derive_evidence
+from edgekd.pipeline.deriving import Answered, Case, decide, derive_all, quality_checks
 from edgekd.pipeline.figures import find_ages, find_cost, find_people
 from edgekd.pipeline.holding import find_held
 from edgekd.pipeline.ordering import order_of_testing
 from edgekd.pipeline.porting import find_foreign, port_artifact
+from edgekd.pipeline.trial import Trial
 from edgekd.report.bench import cost_usd
-from edgekd.serving.calibrate import read_calibration, spread_bias
-from edgekd.store import Stage
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def find_incumbent(context: Context, data: TaskData, target: Target) -> Artifact
     except ArtifactError as error:
         context.note(f"{target.name}: the promoted artifact is damaged and is left out: {error}")
         return None
-    if tuple(artifact.manifest["labels"]) != data.labels:
+    if artifact.head != context.task.head_of(data.labels):
         context.note(f"{target.name}: the promoted artifact knows other labels and is left out")
         return None
     test = data.split("test").texts
@@ -92,7 +93,7 @@ def count_seen(context: Context, target: Target, artifact: Artifact, texts: Sequ
     """
     if context.project.data.allow_shared_text:
         return 0
-    holder = read_calibration(artifact.path / "calibration.json").routing.get("incumbent", {})
+    holder = read_fitted(artifact.path).routing.get("incumbent", {})
     digests = {artifact.digest, holder.get("artifact", artifact.digest)}
     return max(
         count_learned(context.registry, context.project.name, target.name, digest, texts)
@@ -100,79 +101,108 @@ def count_seen(context: Context, target: Target, artifact: Artifact, texts: Sequ
     )
 
 
-def judge(
-    context: Context,
-    data: TaskData,
-    target: Target,
-    variants: tuple[Variant, ...],
-    incumbent: Artifact | None,
-    teacher: Stage,
-    references: dict[str, Predictions],
-    bench: Bench,
-    teacher_under: tuple[TeacherFloor, ...] = (),
-    again: bool = False,
-) -> Judged:
+@dataclass(frozen=True)
+class Contest:
+    """What a target's variants are judged with.
+
+    Attributes:
+        incumbent: what is promoted, if it can be judged.
+        teacher_under: floors that the teacher misses on validation rows.
+        again: a person's word that what was taken back may be promoted again.
+    """
+
+    target: Target
+    variants: tuple[Variant, ...]
+    incumbent: Artifact | None
+    references: dict[str, Predictions]
+    bench: Bench
+    teacher_under: tuple[TeacherFloor, ...] = ()
+    again: bool = False
+
+    @property
+    def everyone(self) -> tuple[Variant, ...]:
+        """The variants, and the incumbent where it is none of them."""
+        incumbent = self.incumbent
+        if incumbent is None or incumbent.digest in {v.artifact.digest for v in self.variants if v.artifact}:
+            return self.variants
+        build = Build(runtime=incumbent.runtime, recipe=incumbent.recipe)
+        name = f"incumbent.{incumbent.digest[:8]}"
+        return (*self.variants, Variant(name, incumbent.student, build, incumbent))
+
+
+def judge(context: Context, data: TaskData, teacher: Step, contest: Contest) -> Judged:
     """Judge a target's variants, and its incumbent among them, on the test split.
 
     Validation rows say in which order they are tested, and have chosen every policy before. What would be
-    promoted must answer alike on other instruction sets: it is asked there, then judged again. `again` is a
-    person's word that what was taken back may be promoted again.
+    promoted must answer alike on other instruction sets: it is asked there, then judged again.
     """
-    test = data.split("test")
-    everyone = list(variants)
-    if incumbent is not None and incumbent.digest not in {v.artifact.digest for v in variants if v.artifact}:
-        build = Build(runtime=incumbent.runtime, recipe=incumbent.recipe)
-        everyone.append(Variant(f"incumbent.{incumbent.digest[:8]}", incumbent.student, build, incumbent))
+    target, references, bench = contest.target, contest.references, contest.bench
+    test, everyone = data.split("test"), contest.everyone
     order = order_of_testing(context, data, everyone, teacher, target)
-    folders = {v.name: answer_stage(context, test, v.artifact).path for v in everyone if v.artifact}
+    artifacts = {variant.name: variant.artifact for variant in everyone if variant.artifact}
+    folders = {name: answer_stage(context, artifact).path for name, artifact in artifacts.items()}
     trial = open_trial(context, test, references, bench)
-    held = {v.name: _held(context, target, test, v.artifact, references) for v in everyone if v.artifact}
+    held = {name: _held(context, target, test, artifact, references) for name, artifact in artifacts.items()}
     answered = {
-        v.artifact.digest: read_answered(v.artifact, folders[v.name], test, references, held[v.name])
-        for v in everyone
-        if v.artifact
+        name: read_answered(artifact, folders[name], test, references, held[name])
+        for name, artifact in artifacts.items()
     }
-    ages = find_ages(context, data.split("train"))
-    evidence, served = [], {}
-    for variant in everyone:
-        entry = _known(context, target, variant, bench)
-        if variant.artifact is not None:
-            digest = variant.artifact.digest
-            entry, served[digest] = derive_evidence(trial, entry, answered[digest])
-            cost = cost_usd(bench.result, bench.names[digest], target)
-            entry = replace(entry, figures={**entry.figures, **find_cost(context, entry.routing, cost)})
-            if entry.carved:
-                context.note(f"{variant.name}: carved out on validation rows: {', '.join(entry.carved)}")
-        evidence.append(replace(entry, figures={**entry.figures, **ages}))
-    artifacts = {variant.artifact.digest: variant.artifact for variant in everyone if variant.artifact}
-    fp32 = {v.name: own for v in everyone if v.artifact and (own := answered[v.artifact.digest].fp32)}
-    foreign = find_foreign(target.hardware, bench.result.environment)
-    before = None if incumbent is None else incumbent.digest
+    known = [_known(context, target, variant, bench) for variant in everyone]
+    derived, served = derive_all(trial, [(entry, answered.get(entry.variant)) for entry in known])
+    evidence = _add_costs(context, data, target, bench, derived)
+    before = None if contest.incumbent is None else contest.incumbent.digest
     rows = slice_rows(trial.texts, trial.rows)
-    terms = Terms(rows=rows, again=again)
     barred = find_barred(
         context.registry,
         context.project.name,
         target.name,
-        {digest: artifact.answers_digest for digest, artifact in artifacts.items()},
-        terms,
+        {artifact.digest: artifact.answers_digest for artifact in artifacts.values()},
+        Terms(rows=rows, again=contest.again),
     )
+    case = Case(target, before, order, barred, contest.teacher_under)
+    evidence, verdict = _decide_ported(context, trial, case, artifacts.values(), evidence, served)
+    _tell_uncarved(context, target, evidence, verdict)
+    fp32 = {name: own for name, found in answered.items() if (own := found.fp32)}
+    seen = everyone, tuple(evidence)
+    return Judged(target, *seen, verdict, folders, order, before, fp32, rows, barred, held)
+
+
+def _add_costs(
+    context: Context, data: TaskData, target: Target, bench: Bench, derived: Sequence[VariantEvidence]
+) -> list[VariantEvidence]:
+    """Add the figures that follow from prices and from the training rows; say what was carved out."""
+    ages = find_ages(context, data.split("train"))
+    evidence = []
+    for entry in derived:
+        figures = dict(entry.figures)
+        if entry.built:
+            cost = cost_usd(bench.result, bench.names[entry.artifact_digest], target)
+            figures |= find_cost(context, entry.routing, cost)
+        if entry.carved:
+            context.note(f"{entry.variant}: carved out on validation rows: {', '.join(entry.carved)}")
+        evidence.append(replace(entry, figures={**figures, **ages}))
+    return evidence
+
+
+def _decide_ported(
+    context: Context,
+    trial: Trial,
+    case: Case,
+    artifacts: Iterable[Artifact],
+    evidence: list[VariantEvidence],
+    served: Mapping[str, Served],
+) -> tuple[list[VariantEvidence], GateVerdict]:
+    """Judge; what is chosen answers on other instruction sets, and is judged again with that."""
+    foreign = find_foreign(case.target.hardware, trial.bench.result.environment)
+    by_digest = {artifact.digest: artifact for artifact in artifacts}
     asked: set[str] = set()
     while True:
-        verdict = decide(trial, target, evidence, served, before, order, barred)
-        verdict = replace(verdict, teacher_under=teacher_under)
+        verdict = decide(trial, case, evidence, served)
         chosen = verdict.promoted_digest
         if chosen is None or chosen in asked or not foreign:
-            _tell_uncarved(context, target, evidence)
-            seen = tuple(everyone), tuple(evidence)
-            return Judged(target, *seen, verdict, folders, order, before, fp32, rows, barred, held)
+            return evidence, verdict
         asked.add(chosen)
-        artifact, others = artifacts[chosen], data.split("validation")
-        validated = load_predictions(
-            answer_stage(context, others, artifact, "validate").path / LOGITS, others.ids
-        )
-        splits = ((test, answered[chosen].predictions), (others, validated))
-        ported = port_artifact(context, splits, artifact, foreign)
+        ported = port_artifact(context, by_digest[chosen], foreign)
         evidence = [
             replace(entry, ported=ported) if entry.artifact_digest == chosen else entry for entry in evidence
         ]
@@ -197,13 +227,15 @@ def open_trial(context: Context, test: TaskData, references: dict[str, Predictio
     )
 
 
-def _tell_uncarved(context: Context, target: Target, evidence: Sequence[VariantEvidence]) -> None:
+def _tell_uncarved(
+    context: Context, target: Target, evidence: Sequence[VariantEvidence], verdict: GateVerdict
+) -> None:
     """Say which slices validation rows left with the student and the test rows do not: no second look."""
     allowed = () if context.project.routing is None else context.project.routing.carve_out
-    for entry in evidence:
+    for entry, judged in zip(evidence, verdict.variants, strict=True):
         if entry.variant.startswith("incumbent."):
             continue
-        for check in check_slices(entry.judged):
+        for check in quality_checks(judged):
             name = check.name.partition(" ")[2].partition(":")[0]
             if name in allowed and name not in entry.carved and check.status in ("fail", "inconclusive"):
                 context.note(
@@ -216,7 +248,8 @@ def _tell_uncarved(context: Context, target: Target, evidence: Sequence[VariantE
 def _held(
     context: Context, target: Target, test: TaskData, artifact: Artifact, references: dict[str, Predictions]
 ) -> Routed | None:
-    return find_held(context, target, test, artifact, references["teacher"].labels, "answer")
+    taught = context.task.scorer.serve(references["teacher"])
+    return find_held(context, target, test, artifact, taught, "answer")
 
 
 def read_answered(
@@ -231,13 +264,11 @@ def read_answered(
     That is the one with the weights that it was compiled from: the incumbent's may be other weights under the
     same name, and then there is none.
     """
-    calibration = read_calibration(artifact.path / "calibration.json")
+    calibration = read_fitted(artifact.path)
     reference = references.get(artifact.student)
     is_own = reference is not None and reference.subject == artifact.manifest["provenance"].get("student")
-    bias = spread_bias(calibration.bias, test.labels)
-    answers = load_predictions(folder / LOGITS, test.ids)
     return Answered(
-        served_predictions(artifact.digest, answers, calibration.temperature, bias),
+        read_served(artifact.path, artifact.digest, folder, test),
         calibration.temperature,
         calibration.routing or None,
         artifact.student if is_own else None,
@@ -251,7 +282,7 @@ def _known(context: Context, target: Target, variant: Variant, bench: Bench) -> 
     artifact, setting = variant.artifact, context.project.routing
     carved: tuple[str, ...] = ()
     if artifact is not None and setting is not None:
-        policy = read_calibration(artifact.path / "calibration.json").routing
+        policy = read_fitted(artifact.path).routing
         carved = list_carved(policy, setting.carve_out, setting.risky)
     return VariantEvidence(
         variant=variant.name,

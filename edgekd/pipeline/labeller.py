@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgekd.data.taskdata import TaskData
-from edgekd.export.graph import Graph
+from edgekd.engines.step import Folder, Inputs, Settings, Step
 from edgekd.measure.environment import read_environment
-from edgekd.pipeline.compiling import export_stage
 from edgekd.pipeline.context import Context, library_versions
-from edgekd.pipeline.staging import run_stage
+from edgekd.pipeline.exporting import export_step, open_exported
+from edgekd.pipeline.opening import TEACHER, open_rows, open_task
 from edgekd.pipeline.teacher_forms import (
     COMPILED,
     COMPILING,
@@ -28,7 +28,7 @@ from edgekd.pipeline.teacher_forms import (
     open_network,
 )
 from edgekd.progress import Progress
-from edgekd.store import Stage, digest_json, write_atomic
+from edgekd.store import write_atomic
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,19 +45,20 @@ COPY_KINDS = 3
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", *COMPILING)
 
 
-def texts_to_label(data: TaskData, teacher: Stage, copies: int, seed: int) -> Listed:
-    """List the texts to learn from; the teacher is asked for words of some."""
+def texts_to_label(data: TaskData, teacher: Folder | None, copies: int, seed: int) -> Listed:
+    """List the texts to learn from; where there are many copies the teacher is asked for words of some."""
     from edgekd.distill.lexicon import make_lexicon
     from edgekd.distill.softlabels import list_texts
     from edgekd.distill.teacher import open_teacher
 
     if copies < COPY_KINDS:
         return list_texts(data, copies, seed)
+    assert teacher is not None, "so many copies need words of the teacher's"
     opened = open_teacher(teacher.path, teacher.digest)
     return list_texts(data, copies, seed, make_lexicon(opened, data.split("train").texts))
 
 
-def choose_labeller(context: Context, data: TaskData, stage: Stage, texts: int) -> Labeller:
+def choose_labeller(context: Context, data: TaskData, teacher: Step, texts: int) -> Labeller:
     """Return what labels so many texts: PyTorch float32, or the first form that is equal and faster.
 
     They are tried on this machine, once; a note says why nothing compiled is.
@@ -65,33 +66,19 @@ def choose_labeller(context: Context, data: TaskData, stage: Stage, texts: int) 
     from edgekd.distill.reference import torch_labeller
     from edgekd.distill.teacher import open_teacher
 
-    teacher = open_teacher(stage.path, stage.digest)
-    network = open_network(teacher)
+    stage = context.engine.make(teacher)
+    opened = open_teacher(stage.path, stage.digest)
+    network = open_network(opened)
     exact = torch_labeller(network, threads=context.project.threads)
-    if not _is_long(data, teacher, network, texts):
+    if not _is_long(data, opened, network, texts):
         return exact
     forms = forms_worth_a_try(read_environment(1).isa)
     if not forms:
         context.note("labeller: nothing faster is tried: this CPU has no instructions for int8 or bfloat16")
         return exact
-    graph = _export(context, data, stage)
+    graph = _export(context, teacher)
     forms = forms if graph else tuple(name for name in forms if name == HALF)
-    copies = min(COPY_KINDS, context.project.distillation.augmentations)
-    reads = {
-        "teacher": stage.digest,
-        "graph": graph.digest if graph else "",
-        "rows": digest_json([data.split(name).digest for name in ("train", "unlabelled")]),
-        "copies": copies,
-        "seed": context.project.seed,
-        "threads": context.project.threads,
-        "machine": read_environment(1).cpu,
-        "libraries": library_versions(*_LIBRARIES),
-    }
-
-    def build(folder: Path, progress: Progress) -> None:
-        _try_all(context, data, stage, teacher, network, graph, forms, folder, progress)
-
-    tried = run_stage(context, "labeller", 2, reads, build)
+    tried = context.engine.make(labeller_step(context, teacher, graph, forms))
     choice = json.loads((tried.path / "labeller.json").read_text(encoding="utf-8"))
     if choice["name"] == exact.name:
         return exact
@@ -100,41 +87,56 @@ def choose_labeller(context: Context, data: TaskData, stage: Stage, texts: int) 
     return replace(chosen, notes=trial, exact=exact, gap=choice["gap"])
 
 
-def _try_all(
-    context: Context,
-    data: TaskData,
-    stage: Stage,
-    teacher: Teacher,
-    network: nn.Module,
-    graph: Graph | None,
-    forms: tuple[str, ...],
-    folder: Path,
-    progress: Progress,
-) -> None:
-    from edgekd.distill.labels.trial import try_labeller
-    from edgekd.distill.learners.classify import Classify
-    from edgekd.distill.reference import torch_labeller
-    from edgekd.distill.teacher import teacher_tokens
-
+def labeller_step(context: Context, teacher: Step, graph: Step | None, forms: tuple[str, ...]) -> Step:
+    """Try forms of the teacher on this machine; the machine decides which are worth it."""
     project = context.project
-    copies = min(COPY_KINDS, project.distillation.augmentations)
-    learn = texts_to_label(data, stage, copies, project.seed).learn
-    order = np.random.default_rng(project.seed).permutation(len(learn.texts))
+    return Step(
+        "labeller",
+        3,
+        "edgekd.pipeline.labeller:build_labeller",
+        settings={
+            "copies": min(COPY_KINDS, project.distillation.augmentations),
+            "seed": project.seed,
+            "threads": project.threads,
+        },
+        inputs={
+            "rows": context.data.part("train", "unlabelled", "held out"),
+            "teacher": teacher,
+            **({} if graph is None else {"graph": graph}),
+        },
+        reads={"machine": read_environment(1).cpu, "libraries": library_versions(*_LIBRARIES)},
+        how={"forms": list(forms)},
+    )
+
+
+def build_labeller(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
+    """Write the form that labels, with its files, and what came of each that was tried."""
+    from edgekd.distill.labels.trial import try_labeller
+    from edgekd.distill.reference import torch_labeller
+    from edgekd.distill.teacher import open_teacher, teacher_tokens
+
+    source, threads = inputs["teacher"], settings["threads"]
+    teacher = open_teacher(source.path, source.digest)
+    network = open_network(teacher)
+    graph = open_exported(inputs["graph"].path, source, TEACHER) if "graph" in inputs else None
+    learn = texts_to_label(open_rows(inputs["rows"].path), source, settings["copies"], settings["seed"]).learn
+    order = np.random.default_rng(settings["seed"]).permutation(len(learn.texts))
     first = min(CALIBRATION, len(order) // 4)
     calibration, sample = (
         teacher_tokens(teacher, [learn.texts[i] for i in part])
         for part in (order[:first], order[first : first + SAMPLE])
     )
-    exact = torch_labeller(network, threads=project.threads)
+    exact = torch_labeller(network, threads=threads)
+    learner = open_task(inputs["rows"].path).learning.plain(teacher.outputs)
     trials: dict[str, dict[str, float | str]] = {}
     choice: dict[str, float | str] = {"name": exact.name, "gap": 0.0}
-    for name in forms:
+    for name in settings["forms"]:
         progress(0.0, f"{name} on {len(sample)} texts")
         try:
             if graph and name in COMPILED:
                 compile_form(name, graph, calibration, folder)
-            candidate = open_form(name, folder, network, project.threads)
-            trial = try_labeller(exact, candidate, sample, Classify(teacher.outputs))
+            candidate = open_form(name, folder, network, threads)
+            trial = try_labeller(exact, candidate, sample, learner)
         except Exception as error:  # noqa: BLE001  what cannot be made or run here is no candidate
             trials[name] = {"problem": " ".join(str(error).split())[:200]}
             continue
@@ -161,7 +163,7 @@ def _is_long(data: TaskData, teacher: Teacher, network: nn.Module, texts: int) -
     return float(some.lengths.mean()) * texts * weights >= LEAST_MULTIPLICATIONS
 
 
-def _export(context: Context, data: TaskData, teacher: Stage) -> Graph | None:
+def _export(context: Context, teacher: Step) -> Step | None:
     """Export the teacher where all that compiles it is there; else say what is missing."""
     if missing := missing_libraries():
         context.note(
@@ -170,8 +172,10 @@ def _export(context: Context, data: TaskData, teacher: Stage) -> Graph | None:
         )
         return None
     try:
-        return export_stage(context, data, teacher, "teacher")
+        step = export_step(context, teacher, TEACHER)
+        context.engine.make(step)
     except Exception as error:  # noqa: BLE001  the exporter raises whatever it meets in a foreign model
         words = " ".join(str(error).split())[:200]
         context.note(f"labeller: no compiled teacher is tried: it cannot be exported: {words}")
         return None
+    return step

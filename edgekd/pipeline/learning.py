@@ -1,149 +1,181 @@
-"""Stages that learn: data, teacher, students; each cached by all that it reads."""
+"""Steps that learn: data, teacher, students."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from edgekd.config import StudentModel
-from edgekd.data.load import describe_source, load_and_compare
-from edgekd.data.shared import SharedTexts
-from edgekd.data.taskdata import TaskData, open_data, save_data
+from pydantic import TypeAdapter
+
+from edgekd.config import Data, Distillation, StudentModel, Training
+from edgekd.config.project import Teacher
+from edgekd.data.load import load_and_compare
+from edgekd.data.shared import HELD_OUT, SharedTexts
+from edgekd.data.taskdata import SPLITS, TaskData, save_data
+from edgekd.engines.process import is_first_process
+from edgekd.engines.step import Inputs, Settings, Step, write_parts
 from edgekd.errors import ConfigError
-from edgekd.pipeline.answering import reference_stage
+from edgekd.pipeline.answering import read_answers, reference_step
 from edgekd.pipeline.context import Context, library_versions
-from edgekd.pipeline.labelling import Labels
-from edgekd.pipeline.staging import is_first_process, run_stage, run_stage_together
+from edgekd.pipeline.labelling import open_store
+from edgekd.pipeline.opening import TEACHER, open_rows, open_task, write_task
 from edgekd.progress import Progress
-from edgekd.store import Stage, digest_json, write_atomic
+from edgekd.store import digest_json, write_atomic
+from edgekd.tasks import load_task
 
-if TYPE_CHECKING:
-    from edgekd.distill.examples import Session
-
-_DISTIL_VERSION = {"transformer": 5, "narrow": 2, "static": 8}
+_DISTIL_VERSION = {"transformer": 6, "narrow": 3, "static": 9}
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
 
 
 def load_stage(context: Context) -> TaskData:
     """Read, check and split the rows."""
-    return load_and_compare_stage(context)[0]
+    return open_rows(context.engine.make(context.data).path)
 
 
 def load_and_compare_stage(context: Context) -> tuple[TaskData, SharedTexts]:
     """Read, check and split the rows, and say which texts stand in more than one place."""
-    project = context.project
-    source = describe_source(project.data, context.folder)
-    reads = {"data": project.data.model_dump(mode="json"), "source": source, "seed": project.seed}
-
-    def build(folder: Path, progress: Progress) -> None:
-        data, shared = load_and_compare(project.data, context.folder, project.seed, context.task.reader)
-        save_data(data, folder)
-        write_atomic(folder / "shared.json", json.dumps(shared.to_json(), ensure_ascii=False, indent=1))
-
-    path = run_stage(context, "data", 2, reads, build).path
+    path = context.engine.make(context.data).path
     shared = SharedTexts.from_json(json.loads((path / "shared.json").read_text(encoding="utf-8")))
-    return open_data(path, context.task.reader), shared
+    return open_rows(path), shared
 
 
-def teacher_stage(context: Context, data: TaskData) -> Stage:
+def build_data(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
+    """Write the rows, which texts are shared, and the digests of what other steps read of them."""
+    how = Data.model_validate(settings["data"])
+    reader = load_task(settings["task"]).reader
+    data, shared = load_and_compare(how, Path(settings["folder"]), settings["seed"], reader)
+    write_task(folder, settings["task"])
+    save_data(data, folder)
+    write_atomic(folder / "shared.json", json.dumps(shared.to_json(), ensure_ascii=False, indent=1))
+    held_out = [data.split(name).texts for name in HELD_OUT]
+    digests = {name: data.split(name).digest for name in SPLITS}
+    named = {"all": data.digest, "labels": digest_json(list(data.labels)), "held out": digest_json(held_out)}
+    write_parts(folder, {**digests, **named})
+
+
+def teacher_step(context: Context) -> Step:
     """Fine-tune the teacher, or take it as it is."""
     from edgekd.distill.weights import describe_weights, find_weights
 
     project, model = context.project, context.teacher
-    location = find_weights(model.weights, context.folder)
-    reads = {
-        "model": model.model_dump(mode="json"),
-        "weights": describe_weights(location),
-        "fine_tune": project.teacher.fine_tune,
-        "labels": list(data.labels),
-        "rows": _digest(data, "train", "validation") if project.teacher.fine_tune else "",
-        "seed": project.seed,
-        "threads": project.threads,
-        "libraries": library_versions(*_LIBRARIES),
-    }
-    lora = project.teacher.lora
-    if lora is not None:
-        reads["lora"] = {**lora.model_dump(mode="json"), "libraries": library_versions("peft")}
-    if project.teacher.pairs:
-        reads["pairs"] = [project.teacher.pairs, library_versions("scikit-learn")]
-    if project.teacher.emphasis:  # the key of a teacher whose rows all count alike knows nothing of it
-        reads["emphasis"] = project.teacher.emphasis
-
-    def build(folder: Path, progress: Progress) -> None:
-        from edgekd.distill.examples import Examples, Lesson
-        from edgekd.distill.fine_tune import Checkpoint, adopt, fine_tune
-        from edgekd.distill.learners.classify import classify_rows
-        from edgekd.distill.weighing import weigh_rows
-
-        pairs, name = project.teacher.pairs, model.name
-        checkpoint = Checkpoint(name, location, model.max_tokens, model.training, lora, pairs)
-        learner = classify_rows(data.labels, project.teacher, "teacher")
-        if not project.teacher.fine_tune:
-            adopt(checkpoint, learner, folder)
-            return
-        train, rows = data.split("train"), data.split("validation")
-        by_target = learner.weigh(train.classes)
-        weighing = weigh_rows(train, project.teacher, "teacher", by_target=by_target)
-        learn, validation = (Examples(part.texts, part.classes) for part in (train, rows))
-        lesson = Lesson(learner, learn, validation, weighing)
-        fine_tune(checkpoint, lesson, folder, _session(context), progress)
-
-    return run_stage_together(context, "teacher", 4, reads, build)
-
-
-def distil_stage(
-    context: Context, data: TaskData, teacher: Stage, labels: Labels, model: StudentModel
-) -> Stage:
-    """Distil one student."""
-    project = context.project
+    setting, location = project.teacher, find_weights(model.weights, context.folder)
     reads: dict[str, Any] = {
-        "model": model.model_dump(mode="json"),
-        "distillation": project.distillation.model_dump(mode="json", exclude={"augmentations"}),
-        "teacher": teacher.digest,
-        "labels": labels.values.digest,
-        "rows": _digest(data, "train", "validation"),
-        "seed": project.seed,
-        "threads": project.threads,
+        "weights": describe_weights(location),
         "libraries": library_versions(*_LIBRARIES),
     }
+    if setting.lora is not None:
+        reads["lora"] = {**setting.lora.model_dump(mode="json"), "libraries": library_versions("peft")}
+    if setting.pairs:
+        reads["pairs"] = [setting.pairs, library_versions("scikit-learn")]
+    if setting.emphasis:  # the key of a teacher whose rows all count alike knows nothing of it
+        reads["emphasis"] = setting.emphasis
+    read = ("labels", "train", "validation") if setting.fine_tune else ("labels",)
+    return Step(
+        "teacher",
+        5,
+        "edgekd.pipeline.learning:build_teacher",
+        settings={
+            "model": model.model_dump(mode="json"),
+            "fine_tune": setting.fine_tune,
+            "seed": project.seed,
+            "threads": project.threads,
+        },
+        inputs={"rows": context.data.part(*read)},
+        reads=reads,
+        how={"weights": location, "teacher": setting.model_dump(mode="json")},
+        together=True,
+    )
 
-    critical = _critical(context, data)
-    if critical:
-        reads["critical"] = critical
-    rows = data.split("validation")
-    validation = reference_stage(context, rows, teacher, "teacher").logits
 
-    def build(folder: Path, progress: Progress) -> None:
-        from edgekd.distill.distil import distil
-        from edgekd.distill.examples import Examples, Lesson
-        from edgekd.distill.learners.classify import classify_as_taught
-        from edgekd.distill.logs.trackers import open_trackers
-        from edgekd.distill.softlabels import open_soft_labels
-        from edgekd.distill.teacher import open_teacher
-        from edgekd.distill.weighing import weigh_rows
+def build_teacher(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
+    """Write the teacher."""
+    from edgekd.distill.examples import Examples, Lesson, Session
+    from edgekd.distill.fine_tune import Checkpoint, adopt, fine_tune
+    from edgekd.distill.weighing import weigh_rows
 
-        settings, train = project.distillation, data.split("train")
-        learner = classify_as_taught(data.labels, settings, critical)
-        learn = open_soft_labels(labels.texts.path, train.classes, labels.store, learner)
-        by_target, more = learner.weigh(train.classes), len(learn.texts) - len(train)
-        weighing = weigh_rows(train, settings, "distillation", by_target=by_target, unlabelled=more)
-        lesson = Lesson(learner, learn, Examples(rows.texts, rows.classes, validation), weighing)
-        names = project.tracking if is_first_process() else ()
-        run = f"{context.run_folder.name}/{model.name}"
-        with open_trackers(names, run, context.workspace / "tracking") as send:
-            distil(
-                model,
-                open_teacher(teacher.path, teacher.digest),
-                lesson,
-                folder,
-                _session(context),
-                features=settings.features,
-                also=send,
-                on_progress=progress,
-            )
+    data, setting = open_rows(inputs["rows"].path), Teacher.model_validate(settings["teacher"])
+    task, model = open_task(inputs["rows"].path), settings["model"]
+    training = Training.model_validate(model["training"])
+    checkpoint = Checkpoint(
+        model["name"], settings["weights"], model["max_tokens"], training, setting.lora, setting.pairs
+    )
+    learner = task.learning.from_rows(data.labels, setting, "teacher")
+    if not settings["fine_tune"]:
+        adopt(checkpoint, learner, folder)
+        return
+    train, rows = data.split("train"), data.split("validation")
+    by_target = learner.weigh(train.targets)
+    weighing = weigh_rows(train, setting, "teacher", by_target=by_target)
+    learn, validation = (Examples(part.texts, part.targets) for part in (train, rows))
+    session = Session(task.name, settings["seed"], settings["threads"])
+    fine_tune(checkpoint, Lesson(learner, learn, validation, weighing), folder, session, progress)
 
-    return run_stage_together(context, f"distil/{model.name}", _DISTIL_VERSION[model.kind], reads, build)
+
+def distil_step(context: Context, teacher: Step, labels: Step, model: StudentModel) -> Step:
+    """Distil one student; `labels` is the step that gave the labels' digest."""
+    project = context.project
+    return Step(
+        f"distil/{model.name}",
+        _DISTIL_VERSION[model.kind],
+        "edgekd.pipeline.learning:build_student",
+        settings={
+            "model": model.model_dump(mode="json"),
+            "distillation": project.distillation.model_dump(mode="json", exclude={"augmentations"}),
+            "critical": _critical(context),
+            "seed": project.seed,
+            "threads": project.threads,
+        },
+        inputs={
+            "rows": context.data.part("labels", "train", "validation"),
+            "teacher": teacher,
+            "texts": labels.inputs["texts"],
+            "labels": labels,
+            "validation": reference_step(context, teacher, TEACHER, "validation"),
+        },
+        reads={"libraries": library_versions(*_LIBRARIES)},
+        how={
+            "labels": str(context.workspace / "labels"),
+            "run": f"{context.run_folder.name}/{model.name}",
+            "trackers": list(project.tracking),
+            "tracking": str(context.workspace / "tracking"),
+        },
+        together=True,
+    )
+
+
+def build_student(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
+    """Write the student."""
+    from edgekd.distill.distil import distil
+    from edgekd.distill.examples import Examples, Lesson, Session
+    from edgekd.distill.logs.trackers import open_trackers
+    from edgekd.distill.softlabels import open_soft_labels
+    from edgekd.distill.teacher import open_teacher
+    from edgekd.distill.weighing import weigh_rows
+
+    data, how = open_rows(inputs["rows"].path), Distillation.model_validate(settings["distillation"])
+    task, model = open_task(inputs["rows"].path), settings["model"]
+    train, rows = data.split("train"), data.split("validation")
+    teacher = inputs["teacher"]
+    store = open_store(Path(settings["labels"]), teacher.digest, data)
+    learner = task.learning.as_taught(data.labels, how, settings["critical"])
+    learn = open_soft_labels(inputs["texts"].path, train.targets, store, learner)
+    by_target, more = learner.weigh(train.targets), len(learn.texts) - len(train)
+    weighing = weigh_rows(train, how, "distillation", by_target=by_target, unlabelled=more)
+    taught = read_answers(inputs["validation"].path, rows).logits
+    lesson = Lesson(learner, learn, Examples(rows.texts, rows.targets, taught), weighing)
+    names = settings["trackers"] if is_first_process() else ()
+    with open_trackers(names, settings["run"], Path(settings["tracking"])) as send:
+        distil(
+            TypeAdapter[StudentModel](StudentModel).validate_python(model),
+            open_teacher(teacher.path, teacher.digest),
+            lesson,
+            folder,
+            Session(task.name, settings["seed"], settings["threads"]),
+            features=how.features,
+            also=send,
+            on_progress=progress,
+        )
 
 
 def check_distillation(context: Context, data: TaskData) -> None:
@@ -163,29 +195,15 @@ def check_distillation(context: Context, data: TaskData) -> None:
     asked = {"alpha_of", "rare_classes", "class_weights", "origin", "reviewed"}
     if not any(entry.model_dump(include=asked, exclude_defaults=True) for entry in (teacher, settings)):
         return
-    from edgekd.distill.learners.classify import classify_as_taught, classify_rows
     from edgekd.distill.weighing import weigh_rows  # torch: two seconds
 
-    classify_rows(data.labels, teacher, "teacher")
+    context.task.learning.from_rows(data.labels, teacher, "teacher")
     weigh_rows(data.split("train"), teacher, "teacher")
-    classify_as_taught(data.labels, settings)
+    context.task.learning.as_taught(data.labels, settings)
     weigh_rows(data.split("train"), settings, "distillation")
 
 
-def _session(context: Context) -> Session:
-    """Return what all trainings of the run share."""
-    from edgekd.distill.examples import Session
-
-    project = context.project
-    return Session(project.task, project.seed, project.threads)
-
-
-def _critical(context: Context, data: TaskData) -> tuple[int, ...]:
+def _critical(context: Context) -> list[str]:
     """Return the classes whose recall must be proven: a checkpoint is chosen by it, too."""
     proven = (one for one in context.project.slices if one.tier == "prove")
-    names = {name for one in proven for name in one.classes}
-    return tuple(sorted(data.labels.index(name) for name in names))
-
-
-def _digest(data: TaskData, *splits: str) -> str:
-    return digest_json([data.split(split).digest for split in splits])
+    return sorted({name for one in proven for name in one.classes})

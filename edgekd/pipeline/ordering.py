@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+from edgekd.compile.artifact import read_fitted
 from edgekd.config import Target
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
-from edgekd.evaluate.arrays import Labels
-from edgekd.evaluate.slices import select_rows
+from edgekd.engines.step import Step
+from edgekd.evaluate.arrays import Served
+from edgekd.evaluate.scorer import JudgedRows
 from edgekd.pipeline.answering import artifact_answers
 from edgekd.pipeline.biasing import teacher_answers
 from edgekd.pipeline.compiling import Variant
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.holding import serve_rows
-from edgekd.serving.calibrate import read_calibration
-from edgekd.store import Stage
 
 
 def order_of_testing(
-    context: Context, data: TaskData, variants: Sequence[Variant], teacher: Stage, target: Target
+    context: Context, data: TaskData, variants: Sequence[Variant], teacher: Step, target: Target
 ) -> tuple[str, ...]:
     """Name the built variants, the one that is likeliest to be proven first.
 
@@ -30,24 +30,24 @@ def order_of_testing(
     rows = data.split("validation")
     masks = slice_masks(rows, context.project.slices)
     slices = [entry for entry in context.project.slices if entry.tier == "prove"]
-    chosen = [
-        part for part in select_rows(slices, masks, rows.classes, rows.labels) if part.margin is not None
-    ]
+    scorer = context.task.scorer
+    judged = JudgedRows(rows.targets, rows.labels, slices, masks)
+    chosen = [part for part in scorer.select(judged) if part.margin is not None]
     values = {}
 
     @cache
-    def taught() -> Labels:
-        return teacher_answers(context, data, teacher, "validation").labels
+    def taught() -> Served:
+        return scorer.serve(teacher_answers(context, data, teacher, "validation"))
 
     for variant in variants:
         if variant.artifact is None:
             continue
-        if read_calibration(variant.artifact.path / "calibration.json").routing:
-            labels = serve_rows(context, target, rows, variant.artifact, taught(), "validate").labels
+        if read_fitted(variant.artifact.path).routing:
+            served = serve_rows(context, target, rows, variant.artifact, taught(), "validate").labels
         else:
-            labels = artifact_answers(context, rows, variant.artifact, "validate").labels
-        hits = [entry.values(labels, rows.classes) for entry in chosen]
-        values[variant.name] = [float(found.mean()) if len(found) else 0.0 for found in hits]
+            served = scorer.serve(artifact_answers(context, rows, variant.artifact, "validate"))
+        found = [entry.values(served, judged.truth) for entry in chosen]
+        values[variant.name] = [float(part.mean()) if len(part) else 0.0 for part in found]
     best = [max(column) for column in zip(*values.values(), strict=True)]
 
     def behind(name: str) -> tuple[float, str]:

@@ -1,36 +1,34 @@
-"""Stage that has an artifact answer on instruction sets that its target may meet and that are not here."""
+"""The step that has an artifact answer on instruction sets that its target may meet and that are not here."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from edgekd.compile import Artifact
+from edgekd.compile import Artifact, open_artifact
 from edgekd.config import Hardware
-from edgekd.data.taskdata import TaskData
 from edgekd.emulate import Machine, emulated_logits, find_machine
 from edgekd.emulate.machine import Name
+from edgekd.engines.step import Folder, Inputs, Settings, Step
 from edgekd.errors import EdgekdError, MissingRuntimeError
 from edgekd.evaluate.agreement import Agreement, Ported, Proof, compare_answers
-from edgekd.evaluate.predictions import Predictions
 from edgekd.measure.environment import Environment
+from edgekd.pipeline.answering import artifact_step, read_served
 from edgekd.pipeline.context import Context, library_versions
-from edgekd.pipeline.staging import run_stage
+from edgekd.pipeline.opening import open_rows
 from edgekd.progress import Progress
-from edgekd.store import digest_json, write_atomic
+from edgekd.store import write_atomic
 
+_AGREEMENT = "agreement.json"
 # Enough to show 99 % with up to four flips.
 _ROWS = 1000
 _ENOUGH = 500  # and this many show it with one flip, where there are fewer test rows
 # Sets of x86 that add products of int8 without a cut to 16 bits.
 _VNNI = frozenset(("avx512_vnni", "avx_vnni", "amx_int8"))
-
-
-Answers = tuple[TaskData, Predictions]
-"""A split, and what the artifact answers to it here."""
 
 
 def find_foreign(hardware: Hardware, here: Environment) -> tuple[Name, ...]:
@@ -43,15 +41,13 @@ def find_foreign(hardware: Hardware, here: Environment) -> tuple[Name, ...]:
     return ("avx2",) if may_lack and (here.arch != "x86_64" or _VNNI & set(here.isa)) else ()
 
 
-def port_artifact(
-    context: Context, rows: Sequence[Answers], artifact: Artifact, names: tuple[Name, ...]
-) -> tuple[Ported, ...]:
+def port_artifact(context: Context, artifact: Artifact, names: tuple[Name, ...]) -> tuple[Ported, ...]:
     """Compare the artifact's answers here with those of each emulated machine, unless a proof needs none.
 
-    `rows` are splits with the answers to them here, the test rows first; others are taken where those are
-    few, for whether two machines answer alike does not depend on what is right.
+    It answers test rows, and validation rows where those are few: whether two machines answer alike does not
+    depend on what is right.
     """
-    return tuple(_prove(artifact, name) or _port(context, rows, artifact, name) for name in names)
+    return tuple(_prove(artifact, name) or _port(context, artifact, name) for name in names)
 
 
 def _prove(artifact: Artifact, name: Name) -> Ported | None:
@@ -70,11 +66,12 @@ def _prove(artifact: Artifact, name: Name) -> Ported | None:
     return Ported(name, "proven", None, proof=Proof(bound.products, bound.largest, LIMIT))
 
 
-def _port(context: Context, rows: Sequence[Answers], artifact: Artifact, name: Name) -> Ported:
+def _port(context: Context, artifact: Artifact, name: Name) -> Ported:
     try:
         machine = find_machine(name)
         _require(machine, artifact)
-        return Ported(name, "emulated", _port_stage(context, rows, artifact, machine))
+        stage = context.engine.make(port_step(context, artifact, machine))
+        return Ported(name, "emulated", Agreement.from_json(_read(stage.path)))
     except EdgekdError as error:
         return Ported(name, "not measured", None, str(error))
 
@@ -84,30 +81,48 @@ def _require(machine: Machine, artifact: Artifact) -> None:
         raise MissingRuntimeError(f"{artifact.runtime} is not on the emulated machine")
 
 
-def _port_stage(context: Context, rows: Sequence[Answers], artifact: Artifact, machine: Machine) -> Agreement:
-    taken = choose_rows([len(split.texts) for split, _ in rows])
-    texts, ids, here = [], [], []
-    for (split, answers), places in zip(rows, taken, strict=True):
-        first = split is rows[0][0]
-        texts += [split.texts[at] for at in places]
-        ids += [split.ids[at] if first else f"another split, {split.ids[at]}" for at in places]
-        here.append(answers.logits[places])
-    reads = {
-        "artifact": artifact.digest,
-        "machine": machine.name,
-        "texts": digest_json(texts),
-        "libraries": library_versions("onnxruntime", "numpy", "tokenizers"),
+def port_step(context: Context, artifact: Artifact, machine: Machine) -> Step:
+    """Have an artifact answer on an emulated machine, beside its answers here."""
+    return Step(
+        f"port/{artifact.student}.{artifact.recipe}.{machine.name}",
+        3,
+        "edgekd.pipeline.porting:build_agreement",
+        settings={"machine": machine.name},
+        inputs={
+            "artifact": Folder(artifact.path, artifact.digest),
+            "answer": artifact_step(context, artifact, "answer"),
+            "validate": artifact_step(context, artifact, "validate"),
+            "rows": context.data.part("test", "validation"),
+        },
+        reads={"libraries": library_versions("onnxruntime", "numpy", "tokenizers")},
+    )
+
+
+def build_agreement(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
+    """Answer some rows on the emulated machine, and write how far that is from the answers here."""
+    data, artifact = open_rows(inputs["rows"].path), inputs["artifact"]
+    splits = {word: data.split(split) for word, split in (("answer", "test"), ("validate", "validation"))}
+    answers = {
+        word: read_served(artifact.path, artifact.digest, inputs[word].path, rows)
+        for word, rows in splits.items()
     }
+    texts, ids, here = [], [], []
+    for (word, rows), places in zip(
+        splits.items(), choose_rows([len(rows) for rows in splits.values()]), strict=True
+    ):
+        texts += [rows.texts[at] for at in places]
+        ids += [rows.ids[at] if word == "answer" else f"another split, {rows.ids[at]}" for at in places]
+        here.append(answers[word].logits[places])
+    progress(0.0, f"{len(texts)} texts under emulation")
+    there = emulated_logits(find_machine(settings["machine"]), artifact.path, texts)
+    bias, head = answers["answer"].bias, open_artifact(artifact.path).head
+    found = compare_answers(np.concatenate(here), there, ids, head, bias)
+    write_atomic(folder / _AGREEMENT, json.dumps(found.to_json(), indent=1))
 
-    def build(folder: Path, progress: Progress) -> None:
-        progress(0.0, f"{len(texts)} texts under emulation")
-        there = emulated_logits(machine, artifact.path, texts)
-        (_, answers), *_ = rows
-        found = compare_answers(np.concatenate(here), there, ids, artifact.head, answers.bias)
-        write_atomic(folder / "agreement.json", json.dumps(found.to_json(), indent=1))
 
-    stage = run_stage(context, f"port/{artifact.student}.{artifact.recipe}.{machine.name}", 2, reads, build)
-    return Agreement.from_json(json.loads((stage.path / "agreement.json").read_text(encoding="utf-8")))
+def _read(folder: Path) -> dict[str, Any]:
+    agreement: dict[str, Any] = json.loads((folder / _AGREEMENT).read_text(encoding="utf-8"))
+    return agreement
 
 
 def choose_rows(sizes: Sequence[int]) -> list[list[int]]:

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from edgekd.compile import open_artifact
+from edgekd.compile.artifact import read_fitted
 from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.data.taskdata import SPLITS, TaskData
 from edgekd.evaluate.predictions import Predictions
@@ -27,7 +28,6 @@ from edgekd.pipeline.judging import Judged
 from edgekd.pipeline.replaying import Question, keep_held, write_people, write_question, write_rows
 from edgekd.pipeline.rundir import digest_evidence, place_files, write_record
 from edgekd.pipeline.withdrawing import find_passing_version
-from edgekd.serving.calibrate import read_calibration
 from edgekd.store import locked
 
 
@@ -69,7 +69,7 @@ def write_evidence(
 
 def _question(context: Context, test: TaskData, judged: Judged, bench: Bench) -> Question:
     built = {v.name: v.artifact for v in judged.variants if v.artifact}
-    calibrations = {name: read_calibration(a.path / "calibration.json") for name, a in built.items()}
+    calibrations = {name: read_fitted(a.path) for name, a in built.items()}
     return Question(
         target=judged.target,
         slices=context.project.slices,

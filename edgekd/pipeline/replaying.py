@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,8 @@ from edgekd.gate.verdict import RULES, GateVerdict
 from edgekd.measure.bench_file import load_bench
 from edgekd.pipeline.answering import LOGITS, served_predictions
 from edgekd.pipeline.bench import Bench
-from edgekd.pipeline.deriving import Answered, Trial, decide, derive_evidence
+from edgekd.pipeline.deriving import Answered, Case, decide, derive_all
+from edgekd.pipeline.trial import Trial
 from edgekd.serving.calibrate import spread_bias
 from edgekd.store import digest_file, write_atomic
 from edgekd.tasks import load_task
@@ -237,30 +238,39 @@ def _judge(folder: Path, question: Question) -> tuple[GateVerdict, tuple[str, ..
             {path.stem: path for path in (folder / _PEOPLE).glob("*")}, asked_figures(question.gates)
         ),
     )
-    evidence, served, differing = [], {}, []
-    for path in sorted((folder / "evidence" / question.target.name).glob("*.json")):
-        kept = VariantEvidence.from_json(json.loads(path.read_text(encoding="utf-8")))
-        entry = kept
-        if kept.built:
-            bias = spread_bias(dict(question.biases.get(kept.variant, {})), question.labels)
-            temperature = question.temperatures[kept.variant]
-            own = load_predictions(path.with_suffix("") / LOGITS, ids)
-            answered = Answered(
-                served_predictions(kept.artifact_digest, own, temperature, bias),
-                temperature,
-                None if kept.routing is None else kept.routing.policy,
-                _own_student(question, kept, trial),
-                _read_held(question.held.get(kept.variant)),
-            )
-            entry, served[kept.artifact_digest] = derive_evidence(trial, kept, answered)
-        old, new = kept.to_json(), entry.to_json()
-        differing += [f"{kept.variant}: {name}" for name in old if old[name] != new[name]]
-        evidence.append(entry)
-    evidence.sort(key=lambda entry: question.variants.index(entry.variant))
-    verdict = decide(
-        trial, question.target, evidence, served, question.incumbent, question.order, question.barred
+    records = sorted((folder / "evidence" / question.target.name).glob("*.json"))
+    kept = [VariantEvidence.from_json(json.loads(path.read_text(encoding="utf-8"))) for path in records]
+    kept.sort(key=lambda entry: question.variants.index(entry.variant))
+    entries = [(entry, _read_answered(folder, question, entry, trial, ids)) for entry in kept]
+    evidence, served = derive_all(trial, entries)
+    case = Case(question.target, question.incumbent, question.order, question.barred, question.teacher_under)
+    return decide(trial, case, evidence, served), _compare(kept, evidence)
+
+
+def _read_answered(
+    folder: Path, question: Question, kept: VariantEvidence, trial: Trial, ids: list[str]
+) -> Answered | None:
+    if not kept.built:
+        return None
+    bias = spread_bias(dict(question.biases.get(kept.variant, {})), question.labels)
+    temperature = question.temperatures[kept.variant]
+    own = load_predictions(folder / "evidence" / question.target.name / kept.variant / LOGITS, ids)
+    return Answered(
+        served_predictions(kept.artifact_digest, own, temperature, bias),
+        temperature,
+        None if kept.routing is None else kept.routing.policy,
+        _own_student(question, kept, trial),
+        _read_held(question.held.get(kept.variant)),
     )
-    return replace(verdict, teacher_under=question.teacher_under), tuple(differing)
+
+
+def _compare(kept: Sequence[VariantEvidence], derived: Sequence[VariantEvidence]) -> tuple[str, ...]:
+    """Name what comes out otherwise than it was kept, by the variant's name."""
+    found = []
+    for before, after in sorted(zip(kept, derived, strict=True), key=lambda pair: pair[0].variant):
+        old, new = before.to_json(), after.to_json()
+        found += [f"{before.variant}: {name}" for name in old if old[name] != new[name]]
+    return tuple(found)
 
 
 @dataclass(frozen=True, eq=False)

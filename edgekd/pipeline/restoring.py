@@ -1,4 +1,4 @@
-"""Stage that finds which operators a build leaves in fp32, on validation rows."""
+"""The step that finds which operators a build leaves in fp32, on validation rows."""
 
 from __future__ import annotations
 
@@ -10,127 +10,131 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekd.compile import compile_graph
-from edgekd.compile.choose import deciding_libraries
+from edgekd.compile.choose import choose_build, deciding_libraries
 from edgekd.compile.compile import VERSION as COMPILER
 from edgekd.compile.compile import Examples
-from edgekd.config import Build, Hardware
+from edgekd.config import Build, Hardware, Slice
 from edgekd.data.slices import slice_masks
-from edgekd.data.taskdata import TaskData
+from edgekd.engines.step import Inputs, Settings, Step
 from edgekd.evaluate.slices import select_rows
-from edgekd.export import Graph
-from edgekd.pipeline.answering import reference_stage
+from edgekd.pipeline.answering import read_answers
 from edgekd.pipeline.context import Context, library_versions
-from edgekd.pipeline.staging import run_stage
-from edgekd.plugins import load_plugin
+from edgekd.pipeline.exporting import open_exported
+from edgekd.pipeline.opening import open_rows, open_task
 from edgekd.progress import Progress
 from edgekd.serving import load
-from edgekd.store import Stage, write_atomic
+from edgekd.store import write_atomic
 
-VERSION = 2
-
-
-def find_restored(
-    context: Context,
-    data: TaskData,
-    teacher: Stage,
-    student: Stage,
-    graph: Graph,
-    build: Build,
-    hardware: Hardware,
-) -> tuple[str, ...]:
-    """Return the names of the nodes that this build leaves in fp32; none where it asks for no search."""
-    if not build.restore:
-        return ()
-    rows = data.split("validation")
-    taught = reference_stage(context, rows, teacher, "teacher").labels  # without a bias, as the student's are
-    exact = reference_stage(context, rows, student, graph.student).labels
-    return restore_stage(context, data, graph, build, hardware, taught, exact)
+_VERSION = 3
+_RESULT, _LOG = "restored.json", Path("logs") / "restored.json"
 
 
-def restore_stage(
-    context: Context,
-    data: TaskData,
-    graph: Graph,
-    build: Build,
-    hardware: Hardware,
-    teacher: npt.NDArray[np.int64],
-    exact: npt.NDArray[np.int64],
-) -> tuple[str, ...]:
-    """Return the names of the graph's nodes that stay in fp32.
+def restore_step(
+    context: Context, name: str, models: tuple[Step, Step], answers: tuple[Step, Step], build: Build
+) -> Step:
+    """Search for one build of a student; `models` are the student and its graph.
 
-    `teacher` and `exact` are what the teacher and the student in fp32 answer to validation rows [row].
+    `answers` are the teacher's and the student's to validation rows, both in PyTorch and without a bias.
     """
-    rows, calibration = data.split("validation"), data.split("calibration")
-    recipe, runtime = load_plugin("recipes", build.recipe), load_plugin("runtimes", build.runtime)
+    student, graph = models
+    taught, exact = answers
+    recipe, runtime = choose_build(build, any_hardware(build))
     proven = [entry for entry in context.project.slices if entry.tier == "prove"]
-    reads = {
-        "graph": graph.digest,
-        "compiler": COMPILER,
-        "recipe": [build.label, recipe.VERSION],
-        "runtime": build.runtime,
-        "isa": list(hardware.isa),
-        "rows": [rows.digest, calibration.digest],
-        "slices": [entry.model_dump(mode="json") for entry in proven],
-        "answers": [teacher.tolist(), exact.tolist()],
-        "libraries": library_versions("torch", *deciding_libraries(recipe, runtime)),
+    return Step(
+        f"restore/{name}.{build.runtime}.{build.label}",
+        _VERSION,
+        "edgekd.pipeline.restoring:build_restored",
+        settings={
+            "model": name,
+            "build": build.model_dump(mode="json"),
+            "slices": [entry.model_dump(mode="json") for entry in proven],
+        },
+        inputs={
+            "data": context.data.part("calibration", "validation"),
+            "student": student,
+            "graph": graph,
+            "taught": taught,
+            "exact": exact,
+        },
+        reads={
+            "compiler": COMPILER,
+            "recipe": recipe.VERSION,
+            "libraries": library_versions("torch", *deciding_libraries(recipe, runtime)),
+        },
+    )
+
+
+def any_hardware(build: Build) -> Hardware:
+    """Return hardware that a build goes with: what it makes is the same for any."""
+    return Hardware(arch="x86_64", gpu=build.runtime == "aotinductor", memory_mib=1)
+
+
+def build_restored(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
+    """Write the names of the graph's nodes that stay in fp32, and why they do into the log."""
+    import onnx
+    import torch
+
+    from edgekd.compile.restore import restore
+    from edgekd.compile.sensitivity import list_operators, measure_shifts
+    from edgekd.compile.yardstick import open_yardstick
+    from edgekd.distill.lean import make_lean
+    from edgekd.serving.tokenize import open_tokenizer
+
+    build = Build.model_validate(settings["build"])
+    proven = [Slice.model_validate(entry) for entry in settings["slices"]]
+    data = open_rows(inputs["data"].path)
+    rows, calibration = data.split("validation"), data.split("calibration")
+    teacher, exact = (read_answers(inputs[name].path, rows).labels for name in ("taught", "exact"))
+    graph = open_exported(inputs["graph"].path, inputs["student"], settings["model"])
+    assert graph.load is not None
+    operators = list_operators(onnx.load(graph.path))
+    tokenize = open_tokenizer(graph.tokenizer, graph.max_tokens)
+    ids = [tokenize(text) or [0] for text in rows.texts]
+    module = make_lean(graph.load().eval(), torch.arange(1, 17).reshape(2, 8), graph.max_tokens)
+    progress(0.0, f"what {len(operators)} operators' rounding does to {len(ids)} answers")
+    yardstick = open_yardstick(graph.head, rows.classes, teacher, exact)
+    shifts = measure_shifts(module, ids, yardstick, operators)
+    made = 0
+
+    def answer(kept: frozenset[str]) -> npt.NDArray[np.float32]:
+        nonlocal made
+        made += 1
+        progress(made / (made + 3), f"evaluation {made}: {len(kept)} of {len(operators)} in fp32")
+        with tempfile.TemporaryDirectory() as place:
+            compile_graph(
+                graph,
+                build,
+                any_hardware(build),
+                Examples(calibration.texts),
+                task=open_task(inputs["data"].path).name,
+                provenance={},
+                folder=Path(place) / "artifact",
+                kept=kept,
+            )
+            return load(Path(place) / "artifact").logits(rows.texts)
+
+    masks = slice_masks(rows, proven)
+    chosen = [
+        part for part in select_rows(proven, masks, rows.classes, rows.labels) if part.margin is not None
+    ]
+    steps = restore(operators, shifts, chosen, yardstick, answer)
+    notes = {
+        "operators": [one.name for one in operators],
+        "work": shifts.work.tolist(),
+        "steps": [step.to_json() for step in steps],
     }
+    write_atomic(folder / _RESULT, json.dumps(sorted(notes["steps"][-1]["restored"]), indent=1))
+    write_atomic(folder / _LOG, json.dumps(notes, indent=1))
 
-    def search(folder: Path, progress: Progress) -> None:
-        import onnx
-        import torch
 
-        from edgekd.compile.restore import restore
-        from edgekd.compile.sensitivity import list_operators, measure_shifts
-        from edgekd.compile.yardstick import open_yardstick
-        from edgekd.distill.lean import make_lean
-        from edgekd.serving.tokenize import open_tokenizer
+def read_restored(path: Path) -> tuple[str, ...]:
+    """Read the names of the nodes that stay in fp32 from a step's folder."""
+    return tuple(json.loads((path / _RESULT).read_text(encoding="utf-8")))
 
-        assert graph.load is not None
-        yardstick = open_yardstick(graph.head, rows.classes, teacher, exact)
-        operators = list_operators(onnx.load(graph.path))
-        tokenize = open_tokenizer(graph.tokenizer, graph.max_tokens)
-        ids = [tokenize(text) or [0] for text in rows.texts]
-        module = make_lean(graph.load().eval(), torch.arange(1, 17).reshape(2, 8), graph.max_tokens)
-        progress(0.0, f"what {len(operators)} operators' rounding does to {len(ids)} answers")
-        shifts = measure_shifts(module, ids, yardstick, operators)
-        made = 0
 
-        def answer(kept: frozenset[str]) -> npt.NDArray[np.float32]:
-            nonlocal made
-            made += 1
-            progress(made / (made + 3), f"evaluation {made}: {len(kept)} of {len(operators)} in fp32")
-            with tempfile.TemporaryDirectory() as place:
-                compile_graph(
-                    graph,
-                    build,
-                    hardware,
-                    Examples(calibration.texts),
-                    task=context.project.task,
-                    provenance={},
-                    folder=Path(place) / "artifact",
-                    kept=kept,
-                )
-                return load(Path(place) / "artifact").logits(rows.texts)
-
-        masks = slice_masks(rows, proven)
-        chosen = [
-            part for part in select_rows(proven, masks, rows.classes, rows.labels) if part.margin is not None
-        ]
-        steps = restore(operators, shifts, chosen, yardstick, answer)
-        notes = {
-            "operators": [one.name for one in operators],
-            "work": shifts.work.tolist(),
-            "steps": [step.to_json() for step in steps],
-        }
-        write_atomic(folder / "logs" / "restored.json", json.dumps(notes, indent=1))
-
-    name = f"restore/{graph.student}.{build.runtime}.{build.label}"
-    stage = run_stage(context, name, VERSION, reads, search)
-    notes = json.loads((stage.path / "logs" / "restored.json").read_text(encoding="utf-8"))
-    last = notes["steps"][-1]
+def describe_restored(name: str, path: Path) -> list[str]:
+    """Say which slices are still over their margin: no operator that can be restored loses there."""
+    last = json.loads((path / _LOG).read_text(encoding="utf-8"))["steps"][-1]
     over = [bound["slice"] for bound in last["bounds"] if bound["high"] > bound["goal"]]
-    if over:  # what loses there is none of the operators that can be restored; the gate decides
-        context.note(
-            f"{name}: still over its margin with {len(last['restored'])} restored: {', '.join(over)}"
-        )
-    return tuple(last["restored"])
+    restored = len(last["restored"])
+    return [f"{name}: still over its margin with {restored} restored: {', '.join(over)}"] if over else []

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from edgekd.compile import Artifact, open_artifact
+from edgekd.compile.artifact import read_fitted
 from edgekd.compile.policy import set_policy
 from edgekd.config import Slice, Target
 from edgekd.config.routing import Routing
 from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.data.taskdata import TaskData
+from edgekd.engines.step import Folder, Inputs, Part, Settings, Step
 from edgekd.errors import ConfigError, unknown_name
 from edgekd.evaluate.arrays import Flags
 from edgekd.evaluate.bias import BiasFit
@@ -24,24 +25,19 @@ from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.carving import choose_carved
 from edgekd.impact.fallback import Routed as Prices
 from edgekd.impact.saving import cost_reduction
-from edgekd.pipeline.answering import artifact_answers
+from edgekd.pipeline.answering import answer_step, artifact_step, read_served, reference_step
 from edgekd.pipeline.biasing import VERSION as FIT
-from edgekd.pipeline.biasing import (
-    describe_fit,
-    fit_rows,
-    limited_slices,
-    read_fit,
-    teacher_answers,
-    write_fit,
-)
-from edgekd.pipeline.compiling import Variant
+from edgekd.pipeline.biasing import bias_step, fit_rows, limited_slices, read_teacher, write_fit
+from edgekd.pipeline.compiling import artifact_of, model_of, place_artifact, write_artifact_parts
 from edgekd.pipeline.context import Context
-from edgekd.pipeline.holding import find_holder, serve_rows
-from edgekd.pipeline.staging import run_stage
+from edgekd.pipeline.holding import Holder, find_holder, list_holders, serve
+from edgekd.pipeline.opening import TEACHER, open_rows
 from edgekd.progress import Progress
-from edgekd.serving.calibrate import read_calibration, spread_bias
+from edgekd.serving.calibrate import spread_bias
 from edgekd.stats.interval import Interval
-from edgekd.store import Stage, write_atomic
+from edgekd.store import write_atomic
+
+_PRICES = {"teacher_per_1k", "billing"}  # decide no policy
 
 
 def check_routing(context: Context, data: TaskData) -> None:
@@ -49,6 +45,11 @@ def check_routing(context: Context, data: TaskData) -> None:
     routing = context.project.routing
     if routing is None:
         return
+    if not context.task.scorer.is_softened:
+        raise ConfigError(
+            f"routing: thresholds are of probabilities of labels, and task {context.task.name} has none; "
+            "remove routing"
+        )
     named = {
         "refuse_as": (routing.refuse_as,) if routing.refuse_as else (),
         "critical": routing.critical,
@@ -67,63 +68,90 @@ def check_routing(context: Context, data: TaskData) -> None:
             raise ConfigError(f"routing.{key}: {unknown_name('slice', missing[0], slices)}")
 
 
-def decide_stage(
-    context: Context,
-    data: TaskData,
-    teacher: Stage,
-    variant: Variant,
-    target: Target,
-    incumbent: Artifact | None = None,
-) -> Variant:
+def decide_step(
+    context: Context, teacher: Step, name: str, compiled: Step, holders: Sequence[Artifact] = ()
+) -> Step | None:
     """Give a variant the bias that keeps its floors, and the policy that calls the teacher least.
 
     Both are found on validation rows; the policy holds the quality there with the bias at work. Slices that
     may be carved out and that the policy's answers to these rows do not prove go to the teacher, too, or stay
-    with the incumbent where a project says so. No test row is read.
+    with the first of `holders`, the others of which keep slices of the one before. No test row is read.
+
+    None where the project asks for neither; the variant is as it is compiled then.
     """
-    routing, artifact = context.project.routing, variant.artifact
-    floors = limited_slices(context.project)
-    if artifact is None or (routing is None and not floors):
-        return variant
-    rows = data.split("validation")
-    taught = teacher_answers(context, data, teacher, "validation").labels
-    answers = artifact_answers(context, rows, artifact, "validate")
-    temperature = read_calibration(artifact.path / "calibration.json").temperature
-    stays = routing is not None and routing.carve_to == "incumbent"
-    holder = find_holder(context, target, incumbent) if stays else None
-    reads = {
-        "holder": None if holder is None else holder.digest,
-        "artifact": artifact.digest,
-        "teacher": teacher.digest,
-        "rows": rows.digest,
-        "routing": _of_policy(routing) if routing else None,
-        "slices": [entry.model_dump(mode="json") for entry in context.project.slices],
-        "sample": context.project.data.sample,
-        "bias": FIT,
+    routing, slices = context.project.routing, context.project.slices
+    if routing is None and not limited_slices(slices):
+        return None
+    inputs: dict[str, Step | Part | Folder] = {
+        "artifact": artifact_of(compiled),
+        "answers": answer_step(context, name, model_of(compiled), "validate"),
+        "taught": reference_step(context, teacher, TEACHER, "validation"),
+        "rows": context.data.part("validation"),
     }
+    if (bias := bias_step(context, teacher)) is not None:
+        inputs["bias"] = bias
+    for number, holder in enumerate(holders):
+        inputs[f"holder {number}"] = Folder(holder.path, holder.digest)
+        inputs[f"answers {number}"] = artifact_step(context, holder, "validate")
+    return Step(
+        f"decide/{name}",
+        5,
+        "edgekd.pipeline.routing:build_decided",
+        settings={
+            "routing": routing.model_dump(mode="json", exclude=_PRICES) if routing else None,
+            "slices": [entry.model_dump(mode="json") for entry in slices],
+            "sample": context.project.data.sample,
+        },
+        inputs=inputs,
+        reads={"bias": FIT},
+        how={
+            "holders": len(holders),
+            "prices": routing.model_dump(mode="json", include=_PRICES) if routing else None,
+        },
+    )
 
-    def build(folder: Path, progress: Progress) -> None:
-        slices = context.project.slices
-        fit = fit_rows(context, rows, answers.logits / temperature) if floors else BiasFit()
-        write_fit(folder, fit)
-        policy: dict[str, Any] = {}
-        if routing is not None:
-            masks, bias = slice_masks(rows, slices), spread_bias(fit.bias, rows.labels)
-            traffic = select_traffic(rows, context.project.data.sample)
-            known = Rows(answers.probabilities(temperature), taught, rows.classes, rows.labels, bias, traffic)
-            policy = tune_policy(known, routing, slices, masks)
-            held = None
-            if holder is not None:
-                held = holder.digest, serve_rows(context, target, rows, holder, taught, "validate")
-            policy = carve_policy(policy, known, rows.texts, routing, slices, masks, traffic, held)
-            write_atomic(folder / "logs" / "routing.json", json.dumps(policy, indent=1))
-        set_policy(artifact, policy, folder / "artifact", fit.bias)
 
-    stage = run_stage(context, f"decide/{variant.name}", 4, reads, build)
-    fit = read_fit(stage.path)
-    for line in describe_fit(variant.name, fit):
-        context.note(line)
-    return replace(variant, artifact=open_artifact(stage.path / "artifact"), bias=fit if floors else None)
+def find_policy_holders(context: Context, target: Target, incumbent: Artifact | None) -> list[Artifact]:
+    """List the versions that may keep slices of a new one, where the project says so: see `decide_step`."""
+    routing = context.project.routing
+    if routing is None or routing.carve_to != "incumbent":
+        return []
+    holder = find_holder(context, target, incumbent)
+    return [] if holder is None else [holder, *list_holders(context, target, holder)]
+
+
+def build_decided(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
+    """Write the artifact with its bias and policy, and what was found of both."""
+    rows = open_rows(inputs["rows"].path).split("validation")
+    slices = [Slice.model_validate(entry) for entry in settings["slices"]]
+    artifact = open_artifact(inputs["artifact"].path)
+    answers = read_served(artifact.path, artifact.digest, inputs["answers"].path, rows)
+    temperature = read_fitted(artifact.path).temperature
+    limited, fit = limited_slices(slices), BiasFit()
+    if limited:
+        fit = fit_rows(rows, answers.logits / temperature, limited, settings["sample"])
+    write_fit(folder, fit)
+    policy: dict[str, Any] = {}
+    if settings["routing"] is not None:
+        routing = Routing.model_validate({**settings["routing"], **settings["prices"]})
+        masks, bias = slice_masks(rows, slices), spread_bias(fit.bias, rows.labels)
+        traffic = select_traffic(rows, settings["sample"])
+        fitted = inputs["bias"].path if "bias" in inputs else None
+        taught = read_teacher(inputs["taught"].path, fitted, rows).labels
+        known = Rows(answers.probabilities(temperature), taught, rows.classes, rows.labels, bias, traffic)
+        policy = tune_policy(known, routing, slices, masks)
+        held = None
+        if settings["holders"]:
+            versions = [_open_holder(inputs, number, rows) for number in range(settings["holders"])]
+            held = inputs["holder 0"].digest, serve(rows, slices, taught, versions)
+        policy = carve_policy(policy, known, rows.texts, routing, slices, masks, traffic, held)
+        write_atomic(folder / "logs" / "routing.json", json.dumps(policy, indent=1))
+    write_artifact_parts(folder, set_policy(artifact, policy, place_artifact(folder), fit.bias))
+
+
+def _open_holder(inputs: Inputs, number: int, rows: TaskData) -> Holder:
+    holder, answers = inputs[f"holder {number}"], inputs[f"answers {number}"]
+    return Holder(holder.path, read_served(holder.path, holder.digest, answers.path, rows))
 
 
 def carve_policy(
@@ -169,8 +197,3 @@ def find_saving(routing: Routing, fallback: Interval, student_per_1k: float) -> 
         for rate in (fallback.estimate, fallback.high, fallback.low)
     ]
     return Interval(saved[0], saved[1], saved[2], fallback.confidence)
-
-
-def _of_policy(routing: Routing) -> dict[str, object]:
-    """What decides the policy; prices do not."""
-    return routing.model_dump(mode="json", exclude={"teacher_per_1k", "billing"})

@@ -6,39 +6,45 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edgekd.compile import Artifact
-from edgekd.config import Build, Hardware, Target
+from edgekd.compile.compile import choose_build
+from edgekd.config import Target
 from edgekd.data.shared import describe_shared
 from edgekd.data.taskdata import TaskData
+from edgekd.engines.process import is_first_process, process_count
+from edgekd.engines.processes import Processes
+from edgekd.engines.step import Step
 from edgekd.errors import (
     ConfigError,
     EdgekdError,
     HarmedError,
-    MissingRuntimeError,
     SliceError,
     StaleError,
     unknown_name,
 )
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.teacher_floor import TeacherFloor
-from edgekd.export import Graph
-from edgekd.measure.basis import find_basis
-from edgekd.measure.environment import read_environment
-from edgekd.pipeline.answering import baseline_stage, reference_stage
-from edgekd.pipeline.bench import Bench, bench_stage
-from edgekd.pipeline.beside import helped
+from edgekd.pipeline.answering import (
+    WORDS,
+    artifact_step,
+    baseline_step,
+    read_answers,
+    read_baseline,
+    reference_step,
+)
+from edgekd.pipeline.bench import Bench, bench_artifacts
 from edgekd.pipeline.biasing import teacher_answers
-from edgekd.pipeline.compiling import Variant, compile_stage, compile_target, export_stage, name_origin
+from edgekd.pipeline.compiling import Variant
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.diagnosing import write_capacity
 from edgekd.pipeline.figures import find_ages
 from edgekd.pipeline.forecast import forecast
-from edgekd.pipeline.judging import Judged, find_incumbent, judge
+from edgekd.pipeline.judging import Contest, Judged, find_incumbent, judge
 from edgekd.pipeline.labelling import Labels, label_share, label_stage
 from edgekd.pipeline.learning import (
     check_distillation,
-    distil_stage,
+    distil_step,
     load_and_compare_stage,
-    teacher_stage,
+    teacher_step,
 )
 from edgekd.pipeline.needs import (
     ADAPTING,
@@ -49,14 +55,15 @@ from edgekd.pipeline.needs import (
     RUNNING,
     require_libraries,
 )
+from edgekd.pipeline.opening import TEACHER
 from edgekd.pipeline.preflight import examine
 from edgekd.pipeline.promoting import SILENT, Word, promote_target, write_evidence
-from edgekd.pipeline.restoring import find_restored
-from edgekd.pipeline.routing import check_routing, decide_stage
+from edgekd.pipeline.road import TOLERATED, open_variants, plan_teacher, plan_variants
+from edgekd.pipeline.routing import check_routing
 from edgekd.pipeline.rundir import place_files, sweep, write_config
-from edgekd.pipeline.staging import is_first_process, process_count
+from edgekd.pipeline.targets import by_threads, find_measurable
 from edgekd.pipeline.teacher_floor import find_teacher_floors
-from edgekd.pipeline.view import build_report
+from edgekd.pipeline.view import Shown, build_report
 from edgekd.pipeline.withdrawing import find_promoted
 from edgekd.plugins import list_plugins, load_plugin
 from edgekd.report.view import RunReport
@@ -73,14 +80,14 @@ class Results:
     """What a run has so far; a run that stops early leaves the later ones empty."""
 
     data: TaskData
+    teacher_step: Step
     teacher: Stage
     labels: Labels
     teacher_floors: tuple[TeacherFloor, ...] = ()
     """What the teacher reaches on validation rows, for each slice with a floor."""
+    student_steps: dict[str, Step] = field(default_factory=dict)
     students: dict[str, Stage] = field(default_factory=dict)
     variants: dict[str, tuple[Variant, ...]] = field(default_factory=dict)
-    compiled_teachers: dict[int, Artifact] = field(default_factory=dict)
-    """By threads: in ONNX Runtime, fp32."""
     promoted: dict[str, str | None] = field(default_factory=dict)
     """Digest of what was promoted for each target before anything was compiled."""
     incumbents: dict[str, Artifact | None] = field(default_factory=dict)
@@ -96,9 +103,7 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str, word:
     Raises:
         EdgekdError: with its exit code; what had finished stays in the cache.
     """
-    targets = _choose_targets(context, only)
-    measurable = _measurable(targets)
-    _refuse_unmeasurable(targets, measurable, only)
+    targets, measurable = find_measurable(context, only)
     step = STEPS.index(until)
     _require(context, measurable, step)
     for target in measurable if word.expects is not None else ():
@@ -108,66 +113,47 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str, word:
         for line in forecast(context, data, measurable if step >= STEPS.index("compile") else ()).lines:
             context.note(line)
     results = _learn(context, data, step)
-    test = data.split("test")
     if not is_first_process():  # only training is for several
         return results
     if step >= STEPS.index("compile"):
         _find_incumbents(context, results, measurable, word)
-        builds = {(build.runtime, build.label) for target in measurable for build in target.builds}
-        with helped(context, until, only, len(builds) * len(results.students)) as compiling:
-            _compile(compiling, results, measurable)
-            if step >= STEPS.index("bench"):
-                _compile_teacher(compiling, results, measurable)
+        _compile(context, results, measurable, step)
     if step >= STEPS.index("bench"):
         _bench(context, results, measurable)
     if step >= STEPS.index("evaluate"):
-        references = results.references
-        references["teacher"] = teacher_answers(context, data, results.teacher, "test")
-        for name, student in results.students.items():
-            references[name] = reference_stage(context, test, student, name)
+        _answer(context, results)
         for target in measurable:
-            variants, bench = results.variants[target.name], results.benches[target.threads]
-            incumbent = results.incumbents[target.name]
-            under = tuple(floor for floor in results.teacher_floors if floor.is_under)
-            results.judged[target.name] = judge(
-                context,
-                data,
+            contest = Contest(
                 target,
-                variants,
-                incumbent,
-                results.teacher,
-                references,
-                bench,
-                under,
+                results.variants[target.name],
+                results.incumbents[target.name],
+                results.references,
+                results.benches[target.threads],
+                tuple(floor for floor in results.teacher_floors if floor.is_under),
                 word.again,
             )
-        baseline = baseline_stage(context, data)
-        results.report = build_report(
-            context, data, results.teacher, results.students, targets, results.judged, results.benches,
-            references["teacher"], baseline, command,
-        )  # fmt: skip
+            results.judged[target.name] = judge(context, data, results.teacher_step, contest)
+        baseline = read_baseline(context.engine.make(baseline_step(context)).path)
+        shown = Shown(
+            results.teacher,
+            results.students,
+            targets,
+            results.judged,
+            results.benches,
+            results.references[TEACHER],
+            baseline,
+        )
+        results.report = build_report(context, data, shown, command)
     with locked(context.workspace / "locks" / context.run_folder.name):
         _write(context, results, step, word)
     return results
-
-
-def compile_backwards(context: Context, until: str, only: tuple[str, ...]) -> None:
-    """Compile what a run compiles, beginning where it ends; see `edgekd.pipeline.beside`."""
-    measurable = _measurable(_choose_targets(context, only))
-    results = _learn(context, _load(context), STEPS.index("distill"))
-    results.students = dict(reversed(results.students.items()))
-    if STEPS.index(until) >= STEPS.index("bench"):
-        _compile_teacher(context, results, measurable)
-    _find_incumbents(context, results, measurable)
-    backwards = [t.model_copy(update={"builds": t.builds[::-1]}) for t in reversed(measurable)]
-    _compile(context, results, backwards)
 
 
 def run_share(context: Context, share: Share) -> int:
     """Go as far as the teacher, then label one share of the texts; returns how many were labelled."""
     _require(context, [], STEPS.index("label"))
     data = _load(context)
-    teacher = teacher_stage(context, data)
+    teacher = teacher_step(context)
     find_teacher_floors(context, data, teacher)
     return label_share(context, data, teacher, share)
 
@@ -189,50 +175,56 @@ def _load(context: Context) -> TaskData:
 
 
 def _learn(context: Context, data: TaskData, step: int) -> Results:
-    teacher = teacher_stage(context, data)
+    teacher = teacher_step(context)
+    stage = context.engine.make(teacher)
     floors = find_teacher_floors(context, data, teacher)
-    results = Results(data, teacher, label_stage(context, data, teacher), floors)
+    results = Results(data, teacher, stage, label_stage(context, data, teacher), floors)
     if step >= STEPS.index("distill"):
         for model in context.students:
-            results.students[model.name] = distil_stage(context, data, teacher, results.labels, model)
+            student = distil_step(context, teacher, results.labels.step, model)
+            results.student_steps[model.name] = student
+            results.students[model.name] = context.engine.make(student)
     return results
 
 
-def _compile(context: Context, results: Results, targets: list[Target]) -> None:
-    data, teacher = results.data, results.teacher
-    graphs = {name: export_stage(context, data, s, name) for name, s in results.students.items()}
-    origins = {name: name_origin(data, teacher, s) for name, s in results.students.items()}
+def _compile(context: Context, results: Results, targets: list[Target], step: int) -> None:
+    teacher, students = results.teacher_step, results.student_steps
+    ahead = [
+        plan_variants(context, teacher, students, target, results.incumbents[target.name])
+        for target in targets
+    ]
+    steps = [variant.last for variants in ahead for variant in variants]
+    if step >= STEPS.index("bench"):
+        steps += [plan_teacher(context, teacher, target) for target in targets]
+    failed = Processes(context.engine).run_all(steps, TOLERATED)
+    opened = open_variants(context, ahead, failed)
+    results.variants |= {target.name: found for target, found in zip(targets, opened, strict=True)}
 
-    def restored(graph: Graph, build: Build, hardware: Hardware) -> tuple[str, ...]:
-        student = results.students[graph.student]
-        return find_restored(context, data, teacher, student, graph, build, hardware)
 
-    for target in targets:
-        compiled = compile_target(context, data, graphs, target, origins, restored)
-        held = results.incumbents[target.name]
-        results.variants[target.name] = tuple(
-            decide_stage(context, data, teacher, variant, target, held) for variant in compiled
+def _bench(context: Context, results: Results, targets: list[Target]) -> None:
+    for threads, group in by_threads(targets).items():
+        artifacts = [v.artifact for t in group for v in results.variants[t.name] if v.artifact]
+        artifacts += [held for t in group if (held := results.incumbents[t.name]) is not None]
+        compiled = plan_teacher(context, results.teacher_step, group[0])
+        results.benches[threads] = bench_artifacts(
+            context, results.teacher_step, compiled, artifacts, threads
         )
 
 
-def _compile_teacher(context: Context, results: Results, targets: list[Target]) -> None:
-    """Compile the teacher for ONNX Runtime in fp32, which its students are measured beside.
-
-    No build of a target has a say in it, so that it is the same whatever the order of targets and builds.
-    """
-    graph = export_stage(context, results.data, results.teacher, "teacher")
-    build = Build(runtime="onnxruntime", recipe="fp32")
-    for group in _by_threads(targets).values():
-        hardware = group[0].hardware.model_copy(update={"isa": ()})
-        origin = name_origin(results.data, results.teacher, results.teacher)
-        reference = compile_stage(context, results.data, graph, build, hardware, origin).artifact
-        assert reference is not None, "the exported teacher's parity was proven"
-        results.compiled_teachers[group[0].threads] = reference
-
-
-def _by_threads(targets: list[Target]) -> dict[int, list[Target]]:
-    threads = sorted({target.threads for target in targets})
-    return {count: [target for target in targets if target.threads == count] for count in threads}
+def _answer(context: Context, results: Results) -> None:
+    """Have everyone answer the test rows, and artifacts the validation rows, too."""
+    found = [v.artifact for variants in results.variants.values() for v in variants if v.artifact]
+    found += [held for held in results.incumbents.values() if held is not None]
+    unique = {artifact.digest: artifact for artifact in found}.values()
+    references = {
+        name: reference_step(context, source, name, "test")
+        for name, source in {TEACHER: results.teacher_step, **results.student_steps}.items()
+    }
+    Processes(context.engine).run_all([artifact_step(context, a, word) for a in unique for word in WORDS])
+    test = results.data.split("test")
+    for name, reference in references.items():
+        results.references[name] = read_answers(context.engine.make(reference).path, test)
+    results.references[TEACHER] = teacher_answers(context, results.data, results.teacher_step, "test")
 
 
 def _write(context: Context, results: Results, step: int, word: Word) -> None:
@@ -273,16 +265,6 @@ def _find_incumbents(context: Context, results: Results, targets: list[Target], 
         results.incumbents[target.name] = find_incumbent(context, results.data, target)
 
 
-def _bench(context: Context, results: Results, measurable: list[Target]) -> None:
-    for threads, group in _by_threads(measurable).items():
-        artifacts = [v.artifact for t in group for v in results.variants[t.name] if v.artifact]
-        artifacts += [held for t in group if (held := results.incumbents[t.name]) is not None]
-        reference = results.compiled_teachers[threads]
-        results.benches[threads] = bench_stage(
-            context, results.data, results.teacher, reference, artifacts, threads
-        )
-
-
 def _require(context: Context, targets: list[Target], step: int) -> None:
     """Refuse a build that nothing here can make, and a step whose libraries are missing."""
     needs = [*LEARNING, *(ADAPTING if context.project.teacher.lora else ())]
@@ -295,32 +277,10 @@ def _require(context: Context, targets: list[Target], step: int) -> None:
             if build.runtime not in list_plugins("runtimes"):
                 known = list_plugins("runtimes")
                 raise ConfigError(f"target {target.name}: {unknown_name('runtime', build.runtime, known)}")
-            needs += (
-                (*recipe.LIBRARIES, *RUNNING.get(build.runtime, (build.runtime,)))
-                if step >= STEPS.index("compile")
-                else ()
-            )
+            if step >= STEPS.index("compile"):
+                needs += (*recipe.LIBRARIES, *RUNNING.get(build.runtime, (build.runtime,)))
     require_libraries(needs)
-
-
-def _measurable(targets: tuple[Target, ...]) -> list[Target]:
-    here = read_environment(1)
-    return [target for target in targets if find_basis(target.hardware, here)[0] != "not measured"]
-
-
-def _choose_targets(context: Context, only: tuple[str, ...]) -> tuple[Target, ...]:
-    names = [target.name for target in context.targets]
-    for name in only:
-        if name not in names:
-            raise ConfigError(unknown_name("target", name, names))
-    return tuple(t for t in context.targets if not only or t.name in only)
-
-
-def _refuse_unmeasurable(
-    targets: tuple[Target, ...], measurable: list[Target], only: tuple[str, ...]
-) -> None:
-    here = read_environment(1)
-    for target in targets:
-        if target.name in only and target not in measurable:
-            reason = find_basis(target.hardware, here)[1]
-            raise MissingRuntimeError(f"target {target.name}: cannot be measured here: {reason}")
+    if step >= STEPS.index("compile"):
+        for target in targets:
+            for build in target.builds:
+                choose_build(build, target.hardware)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from edgekd.evaluate.result import Drop, SliceResult
 from edgekd.gate.check import Status
-from edgekd.gate.checks import check_slices
+from edgekd.pipeline.deriving import quality_checks
 from edgekd.pipeline.judging import Judged
 from edgekd.report import view
 from edgekd.stats.interval import Interval
@@ -18,15 +18,16 @@ _LEVEL = 0.95
 
 def slice_rows(judged: Judged) -> tuple[view.SliceRow, ...]:
     """Return every slice with every variant that was scored on it."""
-    scored = [e for e in judged.evidence if e.evaluation is not None]
-    if not scored or scored[0].evaluation is None:
+    both = zip(judged.evidence, judged.verdict.variants, strict=True)
+    scored = [(evidence, verdict) for evidence, verdict in both if evidence.evaluation is not None]
+    if not scored:
         return ()
     rows = []
-    checks = [check_slices(entry.judged) for entry in scored]
-    for place, first in enumerate(scored[0].judged):
+    for place, first in enumerate(scored[0][0].judged):
         values = []
-        for evidence, found_there in zip(scored, checks, strict=True):
-            status = _worst([check.status for check in found_there if check.slice == first.name])
+        for evidence, verdict in scored:
+            checks = quality_checks(verdict)
+            status = _worst([check.status for check in checks if check.slice == first.name])
             found = _slice_value(evidence.variant, evidence.judged[place], status)
             if found is not None:
                 values.append(found)

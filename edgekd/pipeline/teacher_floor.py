@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.data.taskdata import TaskData
+from edgekd.engines.step import Step
 from edgekd.evaluate.scorer import JudgedRows
 from edgekd.evaluate.teacher_floor import TeacherFloor, judge_teacher
-from edgekd.pipeline.answering import reference_stage
+from edgekd.pipeline.answering import read_answers, reference_step
 from edgekd.pipeline.biasing import describe_fit, teacher_fit
 from edgekd.pipeline.context import Context
-from edgekd.store import Stage
+from edgekd.pipeline.opening import TEACHER
 
 
-def find_teacher_floors(context: Context, data: TaskData, teacher: Stage) -> tuple[TeacherFloor, ...]:
+def find_teacher_floors(context: Context, data: TaskData, teacher: Step) -> tuple[TeacherFloor, ...]:
     """Return what the teacher reaches on each slice with a floor, and say at once where it is under one.
 
     It is judged without a decision bias: students learn from its probabilities, which a bias leaves as they
@@ -22,7 +23,8 @@ def find_teacher_floors(context: Context, data: TaskData, teacher: Stage) -> tup
     if not any(entry.at_least or entry.class_at_least or entry.at_most for entry in slices):
         return ()
     validation, train = (data.split(name) for name in ("validation", "train"))
-    predicted = reference_stage(context, validation, teacher, "teacher").labels
+    answers = context.engine.make(reference_step(context, teacher, TEACHER, "validation"))
+    predicted = context.task.scorer.serve(read_answers(answers.path, validation))
     asked, taught = (
         JudgedRows(
             part.targets,
@@ -33,11 +35,11 @@ def find_teacher_floors(context: Context, data: TaskData, teacher: Stage) -> tup
         )
         for part in (validation, train)
     )
-    floors = judge_teacher(predicted, asked, taught, context.project.teacher)
+    floors = judge_teacher(predicted, asked, taught, context.task.scorer, context.project.teacher)
     for floor in floors:
         if floor.is_under or floor.value is None:
             context.note(floor.words)
-    if fit := teacher_fit(context, data, teacher):
+    if fit := teacher_fit(context, teacher):
         for line in describe_fit("teacher", fit):
             context.note(line)
     return floors

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from edgekd.config import Target
+from edgekd.data.reader import Targets
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
+from edgekd.evaluate.judge import judge_slices
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.result import EvalResult, worst_drop
+from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.next_step import find_next_step
 from edgekd.gate.verdict import VariantVerdict
@@ -31,6 +34,7 @@ from edgekd.pipeline.class_view import (
 )
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.judging import Judged
+from edgekd.pipeline.opening import TEACHER as TEACHER_NAME
 from edgekd.pipeline.slice_view import slice_rows
 from edgekd.report import view
 from edgekd.stats.interval import Interval
@@ -38,26 +42,41 @@ from edgekd.stats.proportion import wilson_interval
 from edgekd.store import Stage
 
 
-def build_report(
-    context: Context,
-    data: TaskData,
-    teacher: Stage,
-    students: Mapping[str, Stage],
-    targets: tuple[Target, ...],
-    judged: Mapping[str, Judged],
-    benches: Mapping[int, Bench],
-    answers: Predictions,
-    baseline: npt.NDArray[np.int64],
-    command: str,
-) -> view.RunReport:
-    """Gather everything that a run has to show; `answers` are the teacher's on the test split."""
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What a report is made from.
+
+    Attributes:
+        teacher, students: what was trained.
+        targets: all of the project's; those that could not be measured have no entry in `judged`.
+        benches: by threads.
+        taught: the teacher's answers to the test rows, as it would be served.
+        baseline: a bag of words' answers to the test rows [row].
+    """
+
+    teacher: Stage
+    students: Mapping[str, Stage]
+    targets: tuple[Target, ...]
+    judged: Mapping[str, Judged]
+    benches: Mapping[int, Bench]
+    taught: Predictions
+    baseline: Targets
+
+
+def build_report(context: Context, data: TaskData, shown: Shown, command: str) -> view.RunReport:
+    """Gather everything that a run has to show; `command` is the one that made it."""
     test = data.split("test")
-    overall = slice_masks(test, context.project.slices)["overall"]
-    hits = (answers.labels == test.classes)[overall]
-    simple = float((baseline == test.classes)[overall].mean())
+    scorer = context.task.scorer
+    overall = [entry for entry in context.project.slices if entry.name == "overall"]
+    rows = JudgedRows(test.targets, test.labels, overall, slice_masks(test, overall))
+    judged = scorer.select(rows)[0]
+    taught = judge_slices([judged], scorer.serve(shown.taught), {}, rows)[0].value
+    assert taught is not None, "a run without a row in overall is refused"
+    simple = float(judged.values(shown.baseline, rows.truth).mean())
     source = context.project.data.source
-    train = count_classes(data.split("train"))
-    bench = next(iter(benches.values()), None)
+    train = count_classes(data.split("train")) if scorer.is_softened else {}
+    bench = next(iter(shown.benches.values()), None)
+    models = {TEACHER_NAME: shown.teacher, **shown.students}
     return view.RunReport(
         project=context.project.name,
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -70,9 +89,11 @@ def build_report(
             baseline=(("linear bag of words (test, overall)", simple),),
             counted=describe_counting(context.project.data.sample, test),
         ),
-        teacher=_teacher(context, teacher, bench, wilson_interval(int(hits.sum()), len(hits))),
-        targets=tuple(_target(target, judged.get(target.name), benches, train) for target in targets),
-        curves=tuple(_curve(name, stage.path) for name, stage in {"teacher": teacher, **students}.items()),
+        teacher=_teacher(context, shown.teacher, bench, taught),
+        targets=tuple(
+            _target(target, shown.judged.get(target.name), shown.benches, train) for target in shown.targets
+        ),
+        curves=tuple(_curve(name, stage.path) for name, stage in models.items()),
     )
 
 
@@ -232,7 +253,7 @@ def _on_front(row: view.VariantRow, rows: list[view.VariantRow]) -> view.Variant
         and (other.p95_ms.estimate, other.quality.estimate) != (latency, quality)
         for other in rows
     )
-    return row if beaten else view.VariantRow(**{**row.__dict__, "on_front": True})
+    return row if beaten else replace(row, on_front=True)
 
 
 def _curve(student: str, folder: Path) -> view.Curve:

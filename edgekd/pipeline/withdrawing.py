@@ -61,12 +61,12 @@ def find_passing_version(
         except ArtifactError as error:
             context.note(f"{target.name}: an earlier version is damaged and is passed over: {error}")
             continue
-        if tuple(artifact.manifest["labels"]) != test.labels:
+        if artifact.head != context.task.head_of(test.labels):
             continue
         if count_seen(context, target, artifact, test.texts):
             continue
-        folder = answer_stage(context, test, artifact).path
-        held = find_held(context, target, test, artifact, references["teacher"].labels, "answer")
+        folder = answer_stage(context, artifact).path
+        held = find_held(context, target, test, artifact, trial.scorer.serve(references["teacher"]), "answer")
         answered = read_answered(artifact, folder, test, references, held)
         evaluation, routing, _ = judge_answers(trial, digest, answered)
         judged = evaluation.slices if routing is None else tuple(one.quality for one in routing.slices)

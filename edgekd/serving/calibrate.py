@@ -28,6 +28,9 @@ class Calibration(NamedTuple):
     bias: dict[str, float]
 
 
+UNFITTED = Calibration(1.0, {}, {}, {})
+
+
 def read_calibration(path: Path) -> Calibration:
     """Read and check `calibration.json`."""
     try:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgekd.data.reader import Reader
 from edgekd.evaluate.scorer import Scorer
+from edgekd.serving.heads import Head
+from edgekd.tasks.learning import Learning
 from edgekd.words import Words
 
 
@@ -16,6 +19,7 @@ class Task:
     Attributes:
         name: as a project file and a manifest name it.
         head: kind of answer, a module of `edgekd.serving.heads`.
+        learning: how its models learn.
         reader: what targets are.
         scorer: what answers are worth.
         words: what reports call it all.
@@ -23,6 +27,11 @@ class Task:
 
     name: str
     head: str
+    learning: Learning
     reader: Reader
     scorer: Scorer
     words: Words
+
+    def head_of(self, outputs: Sequence[str]) -> Head:
+        """Return the head of a model with these outputs; one output alone has no label."""
+        return Head(self.head, tuple(outputs) if len(outputs) > 1 else ())

@@ -20,8 +20,8 @@ from edgekd.evaluate.routing import judge_routing, route_rows
 from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import judge_target
-from edgekd.pipeline.foreign import compile_foreign
 from edgekd.serving import load
+from edgekd.single.foreign import compile_foreign
 from edgekd.stats.interval import Interval
 
 ORIGIN = Origin("shop", "minilm-l6", "package:weights/model", "messages.csv", "Apache-2.0", "CC-BY-4.0")

@@ -18,7 +18,7 @@ def short(monkeypatch):
     plan = MeasurePlan(rounds=3, seconds=0.1)
     monkeypatch.setattr("edgekd.cli.benching.MeasurePlan", lambda: plan)
     briefly = partial(measure_throughput, plan=plan)
-    monkeypatch.setattr("edgekd.pipeline.artifact_scenarios.measure_throughput", briefly)
+    monkeypatch.setattr("edgekd.single.scenarios.measure_throughput", briefly)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edgekd.config import Slice, Teacher
+from edgekd.evaluate.class_scorer import CLASS_SCORER
 from edgekd.evaluate.scorer import JudgedRows
 from edgekd.evaluate.teacher_floor import TeacherFloor, judge_teacher
 
@@ -21,7 +22,7 @@ def judge(answers, *slices, settings=None, truth=TRUTH, traffic=None):
         JudgedRows(rows, LABELS, given, {e.name: np.ones(len(rows), np.bool_) for e in given}, drawn)
         for rows, drawn in ((truth, traffic), (TRAINED, None))
     ]
-    return judge_teacher(answers, *parts, settings or Teacher())
+    return judge_teacher(answers, *parts, CLASS_SCORER, settings or Teacher())
 
 
 @pytest.fixture

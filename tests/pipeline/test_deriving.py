@@ -14,8 +14,9 @@ from edgekd.gate.evidence import VariantEvidence
 from edgekd.measure.bench_file import load_bench
 from edgekd.pipeline.answering import LOGITS
 from edgekd.pipeline.bench import Bench
-from edgekd.pipeline.deriving import Answered, Trial, decide, derive_evidence
+from edgekd.pipeline.deriving import Answered, Case, decide, derive_all
 from edgekd.pipeline.judging import read_answered
+from edgekd.pipeline.trial import Trial
 
 
 class Rows:
@@ -74,16 +75,16 @@ def test_what_is_served_decides_by_quality(bench):
     place = np.arange(1000)
     worse = table(place >= 200, np.where(place >= 200, 0.95, 0.6))  # wrong in 200, and unsure there
     better = table(place >= 100, 0.95)  # wrong in 100, and sure
-    evidence, served = [], {}
+    entries = []
     for digest, logits in zip(digests, (worse, better), strict=True):
         known = VariantEvidence(
             digest[:1], "static", "onnxruntime", "fp32", digest, 1000,
             None, None, None, None, "native", "", None, True,
         )  # fmt: skip
-        answered = Answered(Predictions(digest, logits), 1.0, {"max_prob": 0.8}, None)
-        entry, served[digest] = derive_evidence(trial, known, answered)
+        entries.append((known, Answered(Predictions(digest, logits), 1.0, {"max_prob": 0.8}, None)))
+    evidence, served = derive_all(trial, entries)
+    for entry in evidence:
         assert VariantEvidence.from_json(json.loads(json.dumps(entry.to_json()))) == entry
-        evidence.append(entry)
     assert [entry.evaluation.slice_named("overall").value.estimate for entry in evidence] == [0.8, 0.9]
     assert [entry.overall.value.estimate for entry in evidence] == [1.0, 0.9]
     target = Target(
@@ -92,5 +93,5 @@ def test_what_is_served_decides_by_quality(bench):
         builds=[{"runtime": "onnxruntime", "recipe": "fp32"}],
         objective="quality",
     )
-    verdict = decide(trial, target, evidence, served, None, ("1", "2"), {})
+    verdict = decide(trial, Case(target, None, ("1", "2"), {}, ()), evidence, served)
     assert verdict.promoted == "1" and verdict.tie_with == ()

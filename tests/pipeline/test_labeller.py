@@ -1,7 +1,9 @@
 """What labels a real small teacher, tried on this machine, and what a run does without the libraries."""
 
 import contextlib
+import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from edgekd.measure.environment import read_environment
 from edgekd.pipeline import labeller
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.labelling import label_stage
-from edgekd.pipeline.learning import load_stage, teacher_stage
+from edgekd.pipeline.learning import load_stage, teacher_step
 from edgekd.pipeline.teacher_forms import forms_worth_a_try
 from edgekd.progress import silent
 
@@ -36,28 +38,28 @@ def test_only_what_the_cpu_has_instructions_for_is_tried(isa, worth):
     assert forms_worth_a_try(isa) == worth
 
 
-@pytest.fixture(scope="module")
-def finished(finished_run, tmp_path_factory):
-    """The rows and the teacher of the finished run, in its own workspace."""
-    project = load_project(finished_run.folder / "project.yaml", ())
-    context = Context(project, finished_run.folder, lambda _: contextlib.nullcontext(silent), lambda _: None)
-    data = load_stage(context)
-    return context, data, teacher_stage(context, data)
-
-
 @pytest.fixture
-def noted(finished, tmp_path, monkeypatch):
-    """The same with an empty store of labels, and short work taken for long; its notes are collected."""
+def noted(finished_run, tmp_path, monkeypatch):
+    """The rows and the teacher of the finished run, and no labels; short work is taken for long.
+
+    With what is noted from here on.
+    """
     monkeypatch.setattr(labeller, "LEAST_TEXTS", 0)
     monkeypatch.setattr(labeller, "LEAST_MULTIPLICATIONS", 0)
     monkeypatch.setattr(labeller, "forms_worth_a_try", lambda isa: forms_worth_a_try(isa) or BFLOAT16)
-    before, data, teacher = finished
+    for name in ("data", "teacher"):
+        shutil.copytree(finished_run.folder / ".edgekd" / "store" / name, tmp_path / "store" / name)
+    project = load_project(finished_run.folder / "project.yaml", (f"workspace={tmp_path}",))
     notes: list[str] = []
-    context = Context(before.project, tmp_path, lambda _: contextlib.nullcontext(silent), notes.append)
+    context = Context(project, finished_run.folder, lambda _: contextlib.nullcontext(silent), notes.append)
+    data, teacher = load_stage(context), teacher_step(context)
+    assert context.engine.make(teacher).cached
+    notes.clear()
     return context, data, teacher, notes
 
 
 def check_labels(labels, teacher) -> None:
+    """Hold labels against those of the teacher, a stage."""
     opened = open_teacher(teacher.path, teacher.digest)
     learn = open_texts(labels.texts.path).learn
     expected = reference_outputs(load_teacher(opened), teacher_tokens(opened, list(learn.texts)), threads=1)
@@ -82,7 +84,7 @@ def test_first_form_that_is_equal_and_faster_is_chosen_once(noted):
     assert choice["name"] == (fit or ["pytorch float32"])[0]
     kept = {path.name for path in folder.iterdir() if path.is_dir()} - {"logs"}
     assert kept == {choice["name"].replace(" ", "-")} & {"openvino-int8", "openvino-bfloat16"}
-    check_labels(labels, teacher)
+    check_labels(labels, context.engine.made[teacher])
     by = {one["name"]: one for one in labels.store.labellers()}
     assert set(by) <= {choice["name"], "pytorch float32"} and by[choice["name"]]["rows"] > 400
     assert choice["name"] == "pytorch float32" or by[choice["name"]]["speedup"] == trials[fit[0]]["speedup"]
@@ -92,7 +94,7 @@ def test_first_form_that_is_equal_and_faster_is_chosen_once(noted):
     notes.clear()
     for path in (context.workspace / "labels").glob("*/*.arrow"):
         path.unlink()
-    again = label_stage(context, data, teacher)
+    again = label_stage(dataclasses.replace(context), data, teacher)  # another run
     assert "labeller: cached" in notes and again.values.digest == labels.values.digest
 
 
@@ -101,7 +103,7 @@ def test_what_is_missing_is_said(noted, monkeypatch):
     monkeypatch.setattr(labeller, "missing_libraries", lambda: ["openvino", "nncf"])
     labels = label_stage(context, data, teacher)
     assert notes[1].startswith("labeller: no compiled teacher is tried without openvino, nncf; ")
-    check_labels(labels, teacher)
+    check_labels(labels, context.engine.made[teacher])
 
 
 def test_teacher_that_cannot_be_exported_is_said(noted, monkeypatch):
@@ -109,8 +111,8 @@ def test_teacher_that_cannot_be_exported_is_said(noted, monkeypatch):
         raise RuntimeError("an operator\nthat nobody knows")
 
     context, data, teacher, notes = noted
-    monkeypatch.setattr(labeller, "export_stage", refuse)
-    check_labels(label_stage(context, data, teacher), teacher)
+    monkeypatch.setattr(labeller, "export_step", refuse)
+    check_labels(label_stage(context, data, teacher), context.engine.made[teacher])
     assert "cannot be exported: an operator that nobody knows" in notes[1]
 
 

@@ -5,36 +5,37 @@ import pytest
 
 from edgekd.config import load_project
 from edgekd.errors import MissingExtraError
-from edgekd.pipeline import learning, needs, run
+from edgekd.pipeline import needs, run
 from edgekd.pipeline.context import Context
+from edgekd.pipeline.learning import teacher_step
 from edgekd.store import digest_json
 
 
 @pytest.fixture
-def teacher_reads(small_project, monkeypatch):
-    """What the key of the teacher's stage is made of, under some settings."""
-    monkeypatch.setattr(learning, "run_stage_together", lambda context, name, version, reads, build: reads)
+def teacher_reads(small_project):
+    """What the key of the teacher's step is made of, under some settings."""
 
     def read(*settings: str) -> dict:
         project = load_project(small_project, settings)
         context = Context(project, small_project.parent, lambda name: nullcontext(print), lambda line: None)
-        return learning.teacher_stage(context, learning.load_stage(context))
+        step, data = teacher_step(context), context.engine.make(context.data)
+        return step.key_reads(step.folders({context.data: data}))
 
     return read
 
 
 def test_key_of_a_teacher_without_adapters_knows_nothing_of_them(teacher_reads):
-    assert set(teacher_reads()) == {
-        "model", "weights", "fine_tune", "labels", "rows", "seed", "threads", "libraries"
-    }  # fmt: skip
+    reads = teacher_reads()
+    assert set(reads["settings"]) == {"model", "fine_tune", "seed", "threads"}
+    assert set(reads["inputs"]) == {"rows"} and set(reads["reads"]) == {"weights", "libraries"}
 
 
 def test_adapters_change_the_key_of_the_teacher(teacher_reads):
     settings = ("{}", "{rank: 8}", "{alpha: 8}", "{dropout: 0.1}")
     reads = [teacher_reads(), *(teacher_reads(f"teacher.lora={lora}") for lora in settings)]
     assert len({digest_json(one) for one in reads}) == 5
-    assert reads[1]["lora"]["libraries"].keys() == {"peft"}
-    assert {key: value for key, value in reads[1].items() if key != "lora"} == reads[0]
+    assert reads[1]["reads"].pop("lora")["libraries"].keys() == {"peft"}
+    assert reads[1] == reads[0]
 
 
 def test_key_of_a_teacher_holds_what_changes_it_and_nothing_else(teacher_reads):

@@ -65,15 +65,15 @@ def test_a_run_writes_calls_and_forks_nothing(project, tmp_path):
 # The helper is worth its start at one artifact, and forks a child that ignores every signal but one.
 HELPED = """
 import sys
-from edgekd.pipeline import beside
-beside.WORTH = 1
+from edgekd.engines import processes
+processes.WORTH = 1
 from edgekd.cli.main import main
 sys.argv = ["edgekd", "compile", "project.yaml"]
 main()
 """
 STUCK = """
 import os, signal, sys, time
-if "edgekd.pipeline.beside" in sys.orig_argv and os.fork() == 0:
+if "edgekd.engines.helper" in sys.orig_argv and os.fork() == 0:
     signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals))
     time.sleep(600)
     os._exit(0)
@@ -126,7 +126,7 @@ def test_nothing_is_left_of_a_run_however_it_ends(project, tmp_path, end):
     )
 
     def is_helped() -> bool:
-        helpers = [number for number, words in marked(mark).items() if "edgekd.pipeline.beside" in words]
+        helpers = [number for number, words in marked(mark).items() if "edgekd.engines.helper" in words]
         return run.poll() is not None or (len(helpers) >= 2 and any(map(is_armed, helpers)))
 
     assert wait_until(is_helped) and run.poll() is None, run.communicate()

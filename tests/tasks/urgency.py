@@ -16,6 +16,7 @@ from edgekd.errors import DataError, SliceError, unknown_name
 from edgekd.evaluate.scorer import Detail
 from edgekd.evaluate.slice_rows import SliceRows
 from edgekd.tasks import Task
+from edgekd.tasks.learning import ScoreLearning
 from edgekd.words import SCORE
 
 NEAR = 0.1
@@ -32,7 +33,7 @@ class UrgencyReader:
             raise DataError(f"{where}: urgency must be a number from 0 to 1, got {target!r}")
 
     def find_outputs(self, rows, source):
-        return ("urgency",)
+        return ("score",)
 
     def stratum(self, target):
         return math.floor(5 * target)
@@ -62,6 +63,8 @@ class UrgencyRows(SliceRows):
 
 class UrgencyScorer:
     """Answers are numbers; nothing is known of them beside how near they are."""
+
+    is_softened = False
 
     def check(self, predictions, rows, whose):
         if predictions.logits.shape != (len(rows.truth), 1):
@@ -104,6 +107,7 @@ class UrgencyScorer:
 TASK = Task(
     name="urgency:TASK",
     head="score",
+    learning=ScoreLearning(),
     reader=UrgencyReader(),
     scorer=UrgencyScorer(),
     words=replace(SCORE, quality=METRICS[0]),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from edgekd.data.class_reader import CLASSES
 from edgekd.evaluate.class_scorer import CLASS_SCORER
+from edgekd.tasks.learning import ClassLearning
 from edgekd.tasks.task import Task
 from edgekd.words import CLASSIFY
 
 TASK = Task(
     name="intent",
     head="classify",
+    learning=ClassLearning(),
     reader=CLASSES,
     scorer=CLASS_SCORER,
     words=CLASSIFY,

@@ -14,7 +14,7 @@ from edgekd.measure.scenarios.max_qps import MaxQps, find_max_qps
 from edgekd.measure.scenarios.offline import OfflineResult, measure_throughput
 from edgekd.measure.scenarios.server import measure_server
 from edgekd.measure.scenarios.server_result import ServerLatency
-from edgekd.pipeline.artifact_bench import Texts, token_buckets
+from edgekd.single.bench import Texts, token_buckets
 
 # Of what the service time allows: a queue is there, and is short.
 USUAL_LOAD = 0.5
