@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from edgekd.compile import Artifact, open_artifact
-from edgekd.compile.compile import serves
+from edgekd.compile.choose import serves
 from edgekd.config import Build, Target
 from edgekd.engines.look import find_made
 from edgekd.engines.step import Step

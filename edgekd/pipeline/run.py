@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edgekd.compile import Artifact
-from edgekd.compile.compile import choose_build
+from edgekd.compile.choose import choose_build
 from edgekd.config import Target
 from edgekd.data.shared import describe_shared
 from edgekd.data.taskdata import TaskData
