@@ -119,7 +119,10 @@ class Learner(Protocol):
 
     @property
     def soft_terms(self) -> tuple[str, ...]:
-        """Names of the terms against the teacher; without a teacher the summary of an epoch lacks them."""
+        """Names of the terms against the teacher; without a teacher the summary of an epoch lacks them.
+
+        They begin with `kd_`: so the log's reader knows them.
+        """
 
     @property
     def choice(self) -> Choice:

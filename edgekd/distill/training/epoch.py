@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from edgekd.distill.logs.dominating import DominatingRows
-from edgekd.distill.logs.events import Event, TrainStep
-from edgekd.distill.logs.naming import name_fields
 from edgekd.distill.logs.profile import StageClock
 from edgekd.distill.training.draw import RowDraw
 from edgekd.distill.training.examples import TokenizedExamples
 from edgekd.distill.training.optimizer import StudentOptimizer, rate_at
 from edgekd.distill.training.plan import TrainingPlan
 from edgekd.distill.training.processes import Processes
+from edgekd.distill.training.reporting import StepDone, StepReports, Tell
 from edgekd.distill.training.step import TOTAL, StepGradient
 from edgekd.distill.training.tokens import length_batches
 from edgekd.errors import TrainingError
 from edgekd.progress import Progress
-
-_LOG_EVERY = 20  # steps; reading a loss back costs nothing on a CPU, a line costs 10 microseconds
-
-Tell = Callable[[Event], None]
 
 
 @dataclass(frozen=True)
@@ -88,8 +82,8 @@ class Epochs:
         budget = max(1, round(training.batch * float(lengths.mean())))
         drawn = self._draw.draw(epoch, self._dominating.relative)
         stage = plan.schedule.weights(epoch)
-        sums = _Sums()
-        done, mark, marked = 0, time.perf_counter(), 0
+        reports = StepReports(plan, epoch, len(drawn), tell, on_progress)
+        sums, done = _Sums(), 0
         self._model.train()
         for batch in length_batches(lengths[drawn], budget, rng, self._pieces):
             picked = drawn[batch]
@@ -108,28 +102,8 @@ class Epochs:
                 )
             has_target = plan.learner.has_target(self._learn.targets[picked])
             sums.add(losses.sums, float(weights.sum()), float(weights[has_target].sum()))
-            if steps % _LOG_EVERY:
-                continue
-            now = time.perf_counter()
-            speed = (done - marked) / (now - mark)
-            mark, marked = now, done
-            if tell is not None:
-                means = {name: value / float(weights.sum()) for name, value in losses.sums.items()}
-                tell(
-                    TrainStep(
-                        task=plan.session.task,
-                        epoch=epoch + 1,
-                        global_step=steps,
-                        batch_size=len(picked),
-                        total_loss=means.pop(TOTAL),
-                        grad_norm=norm,
-                        lr=rate,
-                        throughput_samples_per_sec=speed,
-                        **name_fields(TrainStep, means, "terms"),
-                    )
-                )
-            words = f"epoch {epoch + 1} of {training.epochs}, {speed:.0f} rows/s"
-            on_progress((epoch + done / len(drawn)) / training.epochs, words)
+            step = StepDone(steps, len(picked), float(weights.sum()), losses, norm, rate)
+            reports.report(step, done)
         self._dominating.end_epoch()
         return self._means(sums), steps
 
