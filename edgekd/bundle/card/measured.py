@@ -169,9 +169,9 @@ def describe_calibration(facts: Facts) -> str:
     )
     if bias := describe_bias(known.bias):
         fitted = f"{fitted} {bias}"
-    if facts.evaluation is None:
+    found = None if facts.evaluation is None else facts.evaluation.calibration
+    if found is None:
         return f"{fitted} How well it is calibrated was not measured here."
-    found = facts.evaluation.calibration
     return (
         f"{fitted} On {found.n:,} test rows: expected calibration error {found.ece:.3f}, Brier score "
         f"{found.brier:.3f} (0 to 2), wrong with a probability of {CONFIDENT:g} or more: "
