@@ -98,16 +98,6 @@ class FeatureMatcher(nn.Module):
         common = math.gcd(self.student.width, self.teacher.width)
         return max(n for n in range(1, _MOST_RELATION_HEADS + 1) if common % n == 0)
 
-    @property
-    def reason(self) -> str:
-        """Which of attention and relations is compared, and why."""
-        if self.relation_heads is None:
-            return f"attention maps: both have {self.student.heads} heads"
-        return (
-            f"relations in {self.relation_heads} heads: the student has {self.student.heads} attention "
-            f"heads, the teacher {self.teacher.heads}"
-        )
-
     def forward(self, student: Features, teacher: Features, mask: Mask | None = None) -> FeatureTerms:
         """Return the terms of a batch; compute the teacher's features without gradient.
 
