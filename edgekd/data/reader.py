@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-Targets = npt.NDArray[np.int64] | npt.NDArray[np.float64]
+Targets = npt.NDArray[np.int64] | npt.NDArray[np.float32]
 """What is right for each row, shape [row]: an index of the model's outputs, or a number."""
 
 

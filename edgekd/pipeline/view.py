@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +41,10 @@ from edgekd.report import view
 from edgekd.stats.interval import Interval
 from edgekd.stats.proportion import wilson_interval
 from edgekd.store import Stage
+
+_SOFT = "kd_kl_t2"
+_TERMS = {"hard_ce": "hard cross-entropy", _SOFT: "soft KL"}
+"""Fields of the log that are parts of a loss; others stand under their own names in `terms`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +92,7 @@ def build_report(context: Context, data: TaskData, shown: Shown, command: str) -
             source=source if isinstance(source, str) else ", ".join(source.values()),
             digest=data.digest,
             baseline=(("linear bag of words (test, overall)", simple),),
-            counted=describe_counting(context.project.data.sample, test),
+            counted=describe_counting(context.project.data.sample, test) if scorer.is_softened else "",
         ),
         teacher=_teacher(context, shown.teacher, bench, taught),
         targets=tuple(
@@ -265,10 +270,13 @@ def _curve(student: str, folder: Path) -> view.Curve:
     points = []
     for epoch, summary in sorted(epochs.items()):
         steps = [e for e in events if e["event"] == "kd_train_step" and e["epoch"] == epoch]
-        soft = (("soft KL", "kd_kl_t2"),) if student != "teacher" else ()
-        named = (("hard cross-entropy", "hard_ce"), *soft) if steps else ()
-        terms = tuple((name, float(np.mean([s[key] for s in steps]))) for name, key in named)
-        points.append(
-            view.EpochPoint(epoch, summary["train_loss"], summary["val_loss"], summary["val_accuracy"], terms)
-        )
+        losses, quality = (summary["train_loss"], summary["val_loss"]), summary.get("val_accuracy")
+        points.append(view.EpochPoint(epoch, *losses, quality, _terms(steps, student == TEACHER_NAME)))
     return view.Curve(student, tuple(points))
+
+
+def _terms(steps: Sequence[Mapping[str, Any]], is_teacher: bool) -> tuple[tuple[str, float], ...]:
+    """Return the mean of each part of the loss over an epoch's steps; a teacher has none to learn from."""
+    named = [{**{key: step[key] for key in _TERMS if key in step}, **step.get("terms", {})} for step in steps]
+    keys = dict.fromkeys(key for step in named for key in step if not (is_teacher and key == _SOFT))
+    return tuple((_TERMS.get(key, key), float(np.mean([step[key] for step in named]))) for key in keys)

@@ -39,7 +39,7 @@ class UrgencyReader:
         return math.floor(5 * target)
 
     def encode(self, targets, outputs):
-        return np.array([math.nan if target is None else target for target in targets], np.float64)
+        return np.array([math.nan if target is None else target for target in targets], np.float32)
 
     def is_known(self, targets):
         return ~np.isnan(targets)
