@@ -68,3 +68,26 @@ def test_what_is_missing_is_one_line(speak, model, texts, tmp_path, monkeypatch,
     assert said.code == 2
     (line,) = said.errors
     assert words in line
+
+
+def test_a_model_with_one_output_gives_a_score(speak, model, texts, tmp_path):
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification
+
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    with quiet():
+        BertForSequenceClassification(BertConfig(num_labels=1, **shape)).save_pretrained(
+            tmp_path / "relevance"
+        )
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(model / name, tmp_path / "relevance")
+    words = ("--target", "lambda-x86", "--texts", texts, "--out", tmp_path / "out", "--json")
+    said = speak("compile", tmp_path / "relevance", *words)
+    assert said.code == 0, said.stderr
+    assert {entry["variant"] for entry in said.document} == {
+        f"relevance.onnxruntime.{recipe}" for recipe in ("fp32", "int8-dynamic")
+    }
+    for entry in said.document:
+        assert entry["agreeing"] == 1
+        assert 0 < load(entry["path"])("where is my order").score < 1

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import build_sample
 import pytest
 
 from edgekd.compile import open_artifact
@@ -54,6 +55,14 @@ def test_the_student_alone_is_asked_for_by_name(run_edgekd, routed, artifact):
         answers = say(run_edgekd, made, *TEXTS, *options)
         assert all("action" not in answer for answer in answers)
         assert [(a["label"], a["probability"]) for a in answers] == [model(text)[:2] for text in TEXTS]
+
+
+def test_a_score_is_said_as_a_number(run_edgekd, graphs, tmp_path):
+    made = build_sample.compile_sample(graphs["scoring-static"], "numpy", "int8-tables", tmp_path / "a")
+    model = load(made.path)
+    assert [answer["score"] for answer in say(run_edgekd, made, *TEXTS)] == [model(t).score for t in TEXTS]
+    done = run_edgekd("predict", made.path, *TEXTS)
+    assert done.stdout.splitlines() == [f"{model(text).score:.3f}" for text in TEXTS]
 
 
 def test_what_is_measured_of_a_routed_artifact_is_its_routed_answer(routed):
