@@ -58,12 +58,15 @@ def forecast(context: Context, data: TaskData, targets: Sequence[Target]) -> For
     What rests on something that is still to be made is to be made, too. `data` are the rows of this project.
     """
     ahead = plan_learning(context)
+    made = find_made(context.store, [ahead.teacher, *ahead.students.values()])
+    # Of the others nothing can be cached, and to plan them takes libraries that compile.
+    students = {name: step for name, step in ahead.students.items() if step in made}
     compiled: list[Step] = []
     for target in targets:
         with suppress(MissingRuntimeError):  # cannot be compiled here, so it is not cached either
-            variants = plan_variants(context, ahead.teacher, ahead.students, target, None)
+            variants = plan_variants(context, ahead.teacher, students, target, None)
             compiled += [variant.compiled for variant in variants]
-    made = find_made(context.store, [ahead.teacher, *ahead.students.values(), *compiled])
+    there = find_made(context.store, compiled)
     return Forecast(
         teacher=context.teacher.name,
         fine_tunes=context.project.teacher.fine_tune,
@@ -72,7 +75,7 @@ def forecast(context: Context, data: TaskData, targets: Sequence[Target]) -> For
         students={name: step in made for name, step in ahead.students.items()},
         targets=tuple(target.name for target in targets),
         variants=sum(len(list_builds(context, target)) for target in targets),
-        cached_variants=sum(step in made for step in compiled),
+        cached_variants=sum(step in there for step in compiled),
     )
 
 

@@ -85,6 +85,7 @@ def plan_variants(
     return tuple(
         _plan_variant(context, _trained(context, teacher, students[name], name), build, target, holders)
         for name, build in list_builds(context, target)
+        if name in students
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,12 @@ from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.judge import judge_slices
 from edgekd.evaluate.predictions import Predictions
-from edgekd.evaluate.result import EvalResult, worst_drop
 from edgekd.evaluate.scorer import JudgedRows
-from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.next_step import find_next_step
-from edgekd.gate.verdict import VariantVerdict
-from edgekd.impact.price import cost_per_1000_usd
 from edgekd.measure.basis import find_basis
 from edgekd.measure.environment import read_environment
 from edgekd.pipeline.bench import TEACHER, TEACHER_ONNX, Bench
 from edgekd.pipeline.class_view import (
-    bias_note,
-    class_rows,
-    confusion_rows,
     count_classes,
     describe_counting,
 )
@@ -37,9 +30,9 @@ from edgekd.pipeline.context import Context
 from edgekd.pipeline.judging import Judged
 from edgekd.pipeline.opening import TEACHER as TEACHER_NAME
 from edgekd.pipeline.slice_view import slice_rows
+from edgekd.pipeline.variant_view import mark_front, variant_row
 from edgekd.report import view
 from edgekd.stats.interval import Interval
-from edgekd.stats.proportion import wilson_interval
 from edgekd.store import Stage
 
 _SOFT = "kd_kl_t2"
@@ -144,7 +137,7 @@ def _target(
     if verdict.promoted is not None:
         status = "promoted" if verdict.basis == "native" else "promoted (proxy latency)"
     rows = [
-        _variant(evidence, found, bench, target, train)
+        variant_row(evidence, found, bench, target, train)
         for evidence, found in zip(judged.evidence, verdict.variants, strict=True)
     ]
     return view.TargetReport(
@@ -158,107 +151,10 @@ def _target(
         promoted=verdict.promoted,
         tie_with=", ".join(verdict.tie_with) or None,
         p95_limit_ms=target.limits.p95_ms,
-        variants=tuple(_on_front(row, rows) for row in rows),
+        variants=tuple(mark_front(row, rows) for row in rows),
         slices=slice_rows(judged),
         next_step=find_next_step(verdict, judged.evidence, judged.order),
     )
-
-
-def _variant(
-    evidence: VariantEvidence, verdict: VariantVerdict, bench: Bench, target: Target, train: dict[str, int]
-) -> view.VariantRow:
-    checks = tuple(
-        view.CheckRow(check.name, check.status, check.found, check.limit, check.reason)
-        for check in verdict.checks
-    )
-    status: view.VariantStatus = "inconclusive"
-    if verdict.status != "not measured" and verdict.status != "warning":
-        status = verdict.status
-    if evidence.evaluation is None:
-        return view.VariantRow(
-            name=evidence.variant,
-            student=evidence.student,
-            runtime=evidence.runtime,
-            recipe=evidence.recipe,
-            status="not built",
-            checks=checks,
-        )
-    overall = next(entry for entry in evidence.judged if entry.name == "overall")
-    drop, worst = overall.drop_from("teacher"), worst_drop(evidence.judged, "teacher")
-    name = bench.names[evidence.artifact_digest]
-    return view.VariantRow(
-        name=evidence.variant,
-        student=evidence.student,
-        runtime=evidence.runtime,
-        recipe=evidence.recipe,
-        status=status,
-        p50_ms=evidence.p50_ms,
-        p95_ms=evidence.p95_ms,
-        cold_start_ms=evidence.cold_start_ms.estimate if evidence.cold_start_ms else None,
-        peak_rss_bytes=evidence.peak_rss_bytes,
-        artifact_bytes=evidence.artifact_bytes,
-        cost_per_1000_usd=_cost(bench, name, target),
-        quality=overall.value,
-        overall_drop=view.DropBound(drop.estimate, drop.high, drop.confidence) if drop else None,
-        worst_slice=worst[0].name if worst else "",
-        worst_slice_drop=worst[1].estimate if worst else None,
-        speedup_vs_teacher=bench.speedup(name, TEACHER),
-        speedup_vs_teacher_onnx=bench.speedup(name, TEACHER_ONNX),
-        routing=_routing(evidence),
-        policy=json.dumps(evidence.routing.policy) if evidence.routing else "",
-        reliability=_reliability(evidence.evaluation),
-        checks=checks,
-        classes=class_rows(evidence, train),
-        confusions=confusion_rows(evidence),
-        bias=bias_note(evidence.bias),
-    )
-
-
-def _routing(evidence: VariantEvidence) -> tuple[view.RoutedRow, ...]:
-    found = evidence.routing.slices if evidence.routing else ()
-    return tuple(
-        view.RoutedRow(
-            entry.quality.name, entry.quality.n, entry.quality.value, entry.fallback, entry.refused
-        )
-        for entry in found
-        if entry.quality.value and entry.fallback and entry.refused
-    )
-
-
-def _reliability(result: EvalResult) -> tuple[view.ReliabilityRow, ...]:
-    return tuple(
-        view.ReliabilityRow(
-            found.name,
-            found.n,
-            found.ece,
-            found.ece_if_calibrated,
-            tuple((one.probability, wilson_interval(one.right, one.n)) for one in found.bins),
-        )
-        for found in result.reliability
-    )
-
-
-def _cost(bench: Bench, name: str, target: Target) -> float | None:
-    if target.price is None:
-        return None
-    calls = np.concatenate([samples.ns for samples in bench.result.samples(name)]) / 1e6
-    return cost_per_1000_usd(calls, target.price, target.hardware)
-
-
-def _on_front(row: view.VariantRow, rows: list[view.VariantRow]) -> view.VariantRow:
-    """Mark a variant that no other beats in both latency and quality."""
-    if row.p95_ms is None or row.quality is None:
-        return row
-    latency, quality = row.p95_ms.estimate, row.quality.estimate
-    beaten = any(
-        other.p95_ms is not None
-        and other.quality is not None
-        and other.p95_ms.estimate <= latency
-        and other.quality.estimate >= quality
-        and (other.p95_ms.estimate, other.quality.estimate) != (latency, quality)
-        for other in rows
-    )
-    return row if beaten else replace(row, on_front=True)
 
 
 def _curve(student: str, folder: Path) -> view.Curve:
