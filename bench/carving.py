@@ -18,9 +18,9 @@ import numpy as np
 
 from edgekd.config import Slice, Target
 from edgekd.config.routing import Routing
+from edgekd.evaluate.classify.route_rows import Rows
+from edgekd.evaluate.classify.routing import judge_routing, route_rows
 from edgekd.evaluate.result import Calibration, EvalResult
-from edgekd.evaluate.route_rows import Rows
-from edgekd.evaluate.routing import judge_routing, route_rows
 from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.carving import list_carved
 from edgekd.gate.evidence import VariantEvidence

@@ -28,9 +28,9 @@ from edgekd.compile import Artifact
 from edgekd.data.slices import select_rows, select_traffic, slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.arrays import Flags, Labels
+from edgekd.evaluate.classify.routing import route_rows
+from edgekd.evaluate.classify.slices import traffic_weights
 from edgekd.evaluate.predictions import Predictions
-from edgekd.evaluate.routing import route_rows
-from edgekd.evaluate.slices import traffic_weights
 from edgekd.gate.next_step import find_next_step
 from edgekd.pipeline.answering import artifact_answers
 from edgekd.pipeline.biasing import teacher_answers

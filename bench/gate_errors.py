@@ -25,9 +25,9 @@ from edgekd.config import Target, load_project
 from edgekd.data.load import load_data
 from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.data.taskdata import TaskData
+from edgekd.evaluate.classify.slices import traffic_weights
 from edgekd.evaluate.predictions import load_predictions
 from edgekd.evaluate.result import Calibration, Drop, EvalResult, SliceResult
-from edgekd.evaluate.slices import traffic_weights
 from edgekd.gate.checks import check_proven, check_watched
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.floors import check_floor

@@ -28,11 +28,11 @@ from edgekd.compile import open_artifact
 from edgekd.config import load_project
 from edgekd.config.gates import Gates
 from edgekd.config.routing import Routing
-from edgekd.evaluate.calibration import calibration_intervals
+from edgekd.evaluate.classify.calibration import calibration_intervals
+from edgekd.evaluate.classify.route_rows import Rows
+from edgekd.evaluate.classify.routing import judge_routing, route_rows
 from edgekd.evaluate.judge import evaluate
 from edgekd.evaluate.predictions import Predictions, load_predictions
-from edgekd.evaluate.route_rows import Rows
-from edgekd.evaluate.routing import judge_routing, route_rows
 from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.carving import list_carved
 from edgekd.gate.evidence import VariantEvidence

@@ -21,11 +21,11 @@ from edgekd.config.routing import Routing
 from edgekd.data.load import load_data
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
-from edgekd.evaluate.calibration import calibrated_error, equal_mass_calibration_error
+from edgekd.evaluate.classify.calibration import calibrated_error, equal_mass_calibration_error
+from edgekd.evaluate.classify.route_rows import Rows
+from edgekd.evaluate.classify.route_tuning import tune_policy
+from edgekd.evaluate.classify.routing import judge_routing, route_rows
 from edgekd.evaluate.predictions import Predictions
-from edgekd.evaluate.route_rows import Rows
-from edgekd.evaluate.route_tuning import tune_policy
-from edgekd.evaluate.routing import judge_routing, route_rows
 from edgekd.evaluate.scorer import JudgedRows
 from edgekd.serving import load
 from edgekd.stats.interval import Interval

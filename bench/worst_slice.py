@@ -32,8 +32,8 @@ from edgekd.compile.yardstick import open_yardstick
 from edgekd.config import Slice
 from edgekd.data.mangaassist import generate
 from edgekd.engines.step import Folder
+from edgekd.evaluate.classify.slices import ClassRows, select_rows
 from edgekd.evaluate.drop import paired_drop
-from edgekd.evaluate.slices import ClassRows, select_rows
 from edgekd.export import Graph
 from edgekd.pipeline.exporting import export_step, open_exported
 from edgekd.pipeline.labelling import label_stage

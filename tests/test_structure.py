@@ -77,3 +77,78 @@ def test_no_function_takes_more_than_eight_parameters():
                 if count > MOST_PARAMETERS:
                     found[f"{name}.{node.name}"] = count
     assert found == {}
+
+
+VOCABULARY = {"intent", "accuracy", "recall", "alarm", "escalation", "confusion", "confusions", "rerank"}
+"""Words of single tasks, which no identifier of a tier that serves all of them holds."""
+ALLOWED = {
+    "tasks/": "where a task's own words meet",
+    "serving/heads/": "one module per kind of answer",
+    "distill/losses/": "one function per loss",
+    "distill/learners/": "one module per kind of answer that is learned",
+    "evaluate/classify/": "quality where answers are classes",
+    "data/mangaassist/": "the built-in rows of the intent task",
+    "config/slices.py": "keys of the project file: which classes a slice is of",
+    "evaluate/result.py": "evidence that ledgers keep: fields that are empty for other kinds of answer",
+    "evaluate/scorer.py": "the same fields, as a scorer fills them in",
+    "evaluate/judge.py": "the same fields, handed on",
+    "distill/logs/events.py": "names of the log's fields, which dashboards read",
+    "distill/logs/class_slices.py": "the event per class, told by the learner of classes alone",
+    "distill/diagnosis/": "reads the log's fields by their names",
+    "cli/diagnosing.py": "prints the log's fields by their names",
+    "gate/provable.py": "rates that earlier studies of classifiers support",
+    "pipeline/preflight.py": "the same rates",
+    "pipeline/biasing.py": "the bias per class, which scorers of classes alone ask for",
+    "pipeline/class_view.py": "the report's section per class",
+    "pipeline/variant_view.py": "the report's section per class",
+    "report/": "the section per class, which is left out where there are no classes",
+    "compile/int4_products.py": "an attribute of ONNX Runtime's operator",
+}
+
+
+def words_of(name):
+    """Split an identifier into its words."""
+    plain = "".join(f"_{one.lower()}" if one.isupper() else one for one in name)
+    return {word for word in plain.split("_") if word}
+
+
+def identifiers(tree):
+    """Yield every name that a module defines or uses."""
+    for node in ast.walk(tree):
+        for field in ("id", "attr", "arg", "name"):
+            value = getattr(node, field, None)
+            if isinstance(value, str):
+                yield value
+
+
+def files():
+    for path in sorted(ROOT.rglob("*.py")):
+        yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_no_tier_that_serves_all_tasks_speaks_of_one():
+    found, used = {}, set()
+    for name, tree in files():
+        spoken = {word for one in identifiers(tree) for word in words_of(one)} & VOCABULARY
+        place = next((prefix for prefix in ALLOWED if name.startswith(prefix)), None)
+        if spoken and place is None:
+            found[name] = sorted(spoken)
+        elif spoken:
+            used.add(place)
+    assert found == {}
+    by_design = {"tasks/", "serving/heads/", "distill/losses/", "distill/learners/"}
+    assert used - by_design == set(ALLOWED) - by_design, "an exception that nothing needs any more"
+
+
+def test_nothing_branches_on_a_tasks_name():
+    found = []
+    for name, tree in files():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Compare):
+                sides = [node.left, *node.comparators]
+                of_task = any("task" in ast.unparse(side).lower() for side in sides)
+                if of_task and any(isinstance(getattr(side, "value", None), str) for side in sides):
+                    found.append(f"{name}:{node.lineno}")
+            elif isinstance(node, ast.Match) and "task" in ast.unparse(node.subject).lower():
+                found.append(f"{name}:{node.lineno}")
+    assert found == []

@@ -21,7 +21,7 @@ from edgekd.distill.reference import reference_outputs
 from edgekd.distill.student import load_module, open_student
 from edgekd.distill.training.tokens import open_tokenizer, tokenize
 from edgekd.errors import ParityError
-from edgekd.evaluate.calibration import fit_temperature
+from edgekd.evaluate.classify.calibration import fit_temperature
 from edgekd.export import Difference, export_graph, prove_parity
 from edgekd.serving.heads import Head
 from edgekd.store import digest_file

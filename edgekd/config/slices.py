@@ -44,6 +44,11 @@ class Slice(Frozen):
         return self.recall_of or self.precision_of or self.false_alarm_of
 
     @property
+    def sought(self) -> tuple[str, ...]:
+        """The classes whose rows are to be found, each as its own; none where it asks for something else."""
+        return self.recall_of
+
+    @property
     def of_classes(self) -> Literal["recall", "precision", "false_alarm"] | None:
         """Name of the metric of classes that it asks for; None where it names no class."""
         if self.recall_of:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from edgekd.evaluate.arrays import Served, Values, Weights
-from edgekd.evaluate.class_scorer import CLASS_SCORER
+from edgekd.evaluate.classify.scorer import CLASS_SCORER
 from edgekd.evaluate.drop import paired_drop
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.result import EvalResult, SliceResult

@@ -96,7 +96,7 @@ class SliceResult(Record):
 
 @dataclass(frozen=True)
 class Calibration(Record):
-    """Whether probabilities mean what they say; see `edgekd.evaluate.calibration`."""
+    """Whether probabilities mean what they say; see `edgekd.evaluate.classify.calibration`."""
 
     ece: float
     brier: float
@@ -115,7 +115,7 @@ class Bin(Record):
 
 @dataclass(frozen=True)
 class Reliability(Record):
-    """Of one slice, in bins of equal mass; see `edgekd.evaluate.reliability`.
+    """Of one slice, in bins of equal mass; see `edgekd.evaluate.classify.reliability`.
 
     `ece_if_calibrated` is what a perfectly calibrated model would show on so few rows.
     """

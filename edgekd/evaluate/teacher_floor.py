@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from edgekd.config import Teacher
 from edgekd.evaluate.arrays import Labels, Served
+from edgekd.evaluate.classify.slices import ClassRows
 from edgekd.evaluate.judge import judge_slices
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.scorer import JudgedRows, Scorer
 from edgekd.evaluate.slice_rows import SliceRows
-from edgekd.evaluate.slices import ClassRows
 
 _MOST = 0.9  # from which share of the classes that have so many rows on, so many are said to be enough
 _LEAST_CLASSES = 2  # of which that is said

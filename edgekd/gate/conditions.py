@@ -75,17 +75,17 @@ def _condition(wanted: Slice, judged: Sequence[SliceResult]) -> SliceCondition:
         return SliceCondition(margin, wanted.at_least / 100)
     if wanted.at_most is not None:  # of false alarms: hits are the rows that raise none
         return SliceCondition(margin, 1 - wanted.at_most / 100)
-    taught = _taught_recall(wanted, judged)
+    taught = _taught_value(wanted, judged)
     if margin is None or taught is None or taught <= margin:
         return SliceCondition(margin)
     return SliceCondition(margin, taught - margin)
 
 
-def _taught_recall(wanted: Slice, judged: Sequence[SliceResult]) -> float | None:
+def _taught_value(wanted: Slice, judged: Sequence[SliceResult]) -> float | None:
     """The teacher's recall on the test rows, over all classes of a slice."""
-    if not wanted.recall_of:
+    if not wanted.sought:
         return None
-    names = {f"{wanted.name}:{label}" for label in wanted.recall_of}
+    names = {f"{wanted.name}:{label}" for label in wanted.sought}
     whole = [entry for entry in judged if entry.name == wanted.name]
     known = [
         (entry.n, entry.value.estimate + drop.estimate)

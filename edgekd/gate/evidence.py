@@ -10,10 +10,10 @@ from edgekd.config import Target
 from edgekd.config.gates import Gates
 from edgekd.errors import BadInputError
 from edgekd.evaluate.agreement import Ported
-from edgekd.evaluate.bias import BiasFit
+from edgekd.evaluate.classify.bias import BiasFit
+from edgekd.evaluate.classify.routing import RoutingResult
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.result import EvalResult, SliceResult
-from edgekd.evaluate.routing import RoutingResult
 from edgekd.gate.check import Check, Status
 from edgekd.gate.checks import (
     check_artifact_mib,

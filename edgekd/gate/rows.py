@@ -38,8 +38,8 @@ def slice_rows(texts: Sequence[str], rows: JudgedRows) -> Rows:
     found: dict[str, frozenset[str]] = {}
     for entry in rows.slices:
         mask = rows.masks[entry.name]
-        if entry.recall_of:
-            mask = mask & np.isin(rows.truth, [list(rows.outputs).index(name) for name in entry.recall_of])
+        if entry.sought:
+            mask = mask & np.isin(rows.truth, [list(rows.outputs).index(name) for name in entry.sought])
         found[entry.name] = digest_rows(texts[int(place)] for place in np.flatnonzero(mask))
     return found
 

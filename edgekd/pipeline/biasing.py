@@ -12,9 +12,9 @@ from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.engines.step import Inputs, Settings, Step
 from edgekd.evaluate.arrays import Scores
-from edgekd.evaluate.bias import ENOUGH, BiasFit, fit_bias
+from edgekd.evaluate.classify.bias import ENOUGH, BiasFit, fit_bias
+from edgekd.evaluate.classify.slices import select_rows
 from edgekd.evaluate.predictions import Predictions
-from edgekd.evaluate.slices import select_rows
 from edgekd.pipeline.answering import read_answers, reference_step
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.opening import TEACHER, Split, open_rows
@@ -30,7 +30,7 @@ VERSION = 6
 def limited_slices(slices: Sequence[Slice]) -> tuple[Slice, ...]:
     """Return the slices whose limits a bias is fitted for; none where no recall has a floor."""
     floors = [entry for entry in slices if entry.at_least or entry.at_most]
-    return tuple(floors) if any(entry.recall_of for entry in floors) else ()
+    return tuple(floors) if any(entry.sought for entry in floors) else ()
 
 
 def fit_rows(rows: TaskData, scores: Scores, slices: Sequence[Slice], sample: str | None) -> BiasFit:

@@ -6,7 +6,7 @@ import numpy as np
 
 from edgekd.data.slices import select_traffic
 from edgekd.data.taskdata import TaskData
-from edgekd.evaluate.bias import BiasFit
+from edgekd.evaluate.classify.bias import BiasFit
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.report.classes import BiasNote, ClassRow, ConfusionRow
 

@@ -13,8 +13,8 @@ from edgekd.compile.compile import VERSION as COMPILER
 from edgekd.compile.compile import Examples
 from edgekd.config import Build, Hardware
 from edgekd.engines.step import Inputs, Part, Settings, Step, write_parts
-from edgekd.evaluate.bias import BiasFit
-from edgekd.evaluate.calibration import fit_temperature
+from edgekd.evaluate.classify.bias import BiasFit
+from edgekd.evaluate.classify.calibration import fit_temperature
 from edgekd.pipeline.context import Context, library_versions
 from edgekd.pipeline.exporting import open_exported
 from edgekd.pipeline.opening import open_rows, open_task

@@ -8,11 +8,11 @@ from typing import Any
 
 from edgekd.config import Target
 from edgekd.evaluate.arrays import Served
+from edgekd.evaluate.classify.routing import Routed, RoutingResult, judge_routing, route_rows
 from edgekd.evaluate.drop import paired_drop
 from edgekd.evaluate.judge import evaluate
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.result import Drop, EvalResult
-from edgekd.evaluate.routing import Routed, RoutingResult, judge_routing, route_rows
 from edgekd.evaluate.teacher_floor import TeacherFloor
 from edgekd.gate.check import Check
 from edgekd.gate.evidence import VariantEvidence

@@ -9,8 +9,8 @@ import numpy as np
 
 from edgekd.data.age import ages_in_days
 from edgekd.data.taskdata import TaskData
+from edgekd.evaluate.classify.routing import RoutingResult
 from edgekd.evaluate.predictions import Predictions
-from edgekd.evaluate.routing import RoutingResult
 from edgekd.evaluate.verdicts import people_figures
 from edgekd.gate.figures import asked_figures
 from edgekd.pipeline.context import Context

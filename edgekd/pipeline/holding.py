@@ -14,8 +14,8 @@ from edgekd.config import Slice, Target
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.arrays import Labels
+from edgekd.evaluate.classify.routing import Routed, route_rows
 from edgekd.evaluate.predictions import Predictions
-from edgekd.evaluate.routing import Routed, route_rows
 from edgekd.gate.history import find_place
 from edgekd.gate.versions import require_version
 from edgekd.pipeline.answering import Word, artifact_answers

@@ -14,8 +14,8 @@ from edgekd.data.taskdata import TaskData
 from edgekd.engines.step import Step
 from edgekd.errors import ArtifactError
 from edgekd.evaluate.arrays import Served
+from edgekd.evaluate.classify.routing import Routed
 from edgekd.evaluate.predictions import Predictions
-from edgekd.evaluate.routing import Routed
 from edgekd.evaluate.scorer import JudgedRows
 from edgekd.evaluate.teacher_floor import TeacherFloor
 from edgekd.gate.carving import list_carved

@@ -18,9 +18,9 @@ from edgekd.config.gates import Gates
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import BadInputError, LedgerError
 from edgekd.evaluate.arrays import Flags, Labels
+from edgekd.evaluate.classify.routing import Routed
 from edgekd.evaluate.predictions import Predictions, load_predictions, save_predictions
 from edgekd.evaluate.record import Record
-from edgekd.evaluate.routing import Routed
 from edgekd.evaluate.scorer import JudgedRows
 from edgekd.evaluate.teacher_floor import TeacherFloor
 from edgekd.evaluate.verdicts import people_figures

@@ -16,7 +16,7 @@ from edgekd.compile.compile import Examples
 from edgekd.config import Build, Hardware, Slice
 from edgekd.data.slices import slice_masks
 from edgekd.engines.step import Inputs, Settings, Step
-from edgekd.evaluate.slices import select_rows
+from edgekd.evaluate.classify.slices import select_rows
 from edgekd.pipeline.answering import read_answers
 from edgekd.pipeline.context import Context, library_versions
 from edgekd.pipeline.exporting import open_exported

@@ -17,10 +17,10 @@ from edgekd.data.taskdata import TaskData
 from edgekd.engines.step import Folder, Inputs, Part, Settings, Step
 from edgekd.errors import ConfigError, unknown_name
 from edgekd.evaluate.arrays import Flags
-from edgekd.evaluate.bias import BiasFit
-from edgekd.evaluate.route_rows import Rows
-from edgekd.evaluate.route_tuning import tune_policy
-from edgekd.evaluate.routing import Routed, judge_routing, route_rows
+from edgekd.evaluate.classify.bias import BiasFit
+from edgekd.evaluate.classify.route_rows import Rows
+from edgekd.evaluate.classify.route_tuning import tune_policy
+from edgekd.evaluate.classify.routing import Routed, judge_routing, route_rows
 from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.carving import choose_carved
 from edgekd.impact.fallback import Routed as Prices

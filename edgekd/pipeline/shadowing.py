@@ -15,7 +15,7 @@ from edgekd.config import Slice
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ConfigError, DataError, unknown_name
-from edgekd.evaluate.shadow import Counts, ShadowRows, ShadowSlice, compare_shadow, count_slices
+from edgekd.evaluate.classify.shadow import Counts, ShadowRows, ShadowSlice, compare_shadow, count_slices
 from edgekd.evaluate.verdicts import WINS
 from edgekd.gate.ledger import read_ledger
 from edgekd.gate.promotion import current

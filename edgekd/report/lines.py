@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgekd.evaluate.shadow import ShadowSlice
+from edgekd.evaluate.classify.shadow import ShadowSlice
 from edgekd.report.floors import lowest_floor
 from edgekd.report.printing import (
     ABSENT,

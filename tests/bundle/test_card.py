@@ -14,9 +14,9 @@ from edgekd.compile.policy import set_policy
 from edgekd.config import Build, Slice, load_target
 from edgekd.errors import BadInputError
 from edgekd.evaluate.agreement import Ported, compare_answers
+from edgekd.evaluate.classify.routing import judge_routing, route_rows
 from edgekd.evaluate.judge import evaluate
 from edgekd.evaluate.predictions import Predictions
-from edgekd.evaluate.routing import judge_routing, route_rows
 from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import judge_target

@@ -15,7 +15,7 @@ from edgekd.compile.yardstick import open_yardstick
 from edgekd.config import Slice
 from edgekd.distill.lean import make_lean
 from edgekd.errors import ConfigError
-from edgekd.evaluate.slices import select_rows
+from edgekd.evaluate.classify.slices import select_rows
 from edgekd.export.onnx import export_onnx
 from edgekd.serving.heads import Head
 

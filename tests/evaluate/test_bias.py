@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from edgekd.config import Slice
-from edgekd.evaluate.bias import ENOUGH, ROOM, BiasFit, fit_bias
-from edgekd.evaluate.slices import select_rows
+from edgekd.evaluate.classify.bias import ENOUGH, ROOM, BiasFit, fit_bias
+from edgekd.evaluate.classify.slices import select_rows
 from edgekd.stats.tally import Tally
 
 LABELS = ("order", "return", "abuse", "harm")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax
 
 from edgekd.errors import DataError
-from edgekd.evaluate.calibration import (
+from edgekd.evaluate.classify.calibration import (
     brier_score,
     confident_error_rate,
     expected_calibration_error,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgekd.config import Slice
-from edgekd.evaluate.reliability import LEAST, measure_reliability
+from edgekd.evaluate.classify.reliability import LEAST, measure_reliability
 
 LABELS = ("faq", "safety", "dispute")
 SLICES = (

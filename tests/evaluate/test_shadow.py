@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from edgekd.config import Slice
-from edgekd.evaluate.shadow import Counts, ShadowRows, compare_shadow, count_slices
+from edgekd.evaluate.classify.shadow import Counts, ShadowRows, compare_shadow, count_slices
 from edgekd.report.lines import shadow_lines
 
 LABELS = ("order", "return", "abuse")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgekd.config import Slice, Teacher
-from edgekd.evaluate.class_scorer import CLASS_SCORER
+from edgekd.evaluate.classify.scorer import CLASS_SCORER
 from edgekd.evaluate.scorer import JudgedRows
 from edgekd.evaluate.teacher_floor import TeacherFloor, judge_teacher
 

@@ -12,8 +12,8 @@ from carving import AT_MARGIN, World, run_trials, share_wrong
 
 from edgekd.config import Slice
 from edgekd.config.routing import Routing
-from edgekd.evaluate.route_rows import Rows
-from edgekd.evaluate.routing import Routed, judge_routing, route_rows
+from edgekd.evaluate.classify.route_rows import Rows
+from edgekd.evaluate.classify.routing import Routed, judge_routing, route_rows
 from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.carving import choose_carved, list_carved
 from edgekd.gate.checks import check_proven

@@ -4,7 +4,11 @@ from pydantic import ValidationError
 
 from edgekd.config.gates import Gates
 from edgekd.errors import DataError
-from edgekd.evaluate.calibration import calibrated_error, calibration_intervals, equal_mass_calibration_error
+from edgekd.evaluate.classify.calibration import (
+    calibrated_error,
+    calibration_intervals,
+    equal_mass_calibration_error,
+)
 from edgekd.evaluate.verdicts import FLAWS, WINS, read_verdicts, verdict_rate
 from edgekd.gate.figures import asked_figures, check_figures
 from edgekd.stats.interval import Interval

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgekd.evaluate.routing import RoutedSlice, RoutingResult
+from edgekd.evaluate.classify.routing import RoutedSlice, RoutingResult
 from edgekd.gate.verdict import judge_target
 
 

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 from edgekd.data.taskdata import TaskData
-from edgekd.evaluate.bias import BiasFit
-from edgekd.evaluate.classes import find_confusions, judge_classes
+from edgekd.evaluate.classify.bias import BiasFit
+from edgekd.evaluate.classify.classes import find_confusions, judge_classes
+from edgekd.evaluate.classify.routing import RoutingResult
 from edgekd.evaluate.result import Calibration, EvalResult
-from edgekd.evaluate.routing import RoutingResult
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.pipeline.class_view import (
     bias_note,

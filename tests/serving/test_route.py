@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 
 from edgekd.config import Slice
 from edgekd.config.routing import Routing
-from edgekd.evaluate.bias import ROOM
-from edgekd.evaluate.route_rows import Rows
-from edgekd.evaluate.route_tuning import tune_policy
-from edgekd.evaluate.routing import judge_routing, route_rows
+from edgekd.evaluate.classify.bias import ROOM
+from edgekd.evaluate.classify.route_rows import Rows
+from edgekd.evaluate.classify.route_tuning import tune_policy
+from edgekd.evaluate.classify.routing import judge_routing, route_rows
 from edgekd.evaluate.scorer import JudgedRows
 from edgekd.serving import ServingError
 from edgekd.serving.route import Policy

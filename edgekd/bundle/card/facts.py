@@ -12,8 +12,8 @@ from edgekd.compile import Artifact
 from edgekd.config import Target
 from edgekd.errors import BadInputError
 from edgekd.evaluate.agreement import Ported
+from edgekd.evaluate.classify.routing import RoutingResult
 from edgekd.evaluate.result import EvalResult, SliceResult
-from edgekd.evaluate.routing import RoutingResult
 from edgekd.words import OF_HEAD, Words
 
 _BASIS = {"native": "promoted", "proxy": "promoted (proxy latency)"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgekd.bundle.card.facts import Facts, Figure
 from edgekd.bundle.card.lines import ABSENT, percent, table
 from edgekd.bundle.deciding import describe_bias
-from edgekd.evaluate.calibration import CONFIDENT
+from edgekd.evaluate.classify.calibration import CONFIDENT
 from edgekd.evaluate.result import SliceResult
 from edgekd.serving.calibrate import read_calibration
 from edgekd.units import format_bytes, format_ms, format_points

@@ -17,7 +17,7 @@ from edgekd.distill.learner import Choice, LinearModel, Outputs, RowWords, Targe
 from edgekd.distill.logs.class_slices import class_slices
 from edgekd.distill.logs.events import Event
 from edgekd.errors import ConfigError, MissingExtraError, unknown_name
-from edgekd.evaluate.calibration import expected_calibration_error
+from edgekd.evaluate.classify.calibration import expected_calibration_error
 
 if TYPE_CHECKING:
     import torch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgekd.data.class_reader import CLASSES
-from edgekd.evaluate.class_scorer import CLASS_SCORER
+from edgekd.evaluate.classify.scorer import CLASS_SCORER
 from edgekd.tasks.learning import ClassLearning
 from edgekd.tasks.task import Task
 from edgekd.words import CLASSIFY

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgekd.config import Slice
 from edgekd.evaluate.arrays import Flags, Labels, Scores
-from edgekd.evaluate.calibration import BINS, calibrated_error, equal_mass_calibration_error
+from edgekd.evaluate.classify.calibration import BINS, calibrated_error, equal_mass_calibration_error
 from edgekd.evaluate.result import Bin, Reliability
 
 LEAST = 50

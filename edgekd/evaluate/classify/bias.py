@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekd.evaluate.arrays import Flags, Labels, Scores
+from edgekd.evaluate.classify.slices import ClassRows
 from edgekd.evaluate.record import Record
-from edgekd.evaluate.slices import ClassRows
 from edgekd.stats.tally import Tally
 
 ENOUGH = 300

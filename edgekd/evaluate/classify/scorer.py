@@ -8,12 +8,12 @@ import numpy as np
 
 from edgekd.errors import DataError
 from edgekd.evaluate.arrays import Hits, Labels, Weights
-from edgekd.evaluate.calibration import calibration_intervals, measure_calibration
-from edgekd.evaluate.classes import find_confusions, judge_classes
+from edgekd.evaluate.classify.calibration import calibration_intervals, measure_calibration
+from edgekd.evaluate.classify.classes import find_confusions, judge_classes
+from edgekd.evaluate.classify.reliability import calibration_rows, measure_reliability
+from edgekd.evaluate.classify.slices import ClassRows, select_rows, traffic_weights
 from edgekd.evaluate.predictions import Predictions
-from edgekd.evaluate.reliability import calibration_rows, measure_reliability
 from edgekd.evaluate.scorer import Detail, JudgedRows
-from edgekd.evaluate.slices import ClassRows, select_rows, traffic_weights
 from edgekd.stats.interval import Interval
 
 _LEVEL = 0.9  # two-sided: each end is a one-sided bound at 95 %

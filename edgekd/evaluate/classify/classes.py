@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekd.evaluate.arrays import Flags, Labels
+from edgekd.evaluate.classify.slices import traffic_weights
 from edgekd.evaluate.result import ClassResult, Confusion
-from edgekd.evaluate.slices import traffic_weights
 from edgekd.stats.interval import Interval
 from edgekd.stats.tally import Tally
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from edgekd.config import Slice
 from edgekd.evaluate.arrays import Flags, Hits, Labels
+from edgekd.evaluate.classify.slices import ClassRows, select_rows
 from edgekd.evaluate.record import Record
-from edgekd.evaluate.slices import ClassRows, select_rows
 from edgekd.stats.interval import Interval
 from edgekd.stats.proportion import wilson_interval
 from edgekd.stats.unpaired import rate_difference

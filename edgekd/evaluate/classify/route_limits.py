@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekd.evaluate.arrays import Flags, Labels
-from edgekd.evaluate.bias import ROOM
-from edgekd.evaluate.slices import ClassRows
+from edgekd.evaluate.classify.bias import ROOM
+from edgekd.evaluate.classify.slices import ClassRows
 from edgekd.stats.paired import paired_drop_bound
 from edgekd.stats.tally import hits_to_prove
 

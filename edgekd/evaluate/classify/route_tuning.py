@@ -11,9 +11,9 @@ import numpy as np
 from edgekd.config import Slice
 from edgekd.config.routing import Routing
 from edgekd.evaluate.arrays import Flags
-from edgekd.evaluate.route_limits import count_within, find_limits, lacking_of
-from edgekd.evaluate.route_rows import Rows
-from edgekd.evaluate.route_settings import (
+from edgekd.evaluate.classify.route_limits import count_within, find_limits, lacking_of
+from edgekd.evaluate.classify.route_rows import Rows
+from edgekd.evaluate.classify.route_settings import (
     TRIED,
     CriticalCut,
     Setting,
@@ -22,7 +22,7 @@ from edgekd.evaluate.route_settings import (
     count_after,
     count_before,
 )
-from edgekd.evaluate.slices import ClassRows, select_rows
+from edgekd.evaluate.classify.slices import ClassRows, select_rows
 from edgekd.stats.paired import paired_drop_bound
 
 _CUTS = 120  # thresholds tried, at quantiles of the top probability

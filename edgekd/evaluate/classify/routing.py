@@ -10,8 +10,8 @@ import numpy as np
 
 from edgekd.errors import unknown_name
 from edgekd.evaluate.arrays import Biases, Flags, Labels, Scores
-from edgekd.evaluate.class_scorer import CLASS_SCORER
-from edgekd.evaluate.classes import find_confusions, judge_classes
+from edgekd.evaluate.classify.classes import find_confusions, judge_classes
+from edgekd.evaluate.classify.scorer import CLASS_SCORER
 from edgekd.evaluate.judge import judge_slices
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.result import ClassResult, Confusion, SliceResult

@@ -1,0 +1,1 @@
+"""Quality where answers are classes: recall and precision, calibration, a bias per class, routing."""
