@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 project_argument = click.argument("project", type=click.Path(path_type=Path), default="edgekd.yaml")
 anyway_option = click.option(
     "--anyway", is_flag=True, help="Let out what the newest verdict fails; the card and the ledger say so."

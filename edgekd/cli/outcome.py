@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -20,13 +21,17 @@ class Outcome:
     exit_code: int = 0
 
 
-def finish(outcome: Outcome, as_json: bool) -> NoReturn:
-    """Say what a verb found, and end with its exit code."""
-    if os.environ.get("RANK", "0") != "0":  # of several processes under torchrun the first one speaks
-        sys.exit(outcome.exit_code)
-    if as_json:
-        click.echo(json.dumps(outcome.document, indent=1, allow_nan=False))
-    else:
-        for line in outcome.lines:
-            click.echo(line)
-    sys.exit(outcome.exit_code)
+def tells(verb: Callable[..., Outcome]) -> Callable[..., None]:
+    """Give a verb the option --json, say what it returns, and end with its exit code."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+    @functools.wraps(verb)
+    def told(*given: Any, as_json: bool, **named: Any) -> None:
+        outcome = verb(*given, **named)
+        if os.environ.get("RANK", "0") == "0":  # of several processes under torchrun the first one speaks
+            whole = json.dumps(outcome.document, indent=1, allow_nan=False) if as_json else None
+            for line in outcome.lines if whole is None else (whole,):
+                click.echo(line)
+        raise click.exceptions.Exit(outcome.exit_code)
+
+    return told

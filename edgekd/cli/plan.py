@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from edgekd.cli.options import as_json_option as _json
-from edgekd.cli.outcome import finish
+from edgekd.cli.outcome import Outcome, tells
 
 _per_day = click.option("--per-day", type=float, required=True, help="Requests a day.")
 _teacher = click.option(
@@ -28,12 +27,12 @@ def plan() -> None:
 @_per_day
 @_teacher
 @_student
-@_json
-def cost(per_day: float, teacher: float, student: float, as_json: bool) -> None:
+@tells
+def cost(per_day: float, teacher: float, student: float) -> Outcome:
     """Cost of teacher and student a day and a month, and the saving."""
     from edgekd.cli.planning import plan_cost
 
-    finish(plan_cost(per_day, teacher, student), as_json)
+    return plan_cost(per_day, teacher, student)
 
 
 @plan.command()
@@ -42,26 +41,26 @@ def cost(per_day: float, teacher: float, student: float, as_json: bool) -> None:
 @click.option("--after", type=float, help="The rate after a change.")
 @_slice
 @click.option("--reviewed", type=int, help="Rows of a review that found this rate.")
-@_json
+@tells
 def count(
-    rate: float, per_day: float, after: float | None, slice_share: float, reviewed: int | None, as_json: bool
-) -> None:
+    rate: float, per_day: float, after: float | None, slice_share: float, reviewed: int | None
+) -> Outcome:
     """A RATE (a share, 0.015) as requests a day."""
     from edgekd.cli.planning import plan_count
 
-    finish(plan_count(rate, per_day, after, slice_share, reviewed), as_json)
+    return plan_count(rate, per_day, after, slice_share, reviewed)
 
 
 @plan.command()
 @click.argument("before", type=float)
 @click.argument("after", type=float)
 @click.option("--loss", type=float, required=True, help="Share of the business lost for each 0.01.")
-@_json
-def quality(before: float, after: float, loss: float, as_json: bool) -> None:
+@tells
+def quality(before: float, after: float, loss: float) -> Outcome:
     """What a fall of quality from BEFORE to AFTER costs the business."""
     from edgekd.cli.planning import plan_quality
 
-    finish(plan_quality(before, after, loss), as_json)
+    return plan_quality(before, after, loss)
 
 
 @plan.command()
@@ -72,7 +71,7 @@ def quality(before: float, after: float, loss: float, as_json: bool) -> None:
 @click.option("--alpha", type=float, default=0.05, show_default=True, help="Chance of a false alarm.")
 @click.option("--power", type=float, default=0.8, show_default=True, help="Chance to find it.")
 @_slice
-@_json
+@tells
 def canary(
     baseline: float,
     degraded: float,
@@ -81,12 +80,11 @@ def canary(
     alpha: float,
     power: float,
     slice_share: float,
-    as_json: bool,
-) -> None:
+) -> Outcome:
     """Rows and days of a canary."""
     from edgekd.cli.planning import plan_canary_rows
 
-    finish(plan_canary_rows(baseline, degraded, per_day, share, alpha, power, slice_share), as_json)
+    return plan_canary_rows(baseline, degraded, per_day, share, alpha, power, slice_share)
 
 
 @plan.command()
@@ -101,12 +99,12 @@ def canary(
     show_default=True,
     help="Whose claims of harm share 5 %.",
 )
-@_json
-def rows(lost: float, gained: float, margin: float, power: float, slices: int, as_json: bool) -> None:
+@tells
+def rows(lost: float, gained: float, margin: float, power: float, slices: int) -> Outcome:
     """Test rows of a slice that decide about its margin."""
     from edgekd.cli.planning import plan_rows
 
-    finish(plan_rows(lost, gained, margin, power, slices), as_json)
+    return plan_rows(lost, gained, margin, power, slices)
 
 
 @plan.command()
@@ -115,14 +113,12 @@ def rows(lost: float, gained: float, margin: float, power: float, slices: int, a
 @_student
 @click.option("--planned", type=float, required=True, help="Planned share that goes to the teacher.")
 @click.option("--actual", type=float, help="Actual share. Exit code 1 where it eats the saving.")
-@_json
-def routing(
-    per_day: float, teacher: float, student: float, planned: float, actual: float | None, as_json: bool
-) -> None:
+@tells
+def routing(per_day: float, teacher: float, student: float, planned: float, actual: float | None) -> Outcome:
     """Cost of a fallback rate, in both billings, against the plan."""
     from edgekd.cli.planning import plan_routing
 
-    finish(plan_routing(per_day, teacher, student, planned, actual), as_json)
+    return plan_routing(per_day, teacher, student, planned, actual)
 
 
 @plan.command()
@@ -130,15 +126,14 @@ def routing(
 @click.option("--p95-ms", type=float, help="Latency limit.")
 @click.option("--usd-per-1k", type=float, help="Cost limit for a thousand requests.")
 @click.option("--quality", "least_quality", type=float, help="Least quality, a share.")
-@_json
+@tells
 def capacity(
     table: Path,
     p95_ms: float | None,
     usd_per_1k: float | None,
     least_quality: float | None,
-    as_json: bool,
-) -> None:
+) -> Outcome:
     """Choose a student's size from a TABLE (CSV) of measured ones."""
     from edgekd.cli.planning import plan_capacity
 
-    finish(plan_capacity(table, p95_ms, usd_per_1k, least_quality), as_json)
+    return plan_capacity(table, p95_ms, usd_per_1k, least_quality)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from edgekd.cli.options import as_json_option, check_digest, project_argument, set_option, target_option
-from edgekd.cli.outcome import finish
+from edgekd.cli.options import check_digest, project_argument, set_option, target_option
+from edgekd.cli.outcome import Outcome, tells
 
 
 @click.command()
@@ -20,21 +20,20 @@ from edgekd.cli.outcome import finish
     metavar="DIGEST",
     help="What must be promoted now for the one --target, by its first digits, or none; else it is refused.",
 )
-@as_json_option
+@tells
 def promote(
     project: Path,
     settings: tuple[str, ...],
     targets: tuple[str, ...],
     again: bool,
     expects: str | None,
-    as_json: bool,
-) -> None:
+) -> Outcome:
     """Go on until each target's best passing variant is promoted."""
     from edgekd.cli.verbs import run_until
 
     if expects is not None and len(targets) != 1:
         raise click.UsageError("--expects needs one --target: whose promoted artifact is meant")
-    finish(run_until(project, settings, targets, "promote", again, check_digest(expects, "none")), as_json)
+    return run_until(project, settings, targets, "promote", again, check_digest(expects, "none"))
 
 
 @click.command()
@@ -54,7 +53,7 @@ def promote(
     help="Where it did harm; repeatable. Newer test rows there let a run promote it again; else of overall.",
 )
 @click.option("--reason", default="no reason was given", help="Words for the ledger.")
-@as_json_option
+@tells
 def rollback(
     project: Path,
     target: str,
@@ -62,9 +61,8 @@ def rollback(
     expects: str | None,
     slices: tuple[str, ...],
     reason: str,
-    as_json: bool,
-) -> None:
+) -> Outcome:
     """Take back what is promoted and put the version before in its place."""
     from edgekd.cli.promotions import roll_back
 
-    finish(roll_back(project, settings, target, check_digest(expects), slices, reason), as_json)
+    return roll_back(project, settings, target, check_digest(expects), slices, reason)
