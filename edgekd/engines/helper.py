@@ -26,7 +26,7 @@ class _Backwards(Process):
     """Makes the last step that is ready first, and tells the process that started this one."""
 
     def __init__(self, store: Store, made: dict[Step, Stage], out: TextIO) -> None:
-        super().__init__(store, _unseen, lambda words: _tell(out, "done", words))
+        super().__init__(store, _unseen, lambda words: None)
         self.made, self._out = made, out
 
     def _make_first(
@@ -39,11 +39,11 @@ class _Backwards(Process):
 
     def _say(self, step: Step, words: str, stage: Stage) -> None:
         if not stage.cached:
-            self.note(words)
+            _tell(self._out, "done", step.ident, words)
 
 
-def _tell(out: TextIO, kind: str, words: str) -> None:
-    print(json.dumps([kind, words]), file=out, flush=True)
+def _tell(out: TextIO, kind: str, ident: str, words: str = "") -> None:
+    print(json.dumps([kind, ident, words]), file=out, flush=True)
 
 
 @contextmanager

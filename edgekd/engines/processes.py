@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -24,6 +25,7 @@ from edgekd.store import Stage
 
 WORTH = 12  # steps: fewer are made before a second process is of use
 COUNT = 2  # processes: memory is shared with what they compile
+_PATIENCE = 1.0  # seconds
 
 
 class Processes(Process):
@@ -48,7 +50,7 @@ class Processes(Process):
             return super().run_all(self._asked, tolerated)
         finally:
             for helper in self._helpers:
-                helper.end()
+                helper.end({step.ident for step in self.made})
             self._helpers.clear()
 
     def _begin(self, step: Step) -> None:
@@ -68,6 +70,7 @@ class Helper:
 
     def __init__(self, engine: Process, steps: list[Step]) -> None:
         self.began: set[str] = set()
+        self._told: set[str] = set()
         self._note, self._is_over = engine.note, False
         self._work = f"{engine.store.root.resolve()}\n{pack_steps(steps, engine.made)}\n".encode()
         command = [sys.executable, "-m", "edgekd.engines.helper"]
@@ -81,8 +84,11 @@ class Helper:
         self._thread = threading.Thread(target=self._listen, name="edgekd-helper", daemon=True)
         self._thread.start()
 
-    def end(self) -> None:
-        """Kill the helper's whole process group, which has its number, and close its pipes."""
+    def end(self, made: set[str]) -> None:
+        """Hear what it has to say of the steps that are made, then kill its whole process group."""
+        until = time.monotonic() + _PATIENCE  # a step is in the store a moment before the helper says so
+        while (self.began & made) - self._told and self._thread.is_alive() and time.monotonic() < until:
+            time.sleep(0.01)
         self._is_over = True
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -102,11 +108,12 @@ class Helper:
             stdin.flush()  # and stays open: its end tells the helper that this process is gone
         for line in stdout:
             with suppress(ValueError):  # half a line: it was killed
-                kind, words = json.loads(line)
+                kind, ident, words = json.loads(line)
                 if kind == "begins":
-                    self.began.add(words)
+                    self.began.add(ident)
                 else:
                     self._note(words)
+                    self._told.add(ident)
         code = self.process.wait()
         if code and not self._is_over:
             how = f"was ended by signal {-code}" if code < 0 else f"failed (exit code {code})"

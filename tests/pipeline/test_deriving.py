@@ -9,7 +9,9 @@ import pytest
 from edgekd.compile import open_artifact
 from edgekd.config import Slice, Target
 from edgekd.config.gates import Gates
+from edgekd.evaluate.classify.scorer import CLASS_SCORER
 from edgekd.evaluate.predictions import Predictions, save_predictions
+from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.measure.bench_file import load_bench
 from edgekd.pipeline.answering import LOGITS
@@ -50,12 +52,15 @@ def make_trial(bench, digests):
     measured = [subject.name for subject in bench.subjects if "static" in subject.name]
     truth = np.zeros(1000, np.int64)
     return Trial(
-        slices=(Slice(name="overall", tier="prove", margin=30),),
-        gates=Gates(),
-        labels=("a", "b"),
+        rows=JudgedRows(
+            truth,
+            ("a", "b"),
+            (Slice(name="overall", tier="prove", margin=30),),
+            {"overall": np.ones(1000, np.bool_)},
+        ),
         texts=[""] * 1000,
-        truth=truth,
-        masks={"overall": np.ones(1000, np.bool_)},
+        scorer=CLASS_SCORER,
+        gates=Gates(),
         references={"teacher": Predictions("t", table(truth == 0, 0.99))},
         bench=Bench(bench, dict(zip(digests, measured, strict=False))),
     )

@@ -104,6 +104,7 @@ def test_verdict_is_what_is_promoted_and_the_ledger_holds(finished_run, run_edge
     assert done.returncode == 0, done.stderr
     entries = read_ledger(finished_run.registry / "ledger.jsonl")
     kept = {digest for entry in entries for digest in entry.evidence.values()}
+    kept |= {entry.learned for entry in entries}
     assert json.loads(done.stdout) == {"entries": 3, "holds": True, "files": len(kept), "versions": 3}
     assert [(e.event, e.target) for e in entries] == [
         ("promote", target) for target in ("cloud", "desk", "twin")
