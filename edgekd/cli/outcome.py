@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,6 @@ def tells(verb: Callable[..., Outcome]) -> Callable[..., None]:
             whole = json.dumps(outcome.document, indent=1, allow_nan=False) if as_json else None
             for line in outcome.lines if whole is None else (whole,):
                 click.echo(line)
-        raise click.exceptions.Exit(outcome.exit_code)
+        sys.exit(outcome.exit_code)
 
     return told
