@@ -58,7 +58,7 @@ def open_study(study: str, seed: int = 0, settings: Sequence[str] = ()) -> Conte
 def answer(context: Context, test: TaskData, source: Step, model: str) -> npt.NDArray[np.int64]:
     """Answer every test row with what a step trains: class [row]."""
     stage = context.engine.make(reference_step(context, source, model, "test"))
-    return read_answers(stage.path, test).logits.argmax(axis=1)
+    return read_answers(stage.path, test).labels
 
 
 def measure(study: str, seeds: Sequence[int]) -> None:

@@ -35,14 +35,16 @@ def shadow(context: Context, target: str, path: Path) -> tuple[ShadowSlice, ...]
     right.
 
     Raises:
-        ConfigError: nothing is promoted for the target.
+        ConfigError: nothing is promoted for the target, or it answers without labels.
         DataError: naming the line that is not as it should be.
         LedgerError: the kept answers are missing or were changed.
     """
     found = current(context.registry, context.project.name, target)
     if found is None:
         raise ConfigError(f"{target}: nothing is promoted that traffic could be compared with")
-    labels = tuple(open_artifact(found[1]).manifest["labels"])
+    labels = open_artifact(found[1]).head.labels
+    if not labels:
+        raise ConfigError(f"--shadow: compares labels, and task {context.task.name} answers without any")
     entries = _read(path, labels)
     columns = sorted({name for entry in entries for name in entry} - {"id", "label", "split", "text"})
     columns_of = {name: [entry.get(name) for entry in entries] for name in columns}

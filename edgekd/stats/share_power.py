@@ -36,7 +36,7 @@ def chance_to_prove(n: int, share: float, floor: float, *, confidence: float = 0
     """Return the chance that n rows prove the floor, where each is a hit with the chance `share`.
 
     >>> round(chance_to_prove(500, 0.97, 0.95), 4)
-    0.7271
+    0.6656
     """
     from scipy.special import bdtrc
 

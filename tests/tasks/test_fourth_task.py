@@ -211,3 +211,12 @@ def test_a_row_out_of_range_is_refused_by_its_place(project, tmp_path):
     (project[0] / "bad.jsonl").write_text("\n".join([json.dumps(bad), *text[1:]]), encoding="utf-8")
     done = edgekd("check", "project.yaml", "--set", "data.source=bad.jsonl", cwd=project[0])
     assert done.returncode == 2 and "row 1" in done.stderr and "from 0 to 1, got 1.5" in done.stderr
+
+
+def test_traffic_without_labels_cannot_be_compared_and_a_training_can_be_diagnosed(project):
+    (project[0] / "logged.jsonl").write_text("{}\n", encoding="utf-8")
+    shadow = ("evaluate", "project.yaml", "--target", "desk", "--shadow", "logged.jsonl")
+    done = edgekd(*shadow, cwd=project[0])
+    assert done.returncode == 2 and "answers without any" in done.stderr, done.stderr
+    done = edgekd("diagnose", "project.yaml", "--json", cwd=project[0])
+    assert done.returncode in (0, 1) and "defect" not in done.stderr, done.stderr

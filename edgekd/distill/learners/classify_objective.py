@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -17,8 +17,33 @@ from edgekd.distill.losses import (
     soft_divergence,
 )
 
-if TYPE_CHECKING:
-    from edgekd.distill.learners.classify import Classify
+
+class Blend(Protocol):
+    """What a classifier's loss is blended by; see `edgekd.distill.learners.classify.Classify`."""
+
+    @property
+    def alpha(self) -> float:
+        """Weight of the soft loss."""
+
+    @property
+    def alphas(self) -> tuple[float, ...]:
+        """Weight of it per class; empty where all are alike."""
+
+    @property
+    def temperature(self) -> float:
+        """Of the soft loss."""
+
+    @property
+    def logits(self) -> float:
+        """Share of the squared error of logits."""
+
+    @property
+    def rare(self) -> tuple[int, ...]:
+        """Classes whose recall a penalty raises."""
+
+    @property
+    def penalty(self) -> float:
+        """Weight of that penalty."""
 
 
 class ClassifyObjective:
@@ -28,7 +53,7 @@ class ClassifyObjective:
     a teacher it is CE.
     """
 
-    def __init__(self, learner: Classify, device: torch.device) -> None:
+    def __init__(self, learner: Blend, device: torch.device) -> None:
         self._learner = learner
         self._alphas = torch.tensor(learner.alphas, device=device) if learner.alphas else None
         self._rare = torch.tensor(learner.rare, dtype=torch.int64, device=device)
