@@ -35,7 +35,7 @@ DOMAIN = "com.microsoft"
 def safe_scales(weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return each column's step [column] for weights [row, column]: no pair of rows can saturate.
 
-    >>> safe_scales(np.array([[1.27, 1.27], [1.27, -1.27]], np.float32)).round(3).tolist()
+    >>> [round(step, 3) for step in safe_scales(np.array([[1.27, 1.27], [1.27, -1.27]])).tolist()]
     [0.02, 0.01]
     """
     size = np.abs(weights)

@@ -74,7 +74,7 @@ def choose_buckets(lengths: Sequence[int], most: int, count: int = 6) -> tuple[i
 
     Exact, by dynamic programming over the lengths that occur; a call of n tokens costs n + 4.
 
-    >>> choose_buckets([5, 5, 6, 12, 12, 13, 30], 64)
+    >>> choose_buckets([5, 5, 6, 12, 12, 13, 30], 64, 4)
     (6, 13, 30, 64)
     """
     counts = Counter(min(max(length, 1), most) for length in lengths)

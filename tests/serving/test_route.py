@@ -13,7 +13,7 @@ from edgekd.evaluate.scorer import JudgedRows
 from edgekd.serving import ServingError
 from edgekd.serving.route import Policy
 from edgekd.stats.paired import paired_drop_bound
-from edgekd.stats.tally import Tally
+from edgekd.stats.tally import hits_to_prove
 
 LABELS = ("order", "return", "abuse", "oos")
 REFUSING = {"refuse_below": 0.4, "refuse_as": "oos"}
@@ -206,6 +206,7 @@ def test_a_slice_that_needs_more_gets_a_threshold_of_its_own():
 
 
 @example(130, True)
+@example(2548, True)
 @given(st.integers(0, 10_000), st.booleans())
 @settings(max_examples=15, deadline=None)
 def test_further_calls_are_made_as_far_as_planned_where_they_prove_limits(seed, refuses):
@@ -230,7 +231,11 @@ def test_further_calls_are_made_as_far_as_planned_where_they_prove_limits(seed, 
     def missing(routed):
         abuse, called = rows.truth == 2, routed.labels == 2
         parts = (~called[~abuse], 0.97), (called[abuse], 0.9)
-        return sum(max(0.0, floor - Tally.of(hits).at(ROOM).low) / (1 - floor) for hits, floor in parts)
+        lacking = (
+            max(0, hits_to_prove(floor, len(hits), ROOM) - int(hits.sum())) / (len(hits) * (1 - floor))
+            for hits, floor in parts
+        )
+        return round(sum(lacking), 9)
 
     cheapest, at_once, planned = serve(0.0, []), serve(0.0, limits), serve(0.5, limits)
     assert missing(at_once) <= missing(cheapest)

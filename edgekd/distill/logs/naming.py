@@ -16,6 +16,7 @@ def name_fields(
     A value goes to the field of its name, with `start` before it. Those without such a field are kept
     together, by name, in the field `others`, which is absent where there are none.
 
+    >>> from edgekd.distill.logs.events import EpochSummary
     >>> name_fields(EpochSummary, {"hard_ce": 0.5, "kd_kl": 0.2}, "train_terms", "train_")
     {'train_hard_ce': 0.5, 'train_terms': {'kd_kl': 0.2}}
     """
