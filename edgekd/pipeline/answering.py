@@ -158,7 +158,7 @@ def baseline_step(context: Context) -> Step:
         2,
         "edgekd.pipeline.answering:build_baseline",
         inputs={"rows": context.data.part("train", "validation", "test")},
-        reads={"libraries": library_versions("scikit-learn")},
+        reads={"libraries": library_versions("scikit-learn"), **context.task_reads},
     )
 
 

@@ -78,6 +78,7 @@ def compile_step(
             "recipe": recipe.VERSION,
             "serving": _serving_code(),
             "libraries": library_versions(*deciding_libraries(recipe, runtime)),
+            **context.task_reads,
         },
     )
 

@@ -23,7 +23,7 @@ from edgekd.engines.step import Step
 from edgekd.errors import ConfigError
 from edgekd.progress import Progress
 from edgekd.store import Store, digest_json
-from edgekd.tasks import Task, load_task
+from edgekd.tasks import Task, digest_task, load_task
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,12 @@ class Context:
             ConfigError: the project names a task that there is not.
         """
         return load_task(self.project.task)
+
+    @cached_property
+    def task_reads(self) -> dict[str, str]:
+        """What steps that ask the task read of it: its source, where it is not edgekd's own."""
+        digest = digest_task(self.project.task)
+        return {"task": digest} if digest else {}
 
     @cached_property
     def workspace(self) -> Path:
@@ -72,7 +78,7 @@ class Context:
                 "seed": self.project.seed,
                 "task": self.project.task,
             },
-            reads={"source": describe_source(settings, self.folder)},
+            reads={"source": describe_source(settings, self.folder), **self.task_reads},
             how={"folder": str(self.folder)},
         )
 

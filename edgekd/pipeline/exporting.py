@@ -29,7 +29,10 @@ def export_step(context: Context, source: Step | Folder, model: str) -> Step:
         "edgekd.pipeline.exporting:build_graph",
         settings={"model": model, "texts": _PARITY_TEXTS},
         inputs={"source": source, "rows": context.data.part("validation")},
-        reads={"libraries": library_versions("torch", "transformers", "onnx", "onnxscript", "onnxruntime")},
+        reads={
+            "libraries": library_versions("torch", "transformers", "onnx", "onnxscript", "onnxruntime"),
+            **context.task_reads,
+        },
     )
 
 

@@ -63,6 +63,7 @@ def teacher_step(context: Context) -> Step:
     reads: dict[str, Any] = {
         "weights": describe_weights(location),
         "libraries": library_versions(*_LIBRARIES),
+        **context.task_reads,
     }
     if setting.lora is not None:
         reads["lora"] = {**setting.lora.model_dump(mode="json"), "libraries": library_versions("peft")}
@@ -133,7 +134,7 @@ def distil_step(context: Context, teacher: Step, labels: Step, model: StudentMod
             "labels": labels,
             "validation": reference_step(context, teacher, TEACHER, "validation"),
         },
-        reads={"libraries": library_versions(*_LIBRARIES)},
+        reads={"libraries": library_versions(*_LIBRARIES), **context.task_reads},
         how={
             "labels": str(context.workspace / "labels"),
             "run": f"{context.run_folder.name}/{model.name}",

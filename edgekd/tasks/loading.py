@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
 from edgekd.errors import ConfigError
 from edgekd.plugins import load_plugin
+from edgekd.store import digest_file
+from edgekd.tasks import built_in
 from edgekd.tasks.task import Task
 
 
@@ -28,3 +31,11 @@ def load_task(name: str) -> Task:
     if not isinstance(found, Task):
         raise ConfigError(f"task '{name}': expected an edgekd.tasks.Task, got {type(found).__name__}")
     return found
+
+
+def digest_task(name: str) -> str:
+    """Digest the source of a task that is not edgekd's own: what was made with other source is made anew."""
+    module, colon, _ = name.partition(":")
+    path = getattr(importlib.import_module(module) if colon else load_plugin("tasks", name), "__file__", None)
+    is_own = path is None or Path(path).parent == Path(built_in.__file__).parent
+    return "" if is_own else digest_file(Path(path))

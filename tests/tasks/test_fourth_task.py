@@ -70,8 +70,8 @@ TARGETS = {
 HARDWARE = "hardware: {arch: x86_64, isa: [avx2], vcpus: 1, memory_mib: 1769}\n"
 
 
-def edgekd(*arguments, cwd):
-    environment = {**os.environ, "PYTHONPATH": f"{HERE}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+def edgekd(*arguments, cwd, task=HERE):
+    environment = {**os.environ, "PYTHONPATH": f"{task}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
     command = [sys.executable, "-W", "ignore", "-m", "edgekd", *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600)
 
@@ -220,3 +220,13 @@ def test_traffic_without_labels_cannot_be_compared_and_a_training_can_be_diagnos
     assert done.returncode == 2 and "answers without any" in done.stderr, done.stderr
     done = edgekd("diagnose", "project.yaml", "--json", cwd=project[0])
     assert done.returncode in (0, 1) and "defect" not in done.stderr, done.stderr
+
+
+def test_what_another_source_of_the_task_made_is_not_taken_for_its_own(project, tmp_path):
+    source = (HERE / "urgency.py").read_text(encoding="utf-8")
+    (tmp_path / "urgency.py").write_text(source.replace("NEAR = 0.1", "NEAR = 0.2"), encoding="utf-8")
+    for task, expected in ((HERE, "cached"), (tmp_path, "to run")):
+        done = edgekd("run", "project.yaml", "--plan", cwd=project[0], task=task)
+        assert done.returncode == 0, done.stderr
+        (teacher,) = [line for line in done.stdout.splitlines() if line.startswith("teacher:")]
+        assert expected in teacher
