@@ -24,9 +24,10 @@ def load_task(name: str) -> Task:
     else:
         try:
             found = getattr(importlib.import_module(module), place)
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # noqa: BLE001  whatever a module of somebody else's raises
+            words = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise ConfigError(
-                f"task '{name}': cannot be imported ({error}); give module:object, the module on PYTHONPATH"
+                f"task '{name}': cannot be imported ({words}); give module:object, the module on PYTHONPATH"
             ) from None
     if not isinstance(found, Task):
         raise ConfigError(f"task '{name}': expected an edgekd.tasks.Task, got {type(found).__name__}")
@@ -35,6 +36,7 @@ def load_task(name: str) -> Task:
 
 def digest_task(name: str) -> str:
     """Digest the source of a task that is not edgekd's own: what was made with other source is made anew."""
+    load_task(name)  # a name that is wrong is refused in one line
     module, colon, _ = name.partition(":")
     path = getattr(importlib.import_module(module) if colon else load_plugin("tasks", name), "__file__", None)
     is_own = path is None or Path(path).parent == Path(built_in.__file__).parent

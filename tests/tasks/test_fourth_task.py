@@ -198,10 +198,14 @@ def test_the_bundle_answers_as_a_function(project, tmp_path):
         ("teacher.class_weights=inverse", "teacher.class_weights: is of classes, and a score has none"),
         ("task=urgency:NOTHING", "cannot be imported"),
         ("task=urgncy", "unknown task 'urgncy'"),
+        ("task=nothing:TASK", "cannot be imported (ModuleNotFoundError: No module named 'nothing')"),
+        ("task=broken:TASK", "cannot be imported (ZeroDivisionError: division by zero)"),
     ],
 )
-def test_what_the_task_cannot_do_is_refused_in_one_line(project, setting, said):
-    done = edgekd("run", "project.yaml", "--set", setting, cwd=project[0])
+def test_what_the_task_cannot_do_is_refused_in_one_line(project, setting, said, tmp_path):
+    (tmp_path / "broken.py").write_text("TASK = 1 / 0\n", encoding="utf-8")
+    path = f"{HERE}{os.pathsep}{tmp_path}"
+    done = edgekd("run", "project.yaml", "--set", setting, cwd=project[0], task=path)
     assert done.returncode == 2 and said in done.stderr.strip().splitlines()[-1], done.stderr
 
 
