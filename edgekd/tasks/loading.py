@@ -38,6 +38,6 @@ def digest_task(name: str) -> str:
     """Digest the source of a task that is not edgekd's own: what was made with other source is made anew."""
     load_task(name)  # a name that is wrong is refused in one line
     module, colon, _ = name.partition(":")
-    path = getattr(importlib.import_module(module) if colon else load_plugin("tasks", name), "__file__", None)
-    is_own = path is None or Path(path).parent == Path(built_in.__file__).parent
-    return "" if is_own else digest_file(Path(path))
+    found = importlib.import_module(module) if colon else load_plugin("tasks", name)
+    path = Path(found.__file__ or "")
+    return "" if path.parent == Path(built_in.__file__).parent else digest_file(path)
