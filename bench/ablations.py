@@ -98,11 +98,11 @@ def run(name: str, teacher: Step) -> dict[str, Any]:
     data = load_stage(context)
     labels = label_stage(context, data, teacher)
     how, train = context.project.distillation, data.split("train")
-    learner = classify_as_taught(data.labels, how)
+    learner = classify_as_taught(data.outputs, how)
     learn = open_soft_labels(labels.texts.path, train.classes, labels.store, learner)
     rows = data.split("validation")
     answers, stage = context.engine.run([reference_step(context, teacher, TEACHER, "validation"), teacher])
-    taught = read_answers(answers.path, rows).logits
+    taught = read_answers(answers.path, rows).outputs
     judged = Examples(rows.texts, rows.classes, taught)
     model = _shape(context, student, shape, training, max(1, round(ROWS / len(learn.texts))))
     by_target, more = learner.weigh(train.classes), len(learn.texts) - len(train)

@@ -73,20 +73,20 @@ class Judge:
 
     def recall(self, system: System, classes: Sequence[str], among: Flags | None = None) -> Interval | None:
         """Return the share of the rows of these classes that are called one of them, in percent."""
-        places = [self.test.labels.index(name) for name in classes]
+        places = [self.test.outputs.index(name) for name in classes]
         rows = np.isin(self.test.classes, places)
         rows = rows if among is None else rows & among
         return _percent(Tally.of(np.isin(system.labels[rows], places)))
 
     def false_alarms(self, system: System) -> Interval | None:
         """Return the share of non-critical traffic that is called critical, in percent."""
-        places = [self.test.labels.index(name) for name in CRITICAL]
+        places = [self.test.outputs.index(name) for name in CRITICAL]
         rows = self.traffic & ~np.isin(self.test.classes, places)
         return _percent(Tally.of(np.isin(system.labels[rows], places)))
 
     def precision(self, system: System, name: str) -> Interval | None:
         """Return the share of the rows called a class that are of it, as in traffic, in percent."""
-        place = self.test.labels.index(name)
+        place = self.test.outputs.index(name)
         called = system.labels == place
         weights = traffic_weights(self.test.classes, self.traffic)
         return _percent(Tally.of(self.test.classes[called] == place, weights[called]))
@@ -185,9 +185,9 @@ def _systems(
     if calibration.routing:
         masks = slice_masks(test, context.project.slices)
         table = answers.probabilities(calibration.temperature)
-        bias = spread_bias(calibration.bias, test.labels)
+        bias = spread_bias(calibration.bias, test.outputs)
         served = route_rows(
-            calibration.routing, test.labels, test.texts, table, taught.labels, masks, bias
+            calibration.routing, test.outputs, test.texts, table, taught.labels, masks, bias
         ).labels
     return [*found, System("served: rules and routing", served, is_served=True)]
 

@@ -90,7 +90,7 @@ def _called(
         return {}
     weights = traffic_weights(test.classes, traffic)
     extra = np.unique(test.classes[~traffic])
-    rows = {test.labels[place]: (place, labels == place) for place in extra}
+    rows = {test.outputs[place]: (place, labels == place) for place in extra}
     found = {name: (test.classes[mask] == place, weights[mask]) for name, (place, mask) in rows.items()}
     return {name: pair for name, pair in found.items() if len(np.unique(pair[1])) > 1}
 

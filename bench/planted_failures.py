@@ -84,7 +84,7 @@ class World:
         self.target, self.slices, self.labels = question.target, question.slices, question.labels
         self.temperature = question.temperatures[self.kept.variant]
         self.bias = spread_bias(dict(question.biases.get(self.kept.variant, {})), self.labels)
-        self.answers = self.predict(self.answers.logits)
+        self.answers = self.predict(self.answers.outputs)
         self.rng = np.random.default_rng(0)
 
     def predict(self, logits: npt.NDArray[np.float32]) -> Predictions:
@@ -233,7 +233,7 @@ class Case:
 
 def plant(world: World) -> list[Case]:
     """Judge every case."""
-    real = np.array(world.answers.logits)
+    real = np.array(world.answers.outputs)
 
     def rate(logits: npt.NDArray[np.float32], name: str) -> str:
         return f"{100 * world.hits(logits, name).mean():.1f} %"

@@ -23,7 +23,7 @@ from studied import DIGEST, HERE, find_artifact, find_export, validation_texts
 
 from edgekd.compile import Artifact, open_artifact
 from edgekd.compile.saturation import Saturation, find_saturation, repair_saturation
-from edgekd.emulate import emulated_logits, find_machine
+from edgekd.emulate import emulated_outputs, find_machine
 from edgekd.emulate.machine import Name
 from edgekd.evaluate.agreement import Agreement, compare_answers
 from edgekd.measure.bench_file import load_bench
@@ -81,7 +81,7 @@ def _saturating(folder: Path) -> list[str]:
     again = find_saturation(model, rows)
     ratio = _time(broken, repaired, texts, folder / "bench")
     machine = find_machine("avx2")
-    reference = load(exact).logits(texts)
+    reference = load(exact).outputs(texts)
     lines = ["## A model built to saturate", "", "| | as built | repaired |", "| --- | --- | --- |"]
     for what, pair in (
         ("products that can saturate", [_count(one, "columns") for one in (found, again)]),
@@ -91,7 +91,7 @@ def _saturating(folder: Path) -> list[str]:
     both = [_agree(artifact, machine.name, texts) for artifact in (broken, repaired)]
     lines.append(f"| the same answers on AVX2 | {_show(both[0])} | {_show(both[1])} |")
     kept = [
-        f"{float((load(one.path).logits(texts).argmax(1) == reference.argmax(1)).mean()):.2%}"
+        f"{float((load(one.path).outputs(texts).argmax(1) == reference.argmax(1)).mean()):.2%}"
         for one in (broken, repaired)
     ]
     lines.append(f"| native answers as in fp32 | {kept[0]} | {kept[1]} |")
@@ -166,8 +166,8 @@ def _newest_run(study: str, target: str) -> Path:
 
 def _agree(artifact: Artifact, name: Name, texts: list[str]) -> Agreement:
     print(f"{artifact.path.name} on {name}", flush=True)
-    there = emulated_logits(find_machine(name), artifact.path, texts)
-    here = np.asarray(load(artifact.path).logits(texts))
+    there = emulated_outputs(find_machine(name), artifact.path, texts)
+    here = np.asarray(load(artifact.path).outputs(texts))
     return compare_answers(here, there, texts, artifact.manifest["labels"])
 
 

@@ -48,7 +48,7 @@ def teacher_logits(rows: TaskData) -> Any:
         if not (folder / "teacher.json").is_file():
             continue
         teacher = open_teacher(folder, folder.name)
-        if teacher.outputs == rows.labels:
+        if teacher.outputs == rows.outputs:
             module = make_lean(load_teacher(teacher), torch.arange(1, 17).reshape(2, 8))
             tokens = tokenize(open_tokenizer(folder / "tokenizer.json", teacher.max_tokens), rows.texts)
             return reference_outputs(module, tokens, threads=2)
@@ -77,14 +77,14 @@ def main() -> None:
     for variant in VARIANTS:
         model = load(find_artifact(variant))
         chosen, table = (
-            Predictions("s", model.logits(rows.texts)).probabilities(model.calibration.temperature)
+            Predictions("s", model.outputs(rows.texts)).probabilities(model.calibration.temperature)
             for rows in (validation, test)
         )
 
         def judge(policy: dict[str, Any], table: Any = table) -> tuple[Interval, Interval, Interval]:
-            routed = route_rows(policy, test.labels, test.texts, table, of_test, masks)
+            routed = route_rows(policy, test.outputs, test.texts, table, of_test, masks)
             found = judge_routing(
-                "s", policy, routed, of_test, JudgedRows(test.classes, test.labels, [everything], masks)
+                "s", policy, routed, of_test, JudgedRows(test.classes, test.outputs, [everything], masks)
             )
             every = found.slice_named("all")
             assert every.quality.value and every.fallback and every.refused
@@ -105,7 +105,7 @@ def main() -> None:
         for quality in QUALITIES:
             for name, refuse in (("plain threshold", None), ("policy", "oos")):
                 routing = Routing(quality=quality, refuse_as=refuse, teacher_per_1k=3.0)
-                rows = Rows(chosen, of_validation, validation.classes, data.labels)
+                rows = Rows(chosen, of_validation, validation.classes, data.outputs)
                 policy = tune_policy(rows, routing, [], {}, plain=refuse is None)
                 lines.append(_row(f"{quality:g}", name, judge(policy), policy))
         lines.append("")

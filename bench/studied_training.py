@@ -42,7 +42,7 @@ class Prepared:
 def find_teacher(study: str = "clinc150") -> Teacher:
     """Return the newest teacher that a study trained."""
     project = load_project(HERE / "studies" / f"{study}.yaml")
-    labels = load_data(project.data, HERE / "studies", project.seed).labels
+    labels = load_data(project.data, HERE / "studies", project.seed).outputs
     found = []
     for path in HERE.glob("studies/.edgekd/store/teacher/*/teacher.json"):
         if tuple(json.loads(path.read_text(encoding="utf-8"))["labels"]) == labels:

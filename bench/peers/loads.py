@@ -40,7 +40,7 @@ def main() -> None:
             check=True,
         )
         there = np.array(json.loads(done.stdout.splitlines()[-1]), np.float32)
-        here = load(artifact).logits(texts)
+        here = load(artifact).outputs(texts)
         alike = int((here.argmax(1) == there.argmax(1)).sum())
         worst = float(np.abs(here - there).max())
         print(f"{variant}: {alike} of {len(texts)} labels alike, logits within {worst:.2g}")

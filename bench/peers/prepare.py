@@ -42,7 +42,7 @@ def main() -> None:
     write_folder(source)
     parity = prove_folder(source, texts)
     print(f"student's folder: {parity.texts} texts, logits differ by at most {parity.worst:.2g}", flush=True)
-    truth = [test.labels[index] for index in test.classes]
+    truth = [test.outputs[index] for index in test.classes]
     _write(TEXTS, {"timed": texts, "truth": truth, "parity": [parity.texts, parity.worst]})
     _write(WORK / "test.json", test.texts)
     _write(WORK / "calibration.json", calibration.texts)

@@ -23,4 +23,4 @@ def find_changed(model: Model, texts: Iterable[str], most: int) -> list[str]:
 
 
 def _is_changed(model: Model, text: str) -> bool:
-    return bool(int(model.logits([text])[0].argmax()) != model(text).label_index)
+    return bool(int(model.outputs([text])[0].argmax()) != model(text).label_index)

@@ -25,7 +25,7 @@ class Artifact:
 
     `digest` is sha256 of the manifest's file, which holds the sha256 of every other file; ledgers, bundles,
     cards, logs and answers name the artifact by it. `size_bytes` is the whole folder. `parity` tells how far
-    the compiled logits lie from the fp32 graph's on calibration texts; it is known only to who compiled it.
+    the compiled outputs lie from the fp32 graph's on calibration texts; it is known only to who compiled it.
     """
 
     path: Path
@@ -50,7 +50,7 @@ class Artifact:
 
     @property
     def model_digest(self) -> str:
-        """Digest of all that decides its logits: equal for artifacts that differ in how they decide alone."""
+        """Digest of what decides its outputs: equal for artifacts that differ in how they decide alone."""
         files = {name: entry for name, entry in self.manifest["files"].items() if name != CALIBRATION}
         return digest_json({**self.manifest, "files": files, "sha256": ""})
 

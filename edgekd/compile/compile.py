@@ -40,7 +40,7 @@ class Examples:
 
     Attributes:
         texts: those of the calibration rows: ranges are fitted on them, and parity is proven.
-        fit_temperature: gets the compiled model's logits [text, label] over `texts` and returns the
+        fit_temperature: gets the compiled model's outputs [text, label] over `texts` and returns the
             temperature to divide them by. None where nothing is fitted: the head has no temperature, or what
             is right for these texts is not known.
         used: texts that say which rows of embedding tables are used, where the build keeps some of them;
@@ -103,9 +103,9 @@ def compile_graph(
     fields = {"task": task, **_describe(graph, build, recipe, runtime, origin)}
     _write_json(folder / CALIBRATION, head.UNCALIBRATED)
     made = build_artifact(folder, fields)
-    logits, parity = prove_answers(graph, made, ids, examples.texts, is_exact=recipe.IS_EXACT)
+    outputs, parity = prove_answers(graph, made, ids, examples.texts, is_exact=recipe.IS_EXACT)
     if examples.fit_temperature is not None:
-        temperature = float(examples.fit_temperature(logits))
+        temperature = float(examples.fit_temperature(outputs))
         _write_json(folder / CALIBRATION, {**head.UNCALIBRATED, "temperature": temperature})
     return build_artifact(folder, fields, parity)
 

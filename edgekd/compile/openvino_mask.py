@@ -33,7 +33,7 @@ def add_mask(model: Any) -> None:
 
 
 def proves_mask(model: Any, rows: list[list[int]]) -> bool:
-    """Tell whether texts that share a padded batch get the logits that each gets alone (within 1e-3).
+    """Tell whether texts that share a padded batch get the outputs that each gets alone (within 1e-3).
 
     Rows of one length prove nothing: where there is no padding, any mask will do.
     """

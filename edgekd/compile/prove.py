@@ -37,7 +37,7 @@ def prove_answers(
     """
     try:
         model = load(artifact.path)
-        outputs = model.logits(texts)
+        outputs = model.outputs(texts)
     except ServingError as error:
         raise ParityError(f"the compiled model does not answer: {error}") from None
     return outputs, _compare(graph, artifact, model.head, ids, outputs, texts, is_exact)
@@ -62,7 +62,7 @@ def _compare(
     if is_exact and parity.worst > FP32_TOLERANCE:
         place = int(np.abs(reference - outputs[:_TEXTS]).max(1).argmax())
         raise ParityError(
-            f"{artifact.runtime}/{artifact.recipe}: logits differ by {parity.worst:.3g} from the graph's, "
+            f"{artifact.runtime}/{artifact.recipe}: outputs differ by {parity.worst:.3g} from the graph's, "
             f"allowed {FP32_TOLERANCE:.3g}; worst of {len(compared)} texts: {compared[place]!r:.80}"
         )
     return parity

@@ -19,6 +19,10 @@ class ClassReader:
 
     kind = pa.string()
 
+    def request(self, row: Mapping[str, Any]) -> str:
+        """A model is asked the text."""
+        return str(row["text"])
+
     def check(self, target: Any, where: str) -> None:
         """Refuse an empty label, and one that is no text."""
         if target is None or (isinstance(target, float) and math.isnan(target)) or not str(target).strip():

@@ -20,6 +20,9 @@ class Reader(Protocol):
     def kind(self) -> pa.DataType:
         """Type of the target's column."""
 
+    def request(self, row: Mapping[str, Any]) -> str:
+        """Return what a model is asked for a row, as one string."""
+
     def check(self, target: Any, where: str) -> None:
         """Refuse a target that no labelled row may have; `where` names file, row and id.
 

@@ -27,7 +27,7 @@ def slice_masks(data: TaskData, slices: Sequence[Slice]) -> dict[str, npt.NDArra
     """
     for item in slices:
         for label in item.classes:
-            if label not in data.labels:
+            if label not in data.outputs:
                 kind = f"{item.of_classes}_of"
                 raise SliceError(f"slice '{item.name}': {kind} names '{label}', which is not a class")
     found = _find_masks(data, [(item.where, f"slice '{item.name}'") for item in slices])

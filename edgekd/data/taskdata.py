@@ -25,12 +25,12 @@ class TaskData:
     """Checked rows.
 
     `table` has the columns `id`, `text`, `label` (the target; null only where unlabelled) and `split`
-    (one of SPLITS), then the source's own columns. `labels` name what a model of the task puts out:
+    (one of SPLITS), then the source's own columns. `outputs` name what a model of the task puts out:
     where targets are classes, those of the train split, sorted. `reader` knows what a target is.
     """
 
     table: pa.Table
-    labels: tuple[str, ...]
+    outputs: tuple[str, ...]
     reader: Reader = CLASSES
 
     @cached_property
@@ -45,7 +45,7 @@ class TaskData:
         """Take the rows of one split, in their order."""
         if name not in self._taken:
             mask = pa.array([value == name for value in self.table["split"].to_pylist()])
-            self._taken[name] = TaskData(self.table.filter(mask), self.labels, self.reader)
+            self._taken[name] = TaskData(self.table.filter(mask), self.outputs, self.reader)
         return self._taken[name]
 
     @cached_property
@@ -67,6 +67,11 @@ class TaskData:
         return [str(text) for text in self.table["text"].to_pylist()]
 
     @property
+    def requests(self) -> list[str]:
+        """What a model is asked for each row, as one string; see `Reader.request`."""
+        return [self.reader.request(row) for row in self.table.to_pylist()]
+
+    @property
     def ids(self) -> list[str]:
         """The rows' names."""
         return [str(name) for name in self.table["id"].to_pylist()]
@@ -74,7 +79,7 @@ class TaskData:
     @property
     def targets(self) -> Targets:
         """What is right for each row as a number, shape [row]; see `Reader.encode`."""
-        return self.reader.encode(self.table["label"].to_pylist(), self.labels)
+        return self.reader.encode(self.table["label"].to_pylist(), self.outputs)
 
     @property
     def classes(self) -> npt.NDArray[np.int64]:
@@ -95,7 +100,7 @@ def save_data(data: TaskData, folder: Path) -> None:
         pa.ipc.new_file(sink, data.table.schema) as file,
     ):
         file.write_table(data.table)
-    write_atomic(folder / "data.json", json.dumps({"labels": data.labels, "digest": data.digest}, indent=1))
+    write_atomic(folder / "data.json", json.dumps({"labels": data.outputs, "digest": data.digest}, indent=1))
 
 
 def open_data(folder: Path, reader: Reader = CLASSES) -> TaskData:

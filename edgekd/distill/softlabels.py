@@ -42,11 +42,11 @@ def list_texts(data: TaskData, augmentations: int, seed: int, lexicon: Lexicon =
     train, unlabelled = (data.split(name) for name in ("train", "unlabelled"))
     made = augment(train.texts, augmentations, seed, lexicon.near)
     parents = [name for name in train.ids for _ in range(augmentations)]
-    texts, rows = list(train.texts), [(name, "train") for name in train.ids]
+    texts, rows = list(train.requests), [(name, "train") for name in train.ids]
     known = set(texts)
     sources = (
         (made, parents, "augmented"),
-        (unlabelled.texts, unlabelled.ids, "unlabelled"),
+        (unlabelled.requests, unlabelled.ids, "unlabelled"),
         (lexicon.words, lexicon.words, "word"),
     )
     for more, names, tag in sources:

@@ -1,4 +1,4 @@
-"""An artifact's logits on an emulated machine, through its own loader."""
+"""An artifact's outputs on an emulated machine, through its own loader."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ sys.dont_write_bytecode = True
 import numpy as np
 from serving import load
 model = load(pathlib.Path(artifact), threads=1)
-np.save(out, model.logits(json.loads(pathlib.Path(texts).read_text("utf-8"))), allow_pickle=False)
+np.save(out, model.outputs(json.loads(pathlib.Path(texts).read_text("utf-8"))), allow_pickle=False)
 """
 _SECONDS = 120  # to start; QEMU takes about a hundredth of the machine's speed
 _SECONDS_A_TEXT = 5
 
 
-def emulated_logits(machine: Machine, artifact: Path, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-    """Return logits [text, label].
+def emulated_outputs(machine: Machine, artifact: Path, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Return outputs [text, output].
 
     Raises:
         MeasurementError: the artifact does not answer there; the message has its last line.
@@ -54,9 +54,9 @@ def emulated_logits(machine: Machine, artifact: Path, texts: Sequence[str]) -> n
         if done.returncode != 0 or not out.exists():
             lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
             raise MeasurementError(f"{machine.name}: {artifact.name} does not answer: {lines[-1]:.300}")
-        logits: npt.NDArray[np.float32] = np.load(out, allow_pickle=False)
-    if logits.ndim != 2 or len(logits) != len(texts) or not np.isfinite(logits).all():
+        outputs: npt.NDArray[np.float32] = np.load(out, allow_pickle=False)
+    if outputs.ndim != 2 or len(outputs) != len(texts) or not np.isfinite(outputs).all():
         raise MeasurementError(
-            f"{machine.name}: expected {len(texts)} rows of finite logits, got {list(logits.shape)}"
+            f"{machine.name}: expected {len(texts)} rows of finite outputs, got {list(outputs.shape)}"
         )
-    return logits
+    return outputs

@@ -23,7 +23,7 @@ _MOST_FLIPS = 50  # listed by name
 class Flip(Record):
     """A row that gets another answer there.
 
-    `margin` is how far here's label leads there's, in logits, which include the bias where the artifact has
+    `margin` is how far here's label leads there's, in outputs, which include the bias where the artifact has
     one; of scores it is how far they lie apart.
     """
 
@@ -102,7 +102,7 @@ def compare_answers(
     """Compare what is answered to the same rows from two sets of outputs [row, output].
 
     Labels must be the same, and scores within the head's tolerance. `bias` [label] is added to both sets
-    where a label is chosen, as it is served; it is in logits, as in `Predictions`. The bound is Clopper and
+    where a label is chosen, as it is served; it is in outputs, as in `Predictions`. The bound is Clopper and
     Pearson's, one-sided.
 
     Raises:
@@ -110,7 +110,7 @@ def compare_answers(
     """
     if here.shape != there.shape or here.shape != (len(rows), head.width) or not len(rows):
         raise DataError(
-            f"answers to compare: expected {len(rows)} rows of {head.width} logits, "
+            f"answers to compare: expected {len(rows)} rows of {head.width} outputs, "
             f"got {list(here.shape)} and {list(there.shape)}"
         )
     flips = _list_labels(here, there, rows, head, bias) if head.labels else _list_scores(here, there, rows)

@@ -17,31 +17,31 @@ from edgekd.store import digest_file, digest_json, write_atomic
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Logits of one artifact (`subject` is its digest), in the order of the rows.
+    """Outputs of one artifact (`subject` is its digest), in the order of the rows.
 
-    `bias` [label] is added to the logits where a label is chosen, and nowhere else: probabilities stay as the
-    model gives them.
+    `bias` [output] is added to the outputs where one is chosen, and nowhere else: probabilities stay as
+    the model gives them.
 
     Raises:
         DataError: on making one that is empty, not a table, or holds a number that is not finite.
     """
 
     subject: str
-    logits: Scores
+    outputs: Scores
     bias: Biases | None = None
 
     def __post_init__(self) -> None:
-        if self.logits.ndim != 2 or 0 in self.logits.shape:
+        if self.outputs.ndim != 2 or 0 in self.outputs.shape:
             raise DataError(
-                f"predictions of {self.subject[:12]}: expected logits of [examples, labels], "
-                f"got shape {list(self.logits.shape)}"
+                f"predictions of {self.subject[:12]}: expected outputs of [rows, outputs], "
+                f"got shape {list(self.outputs.shape)}"
             )
-        if self.bias is not None and self.bias.shape != self.logits.shape[1:]:
+        if self.bias is not None and self.bias.shape != self.outputs.shape[1:]:
             raise DataError(
                 f"predictions of {self.subject[:12]}: expected a bias for each of "
-                f"{self.logits.shape[1]} labels, got {list(self.bias.shape)}"
+                f"{self.outputs.shape[1]} outputs, got {list(self.bias.shape)}"
             )
-        finite = np.isfinite(self.logits).all(axis=1)
+        finite = np.isfinite(self.outputs).all(axis=1)
         if not finite.all():
             raise DataError(
                 f"predictions of {self.subject[:12]}: {int((~finite).sum())} of {len(finite)} rows hold a "
@@ -52,13 +52,13 @@ class Predictions:
     @property
     def labels(self) -> Labels:
         """Index of the label that is answered: the likeliest once the bias is added, the first of equals."""
-        return np.asarray(np.argmax(self.logits if self.bias is None else self.logits + self.bias, axis=1))
+        return np.asarray(np.argmax(self.outputs if self.bias is None else self.outputs + self.bias, axis=1))
 
     def probabilities(self, temperature: float = 1.0) -> Scores:
-        """Softmax of the logits over `temperature`, in double precision."""
+        """Softmax of the outputs over `temperature`, in double precision."""
         if not temperature > 0:
             raise DataError(f"temperature must be > 0, got {temperature}")
-        scaled = self.logits.astype(np.float64) / temperature
+        scaled = self.outputs.astype(np.float64) / temperature
         powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
@@ -68,13 +68,13 @@ def save_predictions(predictions: Predictions, ids: Sequence[str], path: Path) -
 
     The table is in place before the note that vouches for it, so a kill leaves nothing that loads.
     """
-    if len(ids) != len(predictions.logits):
-        raise DataError(f"{path}: {len(predictions.logits)} predictions for {len(ids)} rows")
+    if len(ids) != len(predictions.outputs):
+        raise DataError(f"{path}: {len(predictions.outputs)} predictions for {len(ids)} rows")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
-            np.save(file, predictions.logits, allow_pickle=False)
+            np.save(file, predictions.outputs, allow_pickle=False)
             file.flush()
             os.fsync(file.fileno())
         digest = digest_file(temporary)
@@ -98,7 +98,7 @@ def load_predictions(path: Path, ids: Sequence[str]) -> Predictions:
         subject, rows, digest, sha256 = (note[key] for key in ("subject", "rows", "ids", "sha256"))
         if digest_file(path) != sha256:
             raise DataError(f"{path}: is not the file that {_note(path).name} describes; evaluate again")
-        logits = np.load(path, allow_pickle=False)
+        outputs = np.load(path, allow_pickle=False)
         bias = np.array(note["bias"], np.float64) if "bias" in note else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: cannot be read as predictions ({error}); evaluate again") from None
@@ -106,7 +106,7 @@ def load_predictions(path: Path, ids: Sequence[str]) -> Predictions:
         raise DataError(
             f"{path}: holds predictions for {rows} other rows than these {len(ids)}; evaluate again"
         )
-    return Predictions(subject, logits, bias)
+    return Predictions(subject, outputs, bias)
 
 
 def _note(path: Path) -> Path:

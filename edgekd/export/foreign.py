@@ -19,7 +19,7 @@ import numpy.typing as npt
 from edgekd.errors import ConfigError, ParityError
 from edgekd.export.graph import INPUT, OUTPUT, Graph, open_graph
 from edgekd.export.one_input import CONSTANT, read_one_input
-from edgekd.export.parity import Logits, prove_parity
+from edgekd.export.parity import Answer, prove_parity
 from edgekd.serving.heads import Head
 
 MOST_TOKENS = 512
@@ -110,7 +110,7 @@ def _adopt_onnx(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
     return graph
 
 
-def _run_whole(source: Path, count: int) -> Logits:
+def _run_whole(source: Path, count: int) -> Answer:
     """Return the model as it was, given every input that it asks for; it answers with `count` numbers."""
     import onnxruntime as ort
 
@@ -130,7 +130,7 @@ def _run_whole(source: Path, count: int) -> Logits:
     return run
 
 
-def _longest(source: Path, whole: Logits, limit: int) -> int:
+def _longest(source: Path, whole: Answer, limit: int) -> int:
     """Find the most tokens, up to `limit`, that a model answers; a file does not say how many it takes."""
 
     def answers(count: int) -> bool:
@@ -150,7 +150,7 @@ def _longest(source: Path, whole: Logits, limit: int) -> int:
     return good
 
 
-def _prove(whole: Logits, graph: Graph, texts: Sequence[str]) -> None:
+def _prove(whole: Answer, graph: Graph, texts: Sequence[str]) -> None:
     import onnxruntime as ort
 
     from edgekd.serving.tokenize import open_tokenizer

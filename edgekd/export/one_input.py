@@ -45,7 +45,7 @@ def read_one_input(path: Path) -> tuple[onnx.ModelProto, int]:
     weights = {weight.name for weight in graph.initializer}
     inputs = [value for value in graph.input if value.name not in weights]
     ids = _find_ids(path, inputs)
-    output, count = _find_logits(path, graph.output)
+    output, count = _find_output(path, graph.output)
     maker = find_makers(graph).get(output.name)
     if count == 1 and maker is not None and maker.op_type == "Sigmoid":
         raise ConfigError(
@@ -89,7 +89,7 @@ def _find_ids(path: Path, inputs: list[Any]) -> Any:
     return found[0]
 
 
-def _find_logits(path: Path, outputs: Any) -> tuple[Any, int]:
+def _find_output(path: Path, outputs: Any) -> tuple[Any, int]:
     """Return the value that is [batch, output] and how many outputs it has.
 
     Of several, the first with an output per label; else the first with one output, a score's.

@@ -11,21 +11,21 @@ import numpy.typing as npt
 from edgekd.errors import ParityError
 
 Ids = Sequence[int]
-Logits = Callable[[Ids], npt.NDArray[np.float32]]
+Answer = Callable[[Ids], npt.NDArray[np.float32]]
 Agree = Callable[[npt.NDArray[np.float32], npt.NDArray[np.float32]], npt.NDArray[np.bool_]]
 """Says of each row whether two sets of outputs [row, output] give the same answer, as a head does."""
 
-# Absolute, on logits: fp32 kernels that sum in another order differ by about 2e-6 here.
+# Absolute, on outputs: fp32 kernels that sum in another order differ by about 2e-6 here.
 FP32_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far a candidate's logits lie from the reference's over the same texts.
+    """How far a candidate's outputs lie from the reference's over the same texts.
 
     Attributes:
         worst: the largest absolute difference of a logit.
-        mean_error_share: the mean absolute difference over the standard deviation of the reference's logits.
+        mean_error_share: the mean absolute difference over the standard deviation of the reference's outputs.
     """
 
     texts: int
@@ -46,17 +46,17 @@ def compare_outputs(
     """Compare outputs [text, output] of the same texts; `agree` says which of them give the same answer.
 
     Raises:
-        ParityError: as `compare_logits`.
+        ParityError: as `compare_numbers`.
     """
-    found = compare_logits(reference, candidate, texts)
+    found = compare_numbers(reference, candidate, texts)
     agreeing = float(agree(reference, candidate).mean())
     return Parity(found.texts, found.worst, found.mean_error_share, agreeing)
 
 
-def compare_logits(
+def compare_numbers(
     reference: npt.NDArray[np.float32], candidate: npt.NDArray[np.float32], texts: Sequence[str]
 ) -> Difference:
-    """Compare logits [text, output] of the same texts, whatever they mean.
+    """Compare outputs [text, output] of the same texts, whatever they mean.
 
     Raises:
         ParityError: if the candidate's have another shape or are not finite, naming the text.
@@ -69,7 +69,7 @@ def compare_logits(
         bad = np.flatnonzero(~np.isfinite(rows).all(1))
         if bad.size:
             raise ParityError(
-                f"the {whose}'s logits are not finite for {bad.size} texts: {texts[bad[0]]!r:.80}"
+                f"the {whose}'s outputs are not finite for {bad.size} texts: {texts[bad[0]]!r:.80}"
             )
     error = np.abs(reference - candidate)
     spread = float(reference.std()) or 1.0
@@ -77,8 +77,8 @@ def compare_logits(
 
 
 def prove_parity(
-    reference: Logits,
-    candidate: Logits,
+    reference: Answer,
+    candidate: Answer,
     rows: Sequence[Ids],
     texts: Sequence[str] | None = None,
     *,
@@ -86,7 +86,7 @@ def prove_parity(
 ) -> Difference:
     """Run both on every row of token ids and hold the largest difference against the tolerance.
 
-    Both give logits [output] for one row of ids. `texts` names the rows in errors; rows of
+    Both give outputs [output] for one row of ids. `texts` names the rows in errors; rows of
     `range(1, max_tokens + 1)` lengths are the caller's to choose.
 
     Raises:
@@ -101,7 +101,7 @@ def prove_parity(
     if not names:
         raise ParityError("parity needs at least one text")
     first, second = np.stack(wanted), np.stack(got)
-    found = compare_logits(first, second, names)
+    found = compare_numbers(first, second, names)
     if found.worst > tolerance:
         place = int(np.abs(first - second).max(1).argmax())
         raise ParityError(

@@ -37,7 +37,7 @@ _CHUNK = 256  # texts answered between two words on progress
 def answer_step(context: Context, name: str, model: Part | Folder, word: Word = "answer") -> Step:
     """Answer every row of a split through an artifact's own loader; `name` is the variant's.
 
-    `model` is that of the artifact which decides its logits: artifacts that decide otherwise share them.
+    `model` is that of the artifact which decides its outputs: artifacts that decide otherwise share them.
     """
     split = _SPLITS[word]
     return Step(
@@ -75,7 +75,7 @@ def artifact_answers(
 def read_served(artifact: Path, subject: str, answers: Path, rows: TaskData) -> Predictions:
     """Read the answers in a step's folder as the artifact `subject` gives them: with its bias."""
     calibration = read_fitted(artifact)
-    bias = spread_bias(calibration.bias, rows.labels)
+    bias = spread_bias(calibration.bias, rows.outputs)
     return served_predictions(subject, read_answers(answers, rows), calibration.temperature, bias)
 
 
@@ -87,16 +87,16 @@ def read_answers(folder: Path, rows: TaskData) -> Predictions:
 def served_predictions(
     subject: str, answers: Predictions, temperature: float, bias: npt.NDArray[np.float64] | None
 ) -> Predictions:
-    """Give a model's logits the name and the bias of an artifact; `bias` [label] is of log probabilities."""
-    return Predictions(subject, answers.logits, None if bias is None else bias * temperature)
+    """Give a model's outputs the name and the bias of an artifact; `bias` [label] is of log probabilities."""
+    return Predictions(subject, answers.outputs, None if bias is None else bias * temperature)
 
 
 def build_answers(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
-    """Write an artifact's logits to the rows of a split."""
+    """Write an artifact's outputs to the rows of a split."""
     rows = open_rows(inputs["rows"].path).split(settings["split"])
     artifact = inputs["artifact"]
-    logits = _answer(artifact.path, rows.texts, settings["threads"], progress)
-    save_predictions(Predictions(artifact.digest, logits), rows.ids, folder / LOGITS)
+    outputs = _answer(artifact.path, rows.requests, settings["threads"], progress)
+    save_predictions(Predictions(artifact.digest, outputs), rows.ids, folder / LOGITS)
 
 
 def _answer(
@@ -111,7 +111,7 @@ def _answer(
     def answer(start: int) -> npt.NDArray[np.float32]:
         model = free.get()
         try:
-            return model.logits(texts[start : start + _CHUNK])
+            return model.outputs(texts[start : start + _CHUNK])
         finally:
             free.put(model)
 
@@ -136,7 +136,7 @@ def reference_step(context: Context, source: Step | Folder, model: str, split: S
 
 
 def build_reference(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
-    """Write a model's logits to the rows of a split."""
+    """Write a model's outputs to the rows of a split."""
     import torch
 
     from edgekd.distill.lean import make_lean
@@ -146,9 +146,9 @@ def build_reference(folder: Path, settings: Settings, inputs: Inputs, progress: 
     source, rows = inputs["source"], open_rows(inputs["rows"].path).split(settings["split"])
     module, known = open_model(source, settings["model"])
     module = make_lean(module, torch.arange(1, 17).reshape(2, 8))
-    tokens = tokenize(open_tokenizer(source.path / "tokenizer.json", known.max_tokens), rows.texts)
-    logits = reference_outputs(module, tokens, threads=settings["threads"], on_progress=progress)
-    save_predictions(Predictions(source.digest, logits), rows.ids, folder / LOGITS)
+    tokens = tokenize(open_tokenizer(source.path / "tokenizer.json", known.max_tokens), rows.requests)
+    outputs = reference_outputs(module, tokens, threads=settings["threads"], on_progress=progress)
+    save_predictions(Predictions(source.digest, outputs), rows.ids, folder / LOGITS)
 
 
 def baseline_step(context: Context) -> Step:
@@ -169,9 +169,9 @@ def build_baseline(folder: Path, settings: Settings, inputs: Inputs, progress: P
 
     data, task = open_rows(inputs["rows"].path), open_task(inputs["rows"].path)
     train, validation = (data.split(name) for name in ("train", "validation"))
-    learn, judged = (Examples(part.texts, part.targets) for part in (train, validation))
-    learner = task.learning.plain(data.labels)
-    found = bag_of_words_answers(learner, learn, judged, data.split("test").texts)
+    learn, judged = (Examples(part.requests, part.targets) for part in (train, validation))
+    learner = task.learning.plain(data.outputs)
+    found = bag_of_words_answers(learner, learn, judged, data.split("test").requests)
     np.save(folder / "answers.npy", found, allow_pickle=False)
 
 

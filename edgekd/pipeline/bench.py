@@ -133,7 +133,7 @@ def _answers(artifact: Path, texts: Sequence[str], threads: int) -> list[str]:
 
 
 def _spread(rows: TaskData, count: int) -> list[str]:
-    texts = rows.texts
+    texts = rows.requests
     step = max(1, len(texts) // count)
     return texts[::step][:count]
 

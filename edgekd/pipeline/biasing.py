@@ -34,13 +34,13 @@ def limited_slices(slices: Sequence[Slice]) -> tuple[Slice, ...]:
 
 
 def fit_rows(rows: TaskData, scores: Scores, slices: Sequence[Slice], sample: str | None) -> BiasFit:
-    """Fit the bias of a model that gives `scores` [row, label], logits over the temperature, to some rows.
+    """Fit the bias of a model that gives `scores` [row, label], outputs over the temperature, to some rows.
 
     `slices` have the limits; `sample` says which rows came as traffic comes.
     """
     traffic = select_traffic(rows, sample)
-    chosen = select_rows(slices, slice_masks(rows, slices), rows.classes, rows.labels, traffic)
-    return fit_bias(scores, rows.classes, rows.labels, chosen, traffic)
+    chosen = select_rows(slices, slice_masks(rows, slices), rows.classes, rows.outputs, traffic)
+    return fit_bias(scores, rows.classes, rows.outputs, chosen, traffic)
 
 
 def bias_step(context: Context, teacher: Step) -> Step | None:
@@ -69,7 +69,7 @@ def build_bias(folder: Path, settings: Settings, inputs: Inputs, progress: Progr
     rows = open_rows(inputs["rows"].path).split("validation")
     slices = [Slice.model_validate(entry) for entry in settings["slices"]]
     answers = read_answers(inputs["answers"].path, rows)
-    write_fit(folder, fit_rows(rows, answers.logits, slices, settings["sample"]))
+    write_fit(folder, fit_rows(rows, answers.outputs, slices, settings["sample"]))
 
 
 def teacher_answers(context: Context, data: TaskData, teacher: Step, split: Split) -> Predictions:
@@ -82,7 +82,7 @@ def teacher_answers(context: Context, data: TaskData, teacher: Step, split: Spli
 def read_teacher(answers: Path, bias: Path | None, rows: TaskData) -> Predictions:
     """Read the same from the folders of both steps; `bias` is None where no floor asks for one."""
     found = read_answers(answers, rows)
-    return found if bias is None else replace(found, bias=spread_bias(read_fit(bias).bias, rows.labels))
+    return found if bias is None else replace(found, bias=spread_bias(read_fit(bias).bias, rows.outputs))
 
 
 def teacher_fit(context: Context, teacher: Step) -> BiasFit | None:

@@ -53,7 +53,7 @@ def bundle_promoted(
             context.note(f"{target.name}: names no bundle")
             continue
         objection = check_standing(context, target.name, found[0], "bundle", anyway)
-        texts = load_stage(context).split("validation").texts if texts is None else texts
+        texts = load_stage(context).split("validation").requests if texts is None else texts
         folder = (out or context.run_folder / "bundles") / target.name
         documents = find_documents(found[1].parent.parent, found[0])
         origin = describe_origin(context)

@@ -13,8 +13,8 @@ from edgekd.report.classes import BiasNote, ClassRow, ConfusionRow
 
 def count_classes(train: TaskData) -> dict[str, int]:
     """Count the rows of each class in a split."""
-    counts = np.bincount(train.classes, minlength=len(train.labels))
-    return {label: int(count) for label, count in zip(train.labels, counts, strict=True)}
+    counts = np.bincount(train.classes, minlength=len(train.outputs))
+    return {label: int(count) for label, count in zip(train.outputs, counts, strict=True)}
 
 
 def class_rows(evidence: VariantEvidence, train: dict[str, int]) -> tuple[ClassRow, ...]:

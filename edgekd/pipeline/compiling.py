@@ -94,7 +94,7 @@ def artifact_of(step: Step) -> Part:
 
 
 def model_of(step: Step) -> Part:
-    """Name that of the artifact which decides its logits: not its bias, nor its policy."""
+    """Name that of the artifact which decides its outputs: not its bias, nor its policy."""
     return step.part(_MODEL, at=_ARTIFACT)
 
 
@@ -122,11 +122,11 @@ def build_variant(folder: Path, settings: Settings, inputs: Inputs, progress: Pr
         build,
         any_hardware(build),
         Examples(
-            calibration.texts,
-            (lambda logits: fit_temperature(logits, calibration.classes))
+            calibration.requests,
+            (lambda outputs: fit_temperature(outputs, calibration.classes))
             if task.scorer.is_softened
             else None,
-            [text for name in _USED for text in data.split(name).texts] if build.rows else (),
+            [text for name in _USED for text in data.split(name).requests] if build.rows else (),
         ),
         task=settings["task"],
         provenance={name: inputs[name].digest for name in ("data", "teacher", "student")},

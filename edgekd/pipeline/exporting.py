@@ -60,7 +60,7 @@ def build_graph(folder: Path, settings: Settings, inputs: Inputs, progress: Prog
     from edgekd.export.graph import INPUT
 
     source, model = inputs["source"], settings["model"]
-    texts = open_rows(inputs["rows"].path).split("validation").texts[: settings["texts"]]
+    texts = open_rows(inputs["rows"].path).split("validation").requests[: settings["texts"]]
     module, known = open_model(source, model)
     kind: Literal["transformer", "static"] = getattr(known, "kind", "transformer")
     limit, head = known.max_tokens, open_task(inputs["rows"].path).head_of(known.outputs)

@@ -44,12 +44,12 @@ def serve(rows: TaskData, slices: Sequence[Slice], taught: Labels, versions: Seq
         return Routed(answers.labels, none, none, none)
     return route_rows(
         calibration.routing,
-        rows.labels,
+        rows.outputs,
         rows.texts,
         answers.probabilities(calibration.temperature),
         taught,
         slice_masks(rows, slices),
-        spread_bias(calibration.bias, rows.labels),
+        spread_bias(calibration.bias, rows.outputs),
         serve(rows, slices, taught, others) if others else None,
     )
 

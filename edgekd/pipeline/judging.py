@@ -73,7 +73,7 @@ def find_incumbent(context: Context, data: TaskData, target: Target) -> Artifact
     except ArtifactError as error:
         context.note(f"{target.name}: the promoted artifact is damaged and is left out: {error}")
         return None
-    if artifact.head != context.task.head_of(data.labels):
+    if artifact.head != context.task.head_of(data.outputs):
         context.note(f"{target.name}: the promoted artifact knows other labels and is left out")
         return None
     test = data.split("test").texts
@@ -213,7 +213,7 @@ def open_trial(context: Context, test: TaskData, references: dict[str, Predictio
     return Trial(
         rows=JudgedRows(
             test.targets,
-            test.labels,
+            test.outputs,
             context.project.slices,
             slice_masks(test, context.project.slices),
             select_traffic(test, context.project.data.sample),

@@ -126,7 +126,7 @@ def open_store(folder: Path, teacher: str, data: TaskData) -> LabelStore:
     """Open the labels of the teacher with this digest."""
     from edgekd.distill.labels.store import LabelStore
 
-    return LabelStore(folder / teacher, teacher, len(data.labels))
+    return LabelStore(folder / teacher, teacher, len(data.outputs))
 
 
 def digest_shards(store: LabelStore) -> str:
@@ -146,7 +146,7 @@ def _wanted(context: Context, teacher: Step) -> Wanted:
 def _own_store(context: Context, data: TaskData, teacher: Step) -> LabelStore:
     from edgekd.distill.labels.kept import check_temperature
 
-    check_temperature(len(data.labels), context.project.distillation.temperature)
+    check_temperature(len(data.outputs), context.project.distillation.temperature)
     return open_store(context.workspace / "labels", context.engine.make(teacher).digest, data)
 
 

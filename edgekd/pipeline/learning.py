@@ -50,7 +50,7 @@ def build_data(folder: Path, settings: Settings, inputs: Inputs, progress: Progr
     write_atomic(folder / "shared.json", json.dumps(shared.to_json(), ensure_ascii=False, indent=1))
     held_out = [data.split(name).texts for name in HELD_OUT]
     digests = {name: data.split(name).digest for name in SPLITS}
-    named = {"all": data.digest, "labels": digest_json(list(data.labels)), "held out": digest_json(held_out)}
+    named = {"all": data.digest, "labels": digest_json(list(data.outputs)), "held out": digest_json(held_out)}
     write_parts(folder, {**digests, **named})
 
 
@@ -101,14 +101,14 @@ def build_teacher(folder: Path, settings: Settings, inputs: Inputs, progress: Pr
     checkpoint = Checkpoint(
         model["name"], settings["weights"], model["max_tokens"], training, setting.lora, setting.pairs
     )
-    learner = task.learning.from_rows(data.labels, setting, "teacher")
+    learner = task.learning.from_rows(data.outputs, setting, "teacher")
     if not settings["fine_tune"]:
         adopt(checkpoint, learner, folder)
         return
     train, rows = data.split("train"), data.split("validation")
     by_target = learner.weigh(train.targets)
     weighing = weigh_rows(train, setting, "teacher", by_target=by_target)
-    learn, validation = (Examples(part.texts, part.targets) for part in (train, rows))
+    learn, validation = (Examples(part.requests, part.targets) for part in (train, rows))
     session = Session(task.name, settings["seed"], settings["threads"])
     fine_tune(checkpoint, Lesson(learner, learn, validation, weighing), folder, session, progress)
 
@@ -159,12 +159,12 @@ def build_student(folder: Path, settings: Settings, inputs: Inputs, progress: Pr
     train, rows = data.split("train"), data.split("validation")
     teacher = inputs["teacher"]
     store = open_store(Path(settings["labels"]), teacher.digest, data)
-    learner = task.learning.as_taught(data.labels, how, settings["critical"])
+    learner = task.learning.as_taught(data.outputs, how, settings["critical"])
     learn = open_soft_labels(inputs["texts"].path, train.targets, store, learner)
     by_target, more = learner.weigh(train.targets), len(learn.texts) - len(train)
     weighing = weigh_rows(train, how, "distillation", by_target=by_target, unlabelled=more)
-    taught = read_answers(inputs["validation"].path, rows).logits
-    lesson = Lesson(learner, learn, Examples(rows.texts, rows.targets, taught), weighing)
+    taught = read_answers(inputs["validation"].path, rows).outputs
+    lesson = Lesson(learner, learn, Examples(rows.requests, rows.targets, taught), weighing)
     names = settings["trackers"] if is_first_process() else ()
     with open_trackers(names, settings["run"], Path(settings["tracking"])) as send:
         distil(
@@ -198,9 +198,9 @@ def check_distillation(context: Context, data: TaskData) -> None:
         return
     from edgekd.distill.weighing import weigh_rows  # torch: two seconds
 
-    context.task.learning.from_rows(data.labels, teacher, "teacher")
+    context.task.learning.from_rows(data.outputs, teacher, "teacher")
     weigh_rows(data.split("train"), teacher, "teacher")
-    context.task.learning.as_taught(data.labels, settings)
+    context.task.learning.as_taught(data.outputs, settings)
     weigh_rows(data.split("train"), settings, "distillation")
 
 

@@ -31,7 +31,7 @@ def order_of_testing(
     masks = slice_masks(rows, context.project.slices)
     slices = [entry for entry in context.project.slices if entry.tier == "prove"]
     scorer = context.task.scorer
-    judged = JudgedRows(rows.targets, rows.labels, slices, masks)
+    judged = JudgedRows(rows.targets, rows.outputs, slices, masks)
     chosen = [part for part in scorer.select(judged) if part.margin is not None]
     values = {}
 

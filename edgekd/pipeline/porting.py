@@ -11,7 +11,7 @@ import numpy as np
 
 from edgekd.compile import Artifact, open_artifact
 from edgekd.config import Hardware
-from edgekd.emulate import Machine, emulated_logits, find_machine
+from edgekd.emulate import Machine, emulated_outputs, find_machine
 from edgekd.emulate.machine import Name
 from edgekd.engines.step import Folder, Inputs, Settings, Step
 from edgekd.errors import EdgekdError, MissingRuntimeError
@@ -110,11 +110,11 @@ def build_agreement(folder: Path, settings: Settings, inputs: Inputs, progress: 
     for (word, rows), places in zip(
         splits.items(), choose_rows([len(rows) for rows in splits.values()]), strict=True
     ):
-        texts += [rows.texts[at] for at in places]
+        texts += [rows.requests[at] for at in places]
         ids += [rows.ids[at] if word == "answer" else f"another split, {rows.ids[at]}" for at in places]
-        here.append(answers[word].logits[places])
+        here.append(answers[word].outputs[places])
     progress(0.0, f"{len(texts)} texts under emulation")
-    there = emulated_logits(find_machine(settings["machine"]), artifact.path, texts)
+    there = emulated_outputs(find_machine(settings["machine"]), artifact.path, texts)
     bias, head = answers["answer"].bias, open_artifact(artifact.path).head
     found = compare_answers(np.concatenate(here), there, ids, head, bias)
     write_atomic(folder / _AGREEMENT, json.dumps(found.to_json(), indent=1))

@@ -58,15 +58,15 @@ def examine(context: Context, data: TaskData, shared: SharedTexts, rates: Rates 
     sample = context.project.data.sample
     traffic = None if sample is None else select_rows(test, sample, "data.sample")
     rows = {entry.name: int(masks[entry.name].sum()) for entry in slices}
-    split = JudgedRows(test.targets, test.labels, slices, masks, traffic)
+    split = JudgedRows(test.targets, test.outputs, slices, masks, traffic)
     proofs = [
         proof
         for judged in context.task.scorer.select(split)
         if judged.slice.tier == "prove" and judged.are_hits
         for proof in _prove(judged, judged.expected_rows(split.truth, traffic), rates)
     ]
-    targets = data.reader.describe(data.split("train").targets, data.labels)
-    return Preflight(data.counts(), data.labels, targets, shared, rows, rates, tuple(proofs))
+    targets = data.reader.describe(data.split("train").targets, data.outputs)
+    return Preflight(data.counts(), data.outputs, targets, shared, rows, rates, tuple(proofs))
 
 
 def _prove(judged: SliceRows, rows: int, rates: Rates) -> Iterator[Proof]:

@@ -77,7 +77,7 @@ def _question(context: Context, test: TaskData, judged: Judged, bench: Bench) ->
         variants=tuple(entry.variant for entry in judged.evidence),
         order=judged.order,
         incumbent=judged.incumbent,
-        labels=test.labels,
+        labels=test.outputs,
         names={artifact.digest: bench.names[artifact.digest] for artifact in built.values()},
         temperatures={name: known.temperature for name, known in calibrations.items()},
         biases={name: known.bias for name, known in calibrations.items() if known.bias},

@@ -89,7 +89,7 @@ def build_restored(folder: Path, settings: Settings, inputs: Inputs, progress: P
     assert graph.load is not None
     operators = list_operators(onnx.load(graph.path))
     tokenize = open_tokenizer(graph.tokenizer, graph.max_tokens)
-    ids = [tokenize(text) or [0] for text in rows.texts]
+    ids = [tokenize(text) or [0] for text in rows.requests]
     module = make_lean(graph.load().eval(), torch.arange(1, 17).reshape(2, 8), graph.max_tokens)
     progress(0.0, f"what {len(operators)} operators' rounding does to {len(ids)} answers")
     yardstick = open_yardstick(graph.head, rows.classes, teacher, exact)
@@ -105,17 +105,17 @@ def build_restored(folder: Path, settings: Settings, inputs: Inputs, progress: P
                 graph,
                 build,
                 any_hardware(build),
-                Examples(calibration.texts),
+                Examples(calibration.requests),
                 task=open_task(inputs["data"].path).name,
                 provenance={},
                 folder=Path(place) / "artifact",
                 kept=kept,
             )
-            return load(Path(place) / "artifact").logits(rows.texts)
+            return load(Path(place) / "artifact").outputs(rows.requests)
 
     masks = slice_masks(rows, proven)
     chosen = [
-        part for part in select_rows(proven, masks, rows.classes, rows.labels) if part.margin is not None
+        part for part in select_rows(proven, masks, rows.classes, rows.outputs) if part.margin is not None
     ]
     steps = restore(operators, shifts, chosen, yardstick, answer)
     notes = {

@@ -56,8 +56,8 @@ def check_routing(context: Context, data: TaskData) -> None:
         "rules": tuple(rule.label for rule in routing.rules),
     }
     for key, names in named.items():
-        if missing := [name for name in names if name not in data.labels]:
-            raise ConfigError(f"routing.{key}: {unknown_name('class', missing[0], data.labels)}")
+        if missing := [name for name in names if name not in data.outputs]:
+            raise ConfigError(f"routing.{key}: {unknown_name('class', missing[0], data.outputs)}")
     slices = [entry.name for entry in context.project.slices]
     for key, names in (
         ("slices", routing.slices),
@@ -129,16 +129,16 @@ def build_decided(folder: Path, settings: Settings, inputs: Inputs, progress: Pr
     temperature = read_fitted(artifact.path).temperature
     limited, fit = limited_slices(slices), BiasFit()
     if limited:
-        fit = fit_rows(rows, answers.logits / temperature, limited, settings["sample"])
+        fit = fit_rows(rows, answers.outputs / temperature, limited, settings["sample"])
     write_fit(folder, fit)
     policy: dict[str, Any] = {}
     if settings["routing"] is not None:
         routing = Routing.model_validate({**settings["routing"], **settings["prices"]})
-        masks, bias = slice_masks(rows, slices), spread_bias(fit.bias, rows.labels)
+        masks, bias = slice_masks(rows, slices), spread_bias(fit.bias, rows.outputs)
         traffic = select_traffic(rows, settings["sample"])
         fitted = inputs["bias"].path if "bias" in inputs else None
         taught = read_teacher(inputs["taught"].path, fitted, rows).labels
-        known = Rows(answers.probabilities(temperature), taught, rows.classes, rows.labels, bias, traffic)
+        known = Rows(answers.probabilities(temperature), taught, rows.classes, rows.outputs, bias, traffic)
         policy = tune_policy(known, routing, slices, masks)
         held = None
         if settings["holders"]:

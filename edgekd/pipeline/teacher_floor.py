@@ -28,7 +28,7 @@ def find_teacher_floors(context: Context, data: TaskData, teacher: Step) -> tupl
     asked, taught = (
         JudgedRows(
             part.targets,
-            data.labels,
+            data.outputs,
             slices,
             slice_masks(part, slices),
             select_traffic(part, context.project.data.sample),

@@ -66,7 +66,7 @@ def build_report(context: Context, data: TaskData, shown: Shown, command: str) -
     test = data.split("test")
     scorer = context.task.scorer
     overall = [entry for entry in context.project.slices if entry.name == "overall"]
-    rows = JudgedRows(test.targets, test.labels, overall, slice_masks(test, overall))
+    rows = JudgedRows(test.targets, test.outputs, overall, slice_masks(test, overall))
     judged = scorer.select(rows)[0]
     taught = judge_slices([judged], scorer.serve(shown.taught), {}, rows)[0].value
     assert taught is not None, "a run without a row in overall is refused"

@@ -46,7 +46,7 @@ class Model:
         self._shape = (head.width,)
         self._answer = self.head.answer
         self._token_if_empty = [0]
-        self.logits(["a"])
+        self.outputs(["a"])
         stages.mark("session")
         self.opened_ns = stages.ns
 
@@ -90,26 +90,26 @@ class Model:
             raise self._not_finite(text)
         return route
 
-    def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    def outputs(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Return uncalibrated outputs [text, output], each text run alone as it would be served."""
         rows = np.empty((len(texts), *self._shape), np.float32)
         for row, text in zip(rows, texts, strict=True):
-            logits = self._run(text)
-            if not np.isfinite(logits).all():
+            outputs = self._run(text)
+            if not np.isfinite(outputs).all():
                 raise self._not_finite(text)
-            row[:] = logits
+            row[:] = outputs
         return rows
 
     def _run(self, text: str) -> npt.NDArray[np.float32]:
-        logits = self.run(self.tokenize(text) or self._token_if_empty)
-        if logits.shape != self._shape:
+        outputs = self.run(self.tokenize(text) or self._token_if_empty)
+        if outputs.shape != self._shape:
             raise ServingError(
-                f"{self.folder}: the model gave logits of shape {logits.shape}, expected {self._shape}"
+                f"{self.folder}: the model gave outputs of shape {outputs.shape}, expected {self._shape}"
             )
-        return logits
+        return outputs
 
     def _not_finite(self, text: str) -> ServingError:
-        return ServingError(f"{self.folder}: logits are not finite for the text {text!r:.60}")
+        return ServingError(f"{self.folder}: outputs are not finite for the text {text!r:.60}")
 
 
 def load(folder: str | Path, *, threads: int | None = None, verify: bool = True) -> Model:

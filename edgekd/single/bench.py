@@ -44,7 +44,7 @@ def read_texts(path: Path | None) -> Texts:
     if path is None:
         options = {"unlabelled": 0, "test": 300, "critical": 20}
         rows = load_data(Data(source="mangaassist", options=options), Path())
-        return Texts(_spread(rows.split("validation").texts), "built-in MangaAssist messages")
+        return Texts(_spread(rows.split("validation").requests), "built-in MangaAssist messages")
     if path.suffix == ".txt":
         try:
             lines = path.read_text(encoding="utf-8").splitlines()

@@ -60,7 +60,7 @@ def judged(compiled, target_for):
     texts = sample_students.make_texts(500)
     artifact = compiled("tiny", "onnxruntime", "int8-dynamic")
     teacher = compiled("tiny", "onnxruntime", "fp32")
-    answers = {one.digest: load(one.path).logits(texts) for one in (artifact, teacher)}
+    answers = {one.digest: load(one.path).outputs(texts) for one in (artifact, teacher)}
     logits = answers[artifact.digest]
     truth = (
         answers[teacher.digest].argmax(1) + (np.arange(len(texts)) % 7 == 0)
@@ -123,10 +123,10 @@ def routed(compiled, target_for, tmp_path_factory):
         "rules": [{"phrase": "charge back", "label": labels[3]}],
     }
     artifact = set_policy(plain, policy, tmp_path_factory.mktemp("routed") / "artifact")
-    truth = load(teacher.path).logits(texts).argmax(1)
-    taught = Predictions(teacher.digest, load(teacher.path).logits(texts))
+    truth = load(teacher.path).outputs(texts).argmax(1)
+    taught = Predictions(teacher.digest, load(teacher.path).outputs(texts))
     masks = {"overall": np.ones(len(texts), bool), "few": np.arange(len(texts)) < 60}
-    logits = load(artifact.path).logits(texts)
+    logits = load(artifact.path).outputs(texts)
     logits[masks["few"]] = np.roll(logits[masks["few"]], 1, axis=1)  # always wrong there
     answers = Predictions(artifact.digest, logits)
     slices = [

@@ -53,7 +53,7 @@ def test_golden_rows_are_the_artifacts_answers(made):
     assert len({row[3] for row in rows}) > 1
     for text, ids, logits, label, probability in rows:
         assert list(map(int, ids.split())) == model.tokenize(text)
-        assert list(map(float, logits.split())) == pytest.approx(model.logits([text])[0].tolist(), rel=1e-7)
+        assert list(map(float, logits.split())) == pytest.approx(model.outputs([text])[0].tolist(), rel=1e-7)
         assert (label, float(probability)) == (model(text).label, pytest.approx(model(text).probability))
 
 
@@ -146,7 +146,7 @@ def test_c_program_answers_as_the_artifact(made):
     model = load(made.artifact.path)
     texts = random_texts(200, seed=2)
     for text, (_, logits, label, probability) in zip(texts, made.answer(texts), strict=True):
-        assert list(map(float, logits.split())) == pytest.approx(model.logits([text])[0].tolist(), abs=1e-5)
+        assert list(map(float, logits.split())) == pytest.approx(model.outputs([text])[0].tolist(), abs=1e-5)
         assert (label, float(probability)) == (
             model(text).label,
             pytest.approx(model(text).probability, abs=1e-5),

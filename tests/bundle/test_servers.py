@@ -152,7 +152,7 @@ def test_golden_is_what_the_artifact_answers(bundled, compiled, key):
     golden = read_golden(folder)
     assert 30 <= len(golden) <= 50 and len({row["text"] for row in golden}) == len(golden)
     texts = [row["text"] for row in golden]
-    assert np.array_equal(np.array([row["logits"] for row in golden], np.float32), model.logits(texts))
+    assert np.array_equal(np.array([row["logits"] for row in golden], np.float32), model.outputs(texts))
     assert [row["label"] for row in golden] == [model(text).label for text in texts]
 
 
@@ -166,7 +166,7 @@ def test_client_reads_texts_and_answers_as_the_artifact_does(bundled, compiled, 
     response = {"outputs": [{"name": "logits", "shape": [1, 20], "data": row["logits"]}]}
     assert np.array_equal(client.read_response(response), np.array(row["logits"], np.float32))
     for wrong in ({}, {"outputs": []}, {"outputs": [{"name": "logits", "shape": [1, 3], "data": [1, 2, 3]}]}):
-        with pytest.raises(module.ClientError, match="expected logits of one text"):
+        with pytest.raises(module.ClientError, match="expected outputs of one text"):
             client.read_response(wrong)
 
 
@@ -251,7 +251,7 @@ def test_a_client_makes_a_score_of_the_one_logit(bundled, compiled, key, texts):
         response = {"outputs": [{"name": "logits", "shape": [1, 1], "data": row["logits"]}]}
         found = client.decide(row["text"], client.read_response(response))
         assert found._fields == ("score",) and found.score == row["score"] == model(row["text"]).score
-    with pytest.raises(module.ClientError, match="expected logits of one text"):
+    with pytest.raises(module.ClientError, match="expected outputs of one text"):
         client.read_response({"outputs": [{"name": "logits", "shape": [1, 2], "data": [1, 2]}]})
     readme = (folder / "README.md").read_text(encoding="utf-8")
     assert "1 / (1 + exp(-number))" in readme and "label" not in readme

@@ -28,7 +28,7 @@ def test_temperature_is_fitted_on_the_compiled_models_own_logits(graphs, tmp_pat
     )
     model = load(made.path)
     assert model.calibration.temperature == 2.5
-    np.testing.assert_array_equal(seen[0], model.logits(texts))
+    np.testing.assert_array_equal(seen[0], model.outputs(texts))
     assert isinstance(made.parity, Parity)
 
 
@@ -48,7 +48,7 @@ def test_rows_that_texts_do_not_use_are_shared(graphs, tmp_path):
     assert small.size_bytes < 0.5 * whole.size_bytes
     assert small.recipe == "int8-dynamic-2048"
     models = [load(made.path) for made in (whole, small)]
-    np.testing.assert_allclose(*(model.logits(texts) for model in models), atol=1e-5)
+    np.testing.assert_allclose(*(model.outputs(texts) for model in models), atol=1e-5)
     assert models[1]("zebra quixotic").label in samples.LABELS
 
 
@@ -100,13 +100,15 @@ def test_exact_recipe_that_answers_differently(graphs, tmp_path, monkeypatch):
 
     fp32_build = fp32.build
     monkeypatch.setattr(fp32, "build", build)
-    with pytest.raises(ParityError, match=r"onnxruntime/fp32: logits differ by .* allowed 0\.0001; worst of"):
+    with pytest.raises(
+        ParityError, match=r"onnxruntime/fp32: outputs differ by .* allowed 0\.0001; worst"
+    ):
         build_sample.compile_sample(graphs["cut"], "onnxruntime", "fp32", tmp_path)
 
 
 def test_model_of_another_shape(graphs, tmp_path):
     graph = dataclasses.replace(graphs["tiny"], head=Head("classify", samples.LABELS[:-1]))
-    with pytest.raises(ParityError, match=r"logits of shape \(20,\), expected \(19,\)"):
+    with pytest.raises(ParityError, match=r"outputs of shape \(20,\), expected \(19,\)"):
         build_sample.compile_sample(graph, "onnxruntime", "fp32", tmp_path)
 
 

@@ -46,7 +46,7 @@ def reference(graphs):
 def test_builds(graphs, reference, tmp_path, student, runtime, recipe):
     made = build_sample.compile_sample(graphs[student], runtime, recipe, tmp_path / "artifact")
     model = load(made.path)
-    outputs = model.logits(TEXTS)
+    outputs = model.outputs(TEXTS)
     assert score_gaps(outputs, -outputs).std() > 0.05  # they tell texts apart
     gaps = score_gaps(reference[student], outputs)
     if load_plugin("recipes", recipe).IS_EXACT:
@@ -67,7 +67,9 @@ def test_a_wrong_model_with_one_output_is_refused(graphs, tmp_path, monkeypatch)
         onnx.save(model, folder / "model.onnx")
 
     monkeypatch.setattr(fp32, "build", build)
-    with pytest.raises(ParityError, match=r"onnxruntime/fp32: logits differ by .* allowed 0\.0001; worst of"):
+    with pytest.raises(
+        ParityError, match=r"onnxruntime/fp32: outputs differ by .* allowed 0\.0001; worst"
+    ):
         build_sample.compile_sample(graphs["scoring-static"], "onnxruntime", "fp32", tmp_path)
 
 

@@ -40,7 +40,7 @@ def test_formats_give_the_same_rows(tmp_path):
     ]
     assert len({data.digest for data in loaded}) == 1
     assert loaded[0].counts() == {"train": 4, "calibration": 4, "validation": 4, "test": 4}
-    assert loaded[0].labels == ("a", "b")
+    assert loaded[0].outputs == ("a", "b")
     assert loaded[0].split("test").classes.tolist() == [0, 1, 0, 1]
 
 
@@ -101,7 +101,7 @@ def test_splits_that_are_not_named_are_left_out(tmp_path):
     rows = [*ROWS, {"text": "x", "label": "zzz", "split": "extra"}]
     splits = {"train": ["train"], "calibration": ["calibration"], "validation": ["val"], "test": ["test"]}
     data = write(tmp_path, rows).model_copy(update={"splits": splits})
-    assert load_data(data, tmp_path).labels == ("a", "b")
+    assert load_data(data, tmp_path).outputs == ("a", "b")
     with pytest.raises(DataError, match="row 17: split 'extra' is not known"):
         load_data(write(tmp_path, rows), tmp_path)
 

@@ -31,7 +31,7 @@ def test_texts_of_other_files_are_for_the_teacher_to_label(tmp_path):
     alone, _ = load(tmp_path)
     added = data.split("unlabelled")
     assert added.texts == ["new", "newer"] and added.ids == ["more-1", "more-2"]
-    assert added.classes.tolist() == [-1, -1] and data.labels == ("a", "b")
+    assert added.classes.tolist() == [-1, -1] and data.outputs == ("a", "b")
     assert data.split("train").digest == alone.split("train").digest
     assert len(source) == 2
 

@@ -50,7 +50,7 @@ def tune_teacher():
 
     def tune(data, location, folder, *, emphasis=Emphasis(), seed=0, on_progress=silent, **checkpoint):  # noqa: B008
         train, validation = data.split("train"), data.split("validation")
-        learner = classify_rows(data.labels, emphasis, "teacher")
+        learner = classify_rows(data.outputs, emphasis, "teacher")
         weighing = weigh_rows(train, emphasis, "teacher", by_target=learner.weigh(train.classes))
         learn, judged = (Examples(part.texts, part.classes) for part in (train, validation))
         made = Checkpoint(**{"name": "tuned", "location": str(location), "max_tokens": 32, **checkpoint})

@@ -67,7 +67,7 @@ def recalls(teacher, data):
     rows = data.split("validation")
     logits = reference_outputs(load_teacher(teacher), teacher_tokens(teacher, rows.texts), threads=1)
     hits = logits.argmax(axis=1) == rows.classes
-    return {name: float(hits[rows.classes == i].mean()) for i, name in enumerate(data.labels)}
+    return {name: float(hits[rows.classes == i].mean()) for i, name in enumerate(data.outputs)}
 
 
 @pytest.mark.parametrize("name", HOW)
@@ -94,7 +94,7 @@ def test_teachers_and_students_are_told_alike(data):
     train = data.split("train")
     for settings in HOW.values():
         ours, theirs = Teacher.model_validate(settings), Distillation.model_validate(settings)
-        learners = classify_rows(data.labels, ours, "teacher"), classify_as_taught(data.labels, theirs)
+        learners = classify_rows(data.outputs, ours, "teacher"), classify_as_taught(data.outputs, theirs)
         found = [
             weigh_rows(train, how, "teacher", by_target=learner.weigh(train.classes))
             for how, learner in zip((ours, theirs), learners, strict=True)
@@ -116,7 +116,7 @@ def test_teachers_and_students_are_told_alike(data):
 )
 def test_what_is_not_there_is_one_line(data, settings, error, words):
     def read(emphasis):
-        classify_rows(data.labels, emphasis, "teacher")
+        classify_rows(data.outputs, emphasis, "teacher")
         weigh_rows(data.split("train"), emphasis, "teacher")
 
     with pytest.raises(error, match=words) as caught:

@@ -48,7 +48,7 @@ def task() -> Task:
     tokenizer = Tokenizer.from_str(prune_vocabulary(whole, data.split("train").texts, 6000)[0])
     parts = [data.split(name) for name in ("train", "validation", "test")]
     rows = [TokenizedExamples(tokenize(tokenizer, part.texts), part.classes) for part in parts]
-    critical = np.flatnonzero([label.startswith(("dispute", "safety")) for label in data.labels])
+    critical = np.flatnonzero([label.startswith(("dispute", "safety")) for label in data.outputs])
     is_traffic = np.array(parts[2].table["sample"].to_pylist()) == "traffic"
     return Task(data, *rows, critical, is_traffic)
 
@@ -69,7 +69,7 @@ def label(teacher: torch.nn.Module, rows: TokenizedExamples) -> TokenizedExample
 def learn(task, folder, rows, validation, width=64, epochs=EPOCHS, rate=5e-3, how=Distillation(alpha=0)):  # noqa: B008
     torch.manual_seed(0)
     folder.mkdir()
-    labels = task.data.labels
+    labels = task.data.outputs
     model = StaticNetwork(6000, 4096, width, 2 * width, len(labels))
     torch.nn.init.zeros_(model.pairs.weight)
     training = Training(epochs=epochs, learning_rate=rate, batch=64)
@@ -103,7 +103,7 @@ def follower(task, taught, tmp_path_factory):
 
 
 def test_alpha_too_high_on_rare_classes_is_mended(task, taught, follower, tmp_path):
-    names = [task.data.labels[one] for one in task.critical]
+    names = [task.data.outputs[one] for one in task.critical]
     how = Distillation(alpha=0.95, alpha_of=dict.fromkeys(names, 0.2), rare_classes=tuple(names))
     mended = learn(task, tmp_path / "mended", *taught, how=how)[0]
     before, after = (

@@ -137,7 +137,7 @@ def soft_labels(task_data, teacher, tmp_path_factory):
     store = LabelStore(folder / "labels", teacher.digest, 3)
     labeller = torch_labeller(load_teacher(teacher), threads=1)
     fill_store(store, listed.learn, lambda texts: teacher_tokens(teacher, list(texts)), labeller)
-    learner = classify_as_taught(task_data.labels, Distillation())
+    learner = classify_as_taught(task_data.outputs, Distillation())
     learn = open_soft_labels(folder, task_data.split("train").classes, store, learner)
     rows = task_data.split("validation")
     logits = reference_outputs(load_teacher(teacher), teacher_tokens(teacher, rows.texts), threads=1)

@@ -20,7 +20,7 @@ def logits_of(teacher, task_data):
 
 
 def test_fine_tuned_teacher_knows_its_rows(task_data, teacher):
-    assert teacher.outputs == task_data.labels == ("advice", "order", "return")
+    assert teacher.outputs == task_data.outputs == ("advice", "order", "return")
     logits = logits_of(teacher, task_data)
     assert logits.shape == (45, 3) and logits.dtype == np.float32
     assert (logits.argmax(1) == task_data.split("validation").classes).mean() > 0.9
@@ -65,9 +65,9 @@ def reorder(teacher, folder, order, names):
 )
 def test_adopted_teacher_answers_in_the_task_s_order(task_data, teacher, tmp_path, order, names):
     location = reorder(teacher, tmp_path / "other", order, names)
-    adopt(Checkpoint("adopted", location, 32), Classify(task_data.labels), tmp_path / "made")
+    adopt(Checkpoint("adopted", location, 32), Classify(task_data.outputs), tmp_path / "made")
     adopted = open_teacher(tmp_path / "made", "digest")
-    assert adopted.outputs == task_data.labels
+    assert adopted.outputs == task_data.outputs
     found = logits_of(adopted, task_data)
     assert found == pytest.approx(logits_of(teacher, task_data), abs=1e-5)
 
@@ -75,7 +75,7 @@ def test_adopted_teacher_answers_in_the_task_s_order(task_data, teacher, tmp_pat
 def test_adopted_teacher_must_know_every_label(task_data, teacher, tmp_path):
     location = reorder(teacher, tmp_path / "other", (0, 1), ("advice", "order"))
     with pytest.raises(ConfigError, match=r"other: does not know the label 'return'; fine-tune it \("):
-        adopt(Checkpoint("adopted", location, 32), Classify(task_data.labels), tmp_path / "made")
+        adopt(Checkpoint("adopted", location, 32), Classify(task_data.outputs), tmp_path / "made")
 
 
 def spoil_weights(folder):
@@ -105,5 +105,5 @@ def test_checkpoint_that_cannot_be_read_is_a_configuration_error(task_data, teac
         (tmp_path / "other" / file).unlink(missing_ok=True)
     spoil(tmp_path / "other")
     with pytest.raises(ConfigError) as error:
-        adopt(Checkpoint("adopted", location, 32), Classify(task_data.labels), tmp_path / "made")
+        adopt(Checkpoint("adopted", location, 32), Classify(task_data.outputs), tmp_path / "made")
     assert "other" in str(error.value) and "\n" not in str(error.value)

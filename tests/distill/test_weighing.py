@@ -24,7 +24,7 @@ TRAIN = TaskData(
 
 
 def weigh(unlabelled, how):
-    learner = classify_as_taught(TRAIN.labels, how)
+    learner = classify_as_taught(TRAIN.outputs, how)
     by_target = learner.weigh(TRAIN.classes)
     return weigh_rows(TRAIN, how, "distillation", by_target=by_target, unlabelled=unlabelled)
 
@@ -32,7 +32,7 @@ def weigh(unlabelled, how):
 def test_nothing_asked_for_weighs_nothing():
     found = weigh(3, Distillation())
     assert found.weights is None and found.reviewed is None and found.times == 1
-    learner = classify_as_taught(TRAIN.labels, Distillation())
+    learner = classify_as_taught(TRAIN.outputs, Distillation())
     assert (learner.alphas, learner.rare) == ((), ())
 
 
@@ -53,7 +53,7 @@ def test_weights_of_origin_and_class_multiply():
 
 def test_classes_have_an_alpha_and_a_penalty_by_name():
     found = classify_as_taught(
-        TRAIN.labels, Distillation(alpha=0.8, alpha_of={"claim": 0.2}, rare_classes=("claim",))
+        TRAIN.outputs, Distillation(alpha=0.8, alpha_of={"claim": 0.2}, rare_classes=("claim",))
     )
     assert (found.alphas, found.rare) == ((0.8, 0.2), (1,))
 

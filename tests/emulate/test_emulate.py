@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from edgekd.emulate import Machine, emulated_logits, find_machine
+from edgekd.emulate import Machine, emulated_outputs, find_machine
 from edgekd.errors import MeasurementError, MissingRuntimeError
 from edgekd.serving import load
 
@@ -16,12 +16,12 @@ HERE = Machine("avx2", (sys.executable,), None)
 
 def test_answers_are_those_of_the_loader(artifact):
     """The machine is this one: what differs on another is the machine, not the way of asking."""
-    assert (emulated_logits(HERE, artifact, TEXTS) == load(artifact).logits(TEXTS)).all()
+    assert (emulated_outputs(HERE, artifact, TEXTS) == load(artifact).outputs(TEXTS)).all()
 
 
 def test_a_model_that_does_not_answer_is_one_line(artifact, tmp_path):
     with pytest.raises(MeasurementError, match=r"avx2: nowhere does not answer: .+"):
-        emulated_logits(HERE, tmp_path / "nowhere", TEXTS)
+        emulated_outputs(HERE, tmp_path / "nowhere", TEXTS)
 
 
 def test_a_machine_that_is_not_here_says_what_to_run(tmp_path):
@@ -36,7 +36,7 @@ def test_an_emulated_machine_answers_alike(name, artifact):
         machine = find_machine(name)
     except MissingRuntimeError as error:
         pytest.skip(str(error))
-    found, here = emulated_logits(machine, artifact, TEXTS), load(artifact).logits(TEXTS)
+    found, here = emulated_outputs(machine, artifact, TEXTS), load(artifact).outputs(TEXTS)
     assert np.abs(found - here).max() < (1e-5 if name == "avx2" else 0.3)
     done = subprocess.run(
         [*machine.command, "-c", "import platform; print(platform.machine())"], capture_output=True, text=True

@@ -32,7 +32,7 @@ def test_bound_is_that_of_clopper_and_pearson(flips, low):
 
 
 def test_answers_of_other_rows_are_refused():
-    with pytest.raises(DataError, match=r"expected 2 rows of 3 logits"):
+    with pytest.raises(DataError, match=r"expected 2 rows of 3 outputs"):
         compare_answers(np.zeros((2, 3), np.float32), np.zeros((1, 3), np.float32), ["a", "b"], LABELS)
 
 

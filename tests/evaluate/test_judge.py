@@ -97,7 +97,7 @@ def test_precision_counts_extra_rows_by_their_share_of_traffic():
 
 
 def test_a_bias_changes_the_choice_and_no_probability():
-    biased = Predictions("b", STUDENT.logits, np.array([0.0, 1.5, 0.0]))
+    biased = Predictions("b", STUDENT.outputs, np.array([0.0, 1.5, 0.0]))
     assert biased.labels.tolist() == [1] * 8
     assert np.array_equal(biased.probabilities(), STUDENT.probabilities())
 

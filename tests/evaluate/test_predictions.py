@@ -43,8 +43,8 @@ def test_round_trip(tmp_path):
     save_predictions(Predictions("d" * 64, LOGITS), IDS, path)
     read = load_predictions(path, IDS)
     assert read.subject == "d" * 64
-    assert read.logits.dtype == LOGITS.dtype
-    assert np.array_equal(read.logits, LOGITS)
+    assert read.outputs.dtype == LOGITS.dtype
+    assert np.array_equal(read.outputs, LOGITS)
     assert {file.name for file in path.parent.iterdir()} == {"static.npy", "static.npy.json"}
 
 

@@ -15,7 +15,7 @@ def add_bias(artifact: Artifact, folder: Path, texts, policy=None, share=0.3) ->
     The first changes that share of the answers to texts that have another label.
     """
     model = load(artifact.path)
-    scores = model.logits(texts) / model.calibration.temperature
+    scores = model.outputs(texts) / model.calibration.temperature
     second = np.bincount(np.argsort(scores, axis=1)[:, -2], minlength=scores.shape[1]).argmax()
     others = scores.argmax(axis=1) != second
     gaps = (scores.max(axis=1) - scores[:, second])[others]
@@ -27,4 +27,4 @@ def add_bias(artifact: Artifact, folder: Path, texts, policy=None, share=0.3) ->
 
 def changed_texts(model, texts) -> list[str]:
     """Return the texts whose answer is another one than the largest logit's."""
-    return [text for text in texts if model(text).label_index != int(model.logits([text])[0].argmax())]
+    return [text for text in texts if model(text).label_index != int(model.outputs([text])[0].argmax())]

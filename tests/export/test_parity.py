@@ -3,7 +3,7 @@ import pytest
 
 from edgekd.errors import ParityError
 from edgekd.export import prove_parity
-from edgekd.export.parity import compare_logits
+from edgekd.export.parity import compare_numbers
 
 
 def reference(ids):
@@ -30,7 +30,7 @@ def test_worst_text_and_difference_are_named():
         (np.empty((0,), np.float32), r"shape \(0,\), expected \(3,\)"),
         (np.zeros((1, 3), np.float32), r"shape \(1, 3\), expected \(3,\)"),
         (np.zeros((0, 3), np.float32), r"shape \(0, 3\)"),
-        (np.array([0, np.nan, 0], np.float32), "candidate's logits are not finite for 2 texts: 'a'"),
+        (np.array([0, np.nan, 0], np.float32), "candidate's outputs are not finite for 2 texts: 'a'"),
         (np.array([0, np.inf, 0], np.float32), "not finite"),
     ],
 )
@@ -46,5 +46,5 @@ def test_no_text_proves_nothing():
 
 def test_error_share_is_relative_to_the_spread():
     first = np.array([[0, 2], [4, 6]], np.float32)
-    parity = compare_logits(first, first + 1, ["a", "b"])
+    parity = compare_numbers(first, first + 1, ["a", "b"])
     assert parity.mean_error_share == pytest.approx(1 / np.sqrt(5))

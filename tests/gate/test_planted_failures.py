@@ -47,7 +47,7 @@ def world():
     data = project.data.model_copy(update={"options": options})
     rows = load_data(data, STUDY.parent).split("test")
     rng = np.random.default_rng(0)
-    critical = np.isin(rows.classes, [rows.labels.index(name) for name in CRITICAL])
+    critical = np.isin(rows.classes, [rows.outputs.index(name) for name in CRITICAL])
     right = rng.random(len(rows)) < np.where(critical, 0.97, 0.92)
     return World(project, rows, slice_masks(rows, project.slices), rows.classes, right)
 
@@ -55,7 +55,7 @@ def world():
 class World:
     def __init__(self, project, rows, masks, truth, right):
         self.project, self.rows, self.masks, self.truth, self.right = project, rows, masks, truth, right
-        self.labels = rows.labels
+        self.labels = rows.outputs
         self.traffic = select_traffic(rows, project.data.sample)
         others = [place for place, name in enumerate(self.labels) if name not in CRITICAL]
         away = np.array(others)[np.arange(len(truth)) * 7 % len(others)]

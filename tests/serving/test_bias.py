@@ -95,8 +95,8 @@ def test_the_loader_answers_with_the_bias_and_says_the_models_own_probability(ar
     plain, model = load(artifact), load(biased.path)
     changed = changed_texts(model, TEXTS)
     assert 10 < len(changed) < len(TEXTS)
-    logits = model.logits(TEXTS)
-    np.testing.assert_array_equal(logits, plain.logits(TEXTS))
+    logits = model.outputs(TEXTS)
+    np.testing.assert_array_equal(logits, plain.outputs(TEXTS))
     temperature = model.calibration.temperature
     judged = Predictions(
         biased.digest, logits, spread_bias(model.calibration.bias, model.labels) * temperature

@@ -40,7 +40,7 @@ def of_format_2(tmp_path):
 def test_a_score_is_the_sigmoid_of_the_one_output(scoring):
     model = load(scoring.path)
     assert (model.labels, model.routes, model.calibration) == ((), False, None)
-    outputs = model.logits(TEXTS)
+    outputs = model.outputs(TEXTS)
     assert outputs.shape == (3, 1)
     for text, (output,) in zip(TEXTS, outputs.tolist(), strict=True):
         answer = model(text)

@@ -26,7 +26,7 @@ def model(artifact):
 
 
 def test_answer_is_the_calibrated_softmax_of_the_logits(model):
-    logits = model.logits(["where is my order?"])[0].astype(float) / 1.5
+    logits = model.outputs(["where is my order?"])[0].astype(float) / 1.5
     share = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
     answer = model("where is my order?")
     assert answer.label == samples.LABELS[int(share.argmax())] == model.labels[answer.label_index]
@@ -42,18 +42,18 @@ def test_every_text_gets_an_answer(model, text):
 
 def test_logits_are_those_of_single_texts(model):
     texts = samples.make_texts(10)
-    rows = model.logits(texts)
+    rows = model.outputs(texts)
     assert rows.shape == (len(texts), len(samples.LABELS))
     assert rows.dtype == np.float32
     for text, row in zip(texts, rows, strict=True):
-        np.testing.assert_array_equal(model.logits([text])[0], row)
+        np.testing.assert_array_equal(model.outputs([text])[0], row)
         assert model(text).label_index == row.argmax()
 
 
 def test_answering_starts_no_thread(model):
     before = threading.active_count()
     native = len(list(Path("/proc/self/task").iterdir()))
-    model.logits(samples.make_texts(20))
+    model.outputs(samples.make_texts(20))
     assert len(list(Path("/proc/self/task").iterdir())) == native
     assert threading.active_count() == before
 
@@ -226,7 +226,7 @@ def _entry(name):
         (_entry(""), "is not a path inside"),
         (lambda m: m.update(runtime="no-such"), "no runtime 'no-such' here"),
         (lambda m: m.update(runtime="..loader"), "'..loader' is not a runtime's name"),
-        (lambda m: m.update(labels=m["labels"][1:]), r"logits of shape \(20,\), expected \(19,\)"),
+        (lambda m: m.update(labels=m["labels"][1:]), r"outputs of shape \(20,\), expected \(19,\)"),
     ],
 )
 def test_wrong_manifests_are_one_line(copy, change, said):
@@ -276,7 +276,7 @@ def test_no_usable_logits_are_an_error(artifact, bad):
     with pytest.raises(ServingError, match=r"not finite|shape"), np.errstate(invalid="ignore"):
         model("where is my order?")
     with pytest.raises(ServingError, match=r"not finite|shape"):
-        model.logits(["where is my order?"])
+        model.outputs(["where is my order?"])
 
 
 def test_choose_is_stable_for_large_logits():

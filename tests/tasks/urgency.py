@@ -28,6 +28,9 @@ class UrgencyReader:
 
     kind = pa.float64()
 
+    def request(self, row):
+        return row["text"]
+
     def check(self, target, where):
         if not isinstance(target, int | float) or math.isnan(target) or not 0 <= target <= 1:
             raise DataError(f"{where}: urgency must be a number from 0 to 1, got {target!r}")
@@ -67,11 +70,11 @@ class UrgencyScorer:
     is_softened = False
 
     def check(self, predictions, rows, whose):
-        if predictions.logits.shape != (len(rows.truth), 1):
+        if predictions.outputs.shape != (len(rows.truth), 1):
             raise DataError(f"predictions of {whose}: expected one number a row")
 
     def serve(self, predictions):
-        return 1 / (1 + np.exp(-predictions.logits[:, 0].astype(np.float64)))
+        return 1 / (1 + np.exp(-predictions.outputs[:, 0].astype(np.float64)))
 
     def select(self, rows):
         found = []

@@ -57,10 +57,10 @@ def make_texts(tokens: Sequence[str]) -> Iterator[str]:
 
 
 def list_answers(model: Model, texts: Sequence[str]) -> Iterator[str]:
-    """List the file's lines: the text as a JSON string in ASCII, ids, logits, label, probability."""
+    """List the file's lines: the text as a JSON string in ASCII, ids, outputs, label, probability."""
     yield HEAD
     for text in texts:
         answer = model(text)
         ids = " ".join(map(str, model.tokenize(text)))
-        logits = " ".join(f"{value:.9g}" for value in model.logits([text])[0].tolist())
-        yield f"{json.dumps(text)}\t{ids}\t{logits}\t{answer.label}\t{answer.probability:.9g}"
+        outputs = " ".join(f"{value:.9g}" for value in model.outputs([text])[0].tolist())
+        yield f"{json.dumps(text)}\t{ids}\t{outputs}\t{answer.label}\t{answer.probability:.9g}"

@@ -29,7 +29,7 @@ class Batching:
     Attributes:
         changed: texts with another answer.
         worst: largest difference of a logit.
-        spread: standard deviation of the logits.
+        spread: standard deviation of the outputs.
     """
 
     compared: int

@@ -1,6 +1,6 @@
 """The files beside a model repository: tokenizer, labels, golden answers, the client and how it decides.
 
-A server gives logits. The client makes answers of them with the artifact's own `calibration.json` and the
+A server gives outputs. The client makes answers of them with the artifact's own `calibration.json` and the
 code that was judged, `serving/`: the artifact's head, and what that needs.
 """
 
@@ -40,14 +40,14 @@ def write_beside(served: Served, folder: Path, inputs: Sequence[str]) -> None:
 
 
 def write_labels(served: Served, folder: Path) -> None:
-    """Write one label a line, in the order of the logits; no file where there are no labels."""
+    """Write one label a line, in the order of the outputs; no file where there are no labels."""
     labels = served.artifact.head.labels
     if labels:
         (folder / LABELS).write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
 
 
 def _copy_head(served: Served, folder: Path) -> None:
-    """Copy the modules that make an answer of logits; they need numpy and one another."""
+    """Copy the modules that make an answer of outputs; they need numpy and one another."""
     name = served.artifact.head.name
     own = served.artifact.path / "serving"
     source = (

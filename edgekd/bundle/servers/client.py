@@ -4,7 +4,7 @@
     python client.py --slice not-english "où est ma commande"
     python client.py --url http://HOST:8000 --golden
 
-The server gives logits. What is answered is decided here, by the code and the settings that were judged with
+The server gives outputs. What is answered is decided here, by the code and the settings that were judged with
 the model (`serving/`, `calibration.json`): a label by its temperature, its decision bias and its routing
 policy; or a score. Needs numpy and tokenizers. The files that it reads lie beside it.
 """
@@ -96,15 +96,15 @@ class Client:
         }
 
     def read_response(self, response: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Return the logits [output] of one text."""
+        """Return the outputs [output] of one text."""
         found = {one.get("name"): one for one in response.get("outputs", [])}
         output = found.get(self._settings["output"])
         if output is None or output.get("shape") != [1, self._width]:
-            raise ClientError(f"{self._url}: expected logits of one text, got {json.dumps(response):.200}")
+            raise ClientError(f"{self._url}: expected outputs of one text, got {json.dumps(response):.200}")
         return np.array(output["data"], np.float32)
 
-    def logits(self, ids: list[int]) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Ask the server for the logits [output] of one text's ids."""
+    def outputs(self, ids: list[int]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Ask the server for the outputs [output] of one text's ids."""
         body = json.dumps(self.make_request(ids))
         try:
             self._connection.request("POST", self._path, body, {"Content-Type": "application/json"})
@@ -124,21 +124,21 @@ class Client:
         `slices` are names that the caller knows of the text. `student_only` passes over the policy; such
         answers are not what the gate judged.
         """
-        return self.decide(text, self.logits(self.tokenize(text)), slices, student_only=student_only)
+        return self.decide(text, self.outputs(self.tokenize(text)), slices, student_only=student_only)
 
     def decide(
         self,
         text: str,
-        logits: np.ndarray[Any, np.dtype[np.float32]],
+        outputs: np.ndarray[Any, np.dtype[np.float32]],
         slices: Sequence[str] = (),
         *,
         student_only: bool = False,
     ) -> Answer | Score:
-        """Make the answer to a text of its logits [output]."""
-        if not np.isfinite(logits).all():
-            raise ClientError(f"{self._url}: the logits are not finite for the text {text!r:.60}")
+        """Make the answer to a text of its outputs [output]."""
+        if not np.isfinite(outputs).all():
+            raise ClientError(f"{self._url}: the outputs are not finite for the text {text!r:.60}")
         routes = self._head.routes and not student_only
-        said = self._head.route(text, logits, slices) if routes else self._head.answer(logits)
+        said = self._head.route(text, outputs, slices) if routes else self._head.answer(outputs)
         found = self._head.describe(said)
         return Answer(**found) if self.labels else Score(**found)
 
@@ -161,10 +161,10 @@ def check_golden(client: Client, folder: Path, tolerance: float) -> int:
         raise ClientError(f"{error.filename}: not found; this bundle was made without texts") from None
     worst, bad = 0.0, 0
     for row in rows:
-        logits = client.logits(row["ids"])
-        answer = client.decide(row["text"], logits, student_only=True)[0]
+        outputs = client.outputs(row["ids"])
+        answer = client.decide(row["text"], outputs, student_only=True)[0]
         expected = row["label"] if client.labels else row["score"]
-        apart = float(np.abs(logits - row["logits"]).max())
+        apart = float(np.abs(outputs - row["logits"]).max())
         worst = max(worst, apart)
         found = []
         if client.tokenize(row["text"]) != row["ids"]:
@@ -176,7 +176,7 @@ def check_golden(client: Client, folder: Path, tolerance: float) -> int:
         if found:
             bad += 1
             print(f"{row['text']!r:.60}: {', '.join(found)}")
-    print(f"{len(rows) - bad} of {len(rows)} as the artifact answers; logits at most {worst:.2g} off")
+    print(f"{len(rows) - bad} of {len(rows)} as the artifact answers; outputs at most {worst:.2g} off")
     return bad
 
 

@@ -23,20 +23,20 @@ _EXAMPLE = "where is my order"
 
 @dataclass(frozen=True)
 class Golden:
-    """What the artifact's student answers to one text; `logits` [output], uncalibrated.
+    """What the artifact's student answers to one text; `outputs` [output], uncalibrated.
 
     `answer` is the label, chosen as it is served, with the decision bias where there is one; or the score.
     """
 
     text: str
     ids: list[int]
-    logits: list[float]
+    outputs: list[float]
     answer: str | float
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as golden files hold it; the answer is called by what it is."""
         name = "label" if isinstance(self.answer, str) else "score"
-        return {"text": self.text, "ids": self.ids, "logits": self.logits, name: self.answer}
+        return {"text": self.text, "ids": self.ids, "logits": self.outputs, name: self.answer}
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Served:
     def changed(self) -> int:
         """How many golden texts have another label than that of the largest logit."""
         labels = self.artifact.head.labels
-        return sum(labels[int(np.argmax(row.logits))] != row.answer for row in self.golden) if labels else 0
+        return sum(labels[int(np.argmax(row.outputs))] != row.answer for row in self.golden) if labels else 0
 
     @property
     def words(self) -> Words:
@@ -75,9 +75,9 @@ class Served:
 
     @property
     def named(self) -> str:
-        """Say in a sentence what the logits are."""
+        """Say in a sentence what the outputs are."""
         return (
-            "`labels.txt` names the logits." if self.artifact.head.labels else "The one logit is a score's."
+            "`labels.txt` names the outputs." if self.artifact.head.labels else "The one logit is a score's."
         )
 
 
@@ -120,5 +120,5 @@ def _spread(texts: Sequence[str], count: int) -> list[str]:
 
 
 def _answer(model: Any, text: str) -> Golden:
-    logits = [float(str(value)) for value in model.logits([text])[0]]
-    return Golden(text, model.tokenize(text) or [0], logits, model(text)[0])
+    outputs = [float(str(value)) for value in model.outputs([text])[0]]
+    return Golden(text, model.tokenize(text) or [0], outputs, model(text)[0])

@@ -41,9 +41,9 @@ class TritonPythonModel:
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer requests in one batch: Triton puts together only those of equal length."""
         ids = [backend.get_input_tensor_by_name(one, self._input).as_numpy() for one in requests]
-        logits = self._run(np.concatenate(ids))
+        outputs = self._run(np.concatenate(ids))
         ends = np.cumsum([len(rows) for rows in ids])[:-1]
         return [
             backend.InferenceResponse([backend.Tensor(self._output, np.ascontiguousarray(part))])
-            for part in np.split(logits, ends)
+            for part in np.split(outputs, ends)
         ]

@@ -6,7 +6,7 @@ A recipe module holds:
 - `RUNTIMES`: the runtimes that it compiles for;
 - `KINDS`: the kinds of students that it compiles; a target's builds for others are left out;
 - `ISAS`: the instruction sets on which its answers are what was measured;
-- `IS_EXACT`: whether its logits must equal the fp32 graph's but for rounding;
+- `IS_EXACT`: whether its outputs must equal the fp32 graph's but for rounding;
 - `RESTORES`: the runtimes for which `build` takes `kept`, names of operators to leave in fp32;
 - `LIBRARIES`: the packages whose versions decide its files;
 - `build(graph, folder, calibration_ids, runtime)`: write the model, under the name that the

@@ -33,10 +33,10 @@ class ClassScorer:
                 f"truth: expected one label index a row, got {truth.dtype} of {list(truth.shape)}"
             )
         expected = (len(truth), len(rows.outputs))
-        if predictions.logits.shape != expected:
+        if predictions.outputs.shape != expected:
             raise DataError(
                 f"predictions of {whose}: expected {expected[0]} rows of {expected[1]} labels, "
-                f"got shape {list(predictions.logits.shape)}"
+                f"got shape {list(predictions.outputs.shape)}"
             )
         if truth.min() < 0 or truth.max() >= len(rows.outputs):
             raise DataError(

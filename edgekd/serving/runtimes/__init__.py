@@ -27,11 +27,11 @@ class Session(Protocol):
     """An open model on one engine; not safe for concurrent calls."""
 
     def run(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
-        """Return the logits [label] of one text's token ids."""
+        """Return the outputs [output] of one text's token ids."""
         ...
 
     def run_batch(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Return the logits [text, label] of ids [text, token] of equal length, without padding.
+        """Return the outputs [text, output] of ids [text, token] of equal length, without padding.
 
         Dynamically quantized models choose their scales over the whole batch: their answers
         differ slightly from those of single texts.

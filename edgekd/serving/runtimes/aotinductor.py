@@ -29,15 +29,15 @@ class _Session:
         self._device = device
 
     def run(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
-        """Return the logits [label] of one text."""
+        """Return the outputs [output] of one text."""
         first: npt.NDArray[np.float32] = self.run_batch(np.array([ids], np.int64))[0]
         return first
 
     def run_batch(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Return the logits [text, label] of texts of equal length."""
+        """Return the outputs [text, output] of texts of equal length."""
         with torch.inference_mode():
-            logits = self._model(torch.from_numpy(ids).to(self._device))
-            found: npt.NDArray[np.float32] = logits.float().cpu().numpy()
+            outputs = self._model(torch.from_numpy(ids).to(self._device))
+            found: npt.NDArray[np.float32] = outputs.float().cpu().numpy()
         return found
 
 

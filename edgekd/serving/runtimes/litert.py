@@ -27,9 +27,9 @@ _SIGNATURE = "tokens_"
 class _Session:
     """One signature a number of tokens; a text takes the next longer one and is padded."""
 
-    def __init__(self, interpreter: Interpreter, ids: str, logits: str) -> None:
+    def __init__(self, interpreter: Interpreter, ids: str, outputs: str) -> None:
         self._keep = interpreter
-        self._logits = logits
+        self._output = outputs
         sizes = sorted(int(name.removeprefix(_SIGNATURE)) for name in interpreter.get_signature_list())
         self._buckets: list[Any] = []
         for size in sizes:
@@ -41,18 +41,18 @@ class _Session:
             self._buckets += [bucket] * (size + 1 - len(self._buckets))
 
     def run(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
-        """Return the logits [label] of one text."""
+        """Return the outputs [output] of one text."""
         count = len(ids)
         runner, given, row, mask = self._buckets[count]
         row[:count] = ids
         row[count:] = 0
         mask[:count] = 1
         mask[count:] = 0
-        logits: npt.NDArray[np.float32] = runner(**given)[self._logits][0]
-        return logits
+        outputs: npt.NDArray[np.float32] = runner(**given)[self._output][0]
+        return outputs
 
     def run_batch(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Return the logits [text, label] of texts of equal length, one after the other."""
+        """Return the outputs [text, output] of texts of equal length, one after the other."""
         return np.stack([self.run(row) for row in ids.tolist()])
 
 

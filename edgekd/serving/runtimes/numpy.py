@@ -61,7 +61,7 @@ class _Session:
         self._views: dict[int, tuple[npt.NDArray[Any], ...]] = {}
 
     def run(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
-        """Return the logits [label] of one text."""
+        """Return the outputs [output] of one text."""
         step, pairs, tokens = self._step, self._pairs, self._tokens
         asked, before = list(ids), 0
         for one in ids:
@@ -96,12 +96,12 @@ class _Session:
         np.tanh(bent, bent)
         np.add(bent, 1, bent)
         np.multiply(bent, hidden, bent)
-        logits: npt.NDArray[np.float32] = self._head.dot(bent)
-        logits += self._head_bias
-        return logits
+        outputs: npt.NDArray[np.float32] = self._head.dot(bent)
+        outputs += self._head_bias
+        return outputs
 
     def run_batch(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Return the logits [text, label] of texts of equal length, one after the other."""
+        """Return the outputs [text, output] of texts of equal length, one after the other."""
         return np.stack([self.run(row) for row in ids.tolist()])
 
     def _view(self, count: int) -> tuple[npt.NDArray[Any], ...]:

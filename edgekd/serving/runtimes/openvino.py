@@ -12,7 +12,7 @@ import openvino as ov
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    # What runs a bound length, its ids [token] and its logits [label].
+    # What runs a bound length, its ids [token] and its outputs [output].
     _Bound = tuple[Callable[[], Any], npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 MODEL = "openvino_model.xml"
@@ -28,37 +28,37 @@ class _Session:
         self._model = model
         self._infer = model.create_infer_request().infer
         shape = model.output(0).get_partial_shape()
-        self._labels = shape[1].get_length() if len(shape) == 2 and shape[1].is_static else None
+        self._width = shape[1].get_length() if len(shape) == 2 and shape[1].is_static else None
         self._mask = next((name for port in model.inputs for name in port.names if "mask" in name), None)
         self._bound: dict[int, _Bound] = {}
 
     def run(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
-        """Return the logits [label] of one text."""
-        if self._labels is None:
+        """Return the outputs [output] of one text."""
+        if self._width is None:
             first: npt.NDArray[np.float32] = self.run_batch(np.array([ids], np.int64))[0]
             return first
-        infer, row, logits = self._bound.get(len(ids)) or self._bind(len(ids), self._labels)
+        infer, row, outputs = self._bound.get(len(ids)) or self._bind(len(ids), self._width)
         row[:] = ids
         infer()
-        return logits.copy()
+        return outputs.copy()
 
     def run_batch(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Return the logits [text, label] of texts of equal length."""
+        """Return the outputs [text, output] of texts of equal length."""
         given = {"input_ids": ids}
         if self._mask:
             given[self._mask] = np.ones_like(ids)
         rows: npt.NDArray[np.float32] = self._infer(given, share_inputs=True)[0]
         return rows
 
-    def _bind(self, tokens: int, labels: int) -> _Bound:
+    def _bind(self, tokens: int, width: int) -> _Bound:
         """Keep a request with its buffers for one length: no tensor is made in a call."""
         request = self._model.create_infer_request()
-        ids, logits = np.zeros((1, tokens), np.int64), np.empty((1, labels), np.float32)
+        ids, outputs = np.zeros((1, tokens), np.int64), np.empty((1, width), np.float32)
         request.set_tensor("input_ids", ov.Tensor(ids, shared_memory=True))
         if self._mask:
             request.set_tensor(self._mask, ov.Tensor(np.ones_like(ids)))
-        request.set_output_tensor(ov.Tensor(logits, shared_memory=True))
-        self._bound[tokens] = bound = (request.infer, ids[0], logits[0])
+        request.set_output_tensor(ov.Tensor(outputs, shared_memory=True))
+        self._bound[tokens] = bound = (request.infer, ids[0], outputs[0])
         return bound
 
 
