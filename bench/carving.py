@@ -18,7 +18,7 @@ import numpy as np
 
 from edgekd.config import Slice, Target
 from edgekd.config.routing import Routing
-from edgekd.evaluate.classify.route_rows import Rows
+from edgekd.evaluate.classify.route_rows import TuningRows
 from edgekd.evaluate.classify.routing import judge_routing, route_rows
 from edgekd.evaluate.result import Calibration, EvalResult
 from edgekd.evaluate.scorer import JudgedRows
@@ -91,7 +91,7 @@ class World:
         names = ("overall", *self.names)
         return tuple(Slice(name=name, tier="prove", margin=100 * MARGIN) for name in names)
 
-    def draw(self, rows: int, rng: np.random.Generator) -> tuple[Rows, dict[str, np.ndarray]]:
+    def draw(self, rows: int, rng: np.random.Generator) -> tuple[TuningRows, dict[str, np.ndarray]]:
         """Draw answers to `rows` rows of each slice and to the rest; also the masks."""
         n = self.slices * rows + self.rest
         place = np.arange(n) // rows
@@ -107,7 +107,7 @@ class World:
         answers = np.where(student, truth, 1 - truth)
         table = np.full((n, 2), 0.1)
         table[np.arange(n), answers] = 0.9
-        return Rows(table, np.where(teacher, truth, 1 - truth), truth, LABELS), masks
+        return TuningRows(table, np.where(teacher, truth, 1 - truth), truth, LABELS), masks
 
 
 @dataclass(frozen=True)

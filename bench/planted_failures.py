@@ -29,7 +29,7 @@ from edgekd.config import load_project
 from edgekd.config.gates import Gates
 from edgekd.config.routing import Routing
 from edgekd.evaluate.classify.calibration import calibration_intervals
-from edgekd.evaluate.classify.route_rows import Rows
+from edgekd.evaluate.classify.route_rows import TuningRows
 from edgekd.evaluate.classify.routing import judge_routing, route_rows
 from edgekd.evaluate.judge import evaluate
 from edgekd.evaluate.predictions import Predictions, load_predictions
@@ -96,7 +96,7 @@ class World:
     def carve(self, logits: npt.NDArray[np.float32]) -> dict[str, object]:
         """Carve out what the student loses, on validation rows that are taken to be as these."""
         table = Predictions("", logits).probabilities(self.temperature)
-        rows = Rows(table, self.teacher.labels, self.truth, self.labels, self.bias)
+        rows = TuningRows(table, self.teacher.labels, self.truth, self.labels, self.bias)
         return carve_policy(self.own_policy(), rows, self.texts, ROUTING, self.slices, self.masks)
 
     def own_policy(self) -> dict[str, object]:

@@ -22,7 +22,7 @@ from edgekd.data.load import load_data
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.evaluate.classify.calibration import calibrated_error, equal_mass_calibration_error
-from edgekd.evaluate.classify.route_rows import Rows
+from edgekd.evaluate.classify.route_rows import TuningRows
 from edgekd.evaluate.classify.route_tuning import tune_policy
 from edgekd.evaluate.classify.routing import judge_routing, route_rows
 from edgekd.evaluate.predictions import Predictions
@@ -105,7 +105,7 @@ def main() -> None:
         for quality in QUALITIES:
             for name, refuse in (("plain threshold", None), ("policy", "oos")):
                 routing = Routing(quality=quality, refuse_as=refuse, teacher_per_1k=3.0)
-                rows = Rows(chosen, of_validation, validation.classes, data.outputs)
+                rows = TuningRows(chosen, of_validation, validation.classes, data.outputs)
                 policy = tune_policy(rows, routing, [], {}, plain=refuse is None)
                 lines.append(_row(f"{quality:g}", name, judge(policy), policy))
         lines.append("")

@@ -11,7 +11,7 @@ from edgekd.cli.outcome import Outcome
 from edgekd.errors import BadInputError
 from edgekd.gate.canary import plan_canary
 from edgekd.impact.capacity import Size, choose_size
-from edgekd.impact.fallback import BILLINGS, Routed, compare_fallback
+from edgekd.impact.fallback import BILLINGS, Prices, compare_fallback
 from edgekd.impact.saving import DAYS, cost_reduction, save
 from edgekd.impact.traffic import extra_per_day, per_day, relative_loss, sample_share
 from edgekd.stats.paired_power import rows_to_decide
@@ -131,7 +131,7 @@ def plan_routing(
     """Cost of a fallback rate in both billings, against the plan; exit code 1 where the plan is lost."""
     lines, document, alerts = [], {}, 0
     for billing in BILLINGS:
-        routed = Routed(teacher_per_1k, student_per_1k, billing)
+        routed = Prices(teacher_per_1k, student_per_1k, billing)
         found: dict[str, Any] = {
             "planned_daily": routed.daily(planned, requests_per_day),
             "break_even_fallback": routed.break_even,

@@ -13,7 +13,7 @@ BILLINGS: tuple[Billing, ...] = ("accepted", "cascade")
 
 
 @dataclass(frozen=True)
-class Routed:
+class Prices:
     """Prices of teacher and student for a thousand requests, in USD, and how requests are billed."""
 
     teacher_per_1k: float
@@ -37,9 +37,9 @@ class Routed:
     def daily(self, fallback_rate: float, requests_per_day: float) -> float:
         """Price a day's requests.
 
-        >>> round(Routed(3.0, 0.2, "accepted").daily(0.1, 10_000_000))
+        >>> round(Prices(3.0, 0.2, "accepted").daily(0.1, 10_000_000))
         4800
-        >>> round(Routed(3.0, 0.2, "cascade").daily(0.1, 10_000_000))
+        >>> round(Prices(3.0, 0.2, "cascade").daily(0.1, 10_000_000))
         5000
         """
         if not requests_per_day > 0:
@@ -74,11 +74,11 @@ class Drift:
 
 
 def compare_fallback(
-    routed: Routed, planned: float, actual: float, requests_per_day: float, *, least_kept: float = 0.9
+    routed: Prices, planned: float, actual: float, requests_per_day: float, *, least_kept: float = 0.9
 ) -> Drift:
     """Compare what a plan costs with what happens; alerts where less than `least_kept` of its saving is left.
 
-    >>> drift = compare_fallback(Routed(3.0, 0.2, "accepted"), 0.10, 0.38, 10_000_000)
+    >>> drift = compare_fallback(Prices(3.0, 0.2, "accepted"), 0.10, 0.38, 10_000_000)
     >>> round(drift.actual_daily), round(drift.times, 2)
     (12640, 2.63)
     """

@@ -22,7 +22,7 @@ from edgekd.gate.carving import list_carved
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.learned import count_learned
 from edgekd.gate.promotion import current
-from edgekd.gate.rows import Rows, slice_rows
+from edgekd.gate.rows import JudgedTexts, slice_rows
 from edgekd.gate.terms import Terms, find_barred
 from edgekd.gate.verdict import GateVerdict
 from edgekd.measure.basis import find_basis
@@ -55,7 +55,7 @@ class Judged:
     """Digest of what was promoted before."""
     fp32: dict[str, str]
     """Name of the reference that is each variant's own student in fp32; without those that have none."""
-    rows: Rows = field(default_factory=dict)
+    rows: JudgedTexts = field(default_factory=dict)
     """Digests of the test rows in each slice."""
     barred: Mapping[str, str] = field(default_factory=dict)
     """Artifacts that were taken back and may not be promoted again, with the reason."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Labels:
+class LabelledTexts:
     """Which texts students learn from, a digest of their labels, and the store that holds these.
 
     `step` is the one that gave the digest.
@@ -90,7 +90,7 @@ def build_labels(folder: Path, settings: Settings, inputs: Inputs, progress: Pro
     write_atomic(folder / "logs" / "labelling.json", json.dumps(store.labellers(), indent=1))
 
 
-def label_stage(context: Context, data: TaskData, teacher: Step) -> Labels:
+def label_stage(context: Context, data: TaskData, teacher: Step) -> LabelledTexts:
     """Label every text that students may learn from, unless it has a label.
 
     Labels are kept by teacher and text, whichever run asked for them first.
@@ -102,7 +102,7 @@ def label_stage(context: Context, data: TaskData, teacher: Step) -> Labels:
     _label(context, data, teacher, store, wanted, WHOLE)
     step = label_step(context, teacher, digest_shards(store))
     texts, values = context.engine.run([texts_step(context, teacher), step])
-    return Labels(texts, values, store, step)
+    return LabelledTexts(texts, values, store, step)
 
 
 def label_share(context: Context, data: TaskData, teacher: Step, share: Share) -> int:

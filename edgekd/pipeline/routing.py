@@ -18,12 +18,12 @@ from edgekd.engines.step import Folder, Inputs, Part, Settings, Step
 from edgekd.errors import ConfigError, unknown_name
 from edgekd.evaluate.arrays import Flags
 from edgekd.evaluate.classify.bias import BiasFit
-from edgekd.evaluate.classify.route_rows import Rows
+from edgekd.evaluate.classify.route_rows import TuningRows
 from edgekd.evaluate.classify.route_tuning import tune_policy
 from edgekd.evaluate.classify.routing import Routed, judge_routing, route_rows
 from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.carving import choose_carved
-from edgekd.impact.fallback import Routed as Prices
+from edgekd.impact.fallback import Prices
 from edgekd.impact.saving import cost_reduction
 from edgekd.pipeline.answering import answer_step, artifact_step, read_served, reference_step
 from edgekd.pipeline.biasing import VERSION as FIT
@@ -138,7 +138,9 @@ def build_decided(folder: Path, settings: Settings, inputs: Inputs, progress: Pr
         traffic = select_traffic(rows, settings["sample"])
         fitted = inputs["bias"].path if "bias" in inputs else None
         taught = read_teacher(inputs["taught"].path, fitted, rows).labels
-        known = Rows(answers.probabilities(temperature), taught, rows.classes, rows.outputs, bias, traffic)
+        known = TuningRows(
+            answers.probabilities(temperature), taught, rows.classes, rows.outputs, bias, traffic
+        )
         policy = tune_policy(known, routing, slices, masks)
         held = None
         if settings["holders"]:
@@ -156,7 +158,7 @@ def _open_holder(inputs: Inputs, number: int, rows: TaskData) -> Holder:
 
 def carve_policy(
     policy: Mapping[str, Any],
-    rows: Rows,
+    rows: TuningRows,
     texts: Sequence[str],
     routing: Routing,
     slices: Sequence[Slice],

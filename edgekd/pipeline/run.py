@@ -39,7 +39,7 @@ from edgekd.pipeline.diagnosing import write_capacity
 from edgekd.pipeline.figures import find_ages
 from edgekd.pipeline.forecast import forecast
 from edgekd.pipeline.judging import Contest, Judged, find_incumbent, judge
-from edgekd.pipeline.labelling import Labels, label_share, label_stage
+from edgekd.pipeline.labelling import LabelledTexts, label_share, label_stage
 from edgekd.pipeline.learning import (
     check_distillation,
     distil_step,
@@ -82,7 +82,7 @@ class Results:
     data: TaskData
     teacher_step: Step
     teacher: Stage
-    labels: Labels
+    labels: LabelledTexts
     teacher_floors: tuple[TeacherFloor, ...] = ()
     """What the teacher reaches on validation rows, for each slice with a floor."""
     student_steps: dict[str, Step] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from carving import AT_MARGIN, World, run_trials, share_wrong
 
 from edgekd.config import Slice
 from edgekd.config.routing import Routing
-from edgekd.evaluate.classify.route_rows import Rows
+from edgekd.evaluate.classify.route_rows import TuningRows
 from edgekd.evaluate.classify.routing import Routed, judge_routing, route_rows
 from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.carving import choose_carved, list_carved
@@ -66,7 +66,7 @@ def test_a_slice_that_the_teacher_answers_loses_nothing_however_few_its_rows():
     wrong = np.arange(400) % 2
     table = np.where(wrong[:, None], [[0.1, 0.9]], [[0.9, 0.1]])
     masks = {"overall": np.ones(400, np.bool_), "rare": np.arange(400) < 40}
-    rows, texts = Rows(table, truth, truth, ("a", "b")), [""] * 400
+    rows, texts = TuningRows(table, truth, truth, ("a", "b")), [""] * 400
     routing = Routing(teacher_per_1k=1.0, carve_out=("rare",))
     policy = carve_policy({"max_prob": 0.0}, rows, texts, routing, slices, masks)
     assert policy == {"max_prob": 0.0, "slices": {"rare": 1.0}}
@@ -94,7 +94,7 @@ def test_a_carved_slice_stays_with_the_incumbent_where_rows_prove_it_there():
     truth, place = np.zeros(n, np.int64), np.arange(n)
     masks = {"overall": np.ones(n, np.bool_), "first": place < 300, "second": (place >= 300) & (place < 600)}
     table = np.where((place < 600)[:, None], [[0.1, 0.9]], [[0.9, 0.1]])
-    rows, texts, none = Rows(table, truth, truth, labels), [""] * n, np.zeros(n, np.bool_)
+    rows, texts, none = TuningRows(table, truth, truth, labels), [""] * n, np.zeros(n, np.bool_)
     held = Routed(np.where(masks["second"], 1, 0), place % 10 == 0, none, none)
     routing = Routing(teacher_per_1k=1.0, carve_out=("first", "second"), carve_to="incumbent")
     policy = carve_policy({"max_prob": 0.0}, rows, texts, routing, slices, masks, held=("ab" * 32, held))

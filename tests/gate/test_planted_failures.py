@@ -12,7 +12,7 @@ from edgekd.config.routing import Routing
 from edgekd.data.load import load_data
 from edgekd.data.slices import select_traffic, slice_masks
 from edgekd.evaluate.classify.calibration import calibration_intervals
-from edgekd.evaluate.classify.route_rows import Rows
+from edgekd.evaluate.classify.route_rows import TuningRows
 from edgekd.evaluate.classify.routing import judge_routing, route_rows
 from edgekd.evaluate.judge import evaluate
 from edgekd.evaluate.predictions import Predictions
@@ -20,7 +20,7 @@ from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.carving import list_carved
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import judge_target
-from edgekd.impact.fallback import Routed
+from edgekd.impact.fallback import Prices
 from edgekd.pipeline.routing import carve_policy, find_saving
 from edgekd.stats.interval import Interval
 
@@ -104,7 +104,7 @@ class World:
         """Carve out what a student loses on validation rows that are as these."""
         answers = self.answers(self.labels_of(right)).probabilities()
         taught = self.labels_of(self.right)
-        rows = Rows(answers, taught, self.truth, self.labels)
+        rows = TuningRows(answers, taught, self.truth, self.labels)
         return carve_policy(policy, rows, self.rows.texts, routing, self.project.slices, self.masks)
 
     def judge(self, right, **settings):
@@ -216,7 +216,7 @@ def test_fallback_that_eats_the_saving(world):
     assert routed.slice_named("overall").fallback.estimate == pytest.approx(0.38, abs=0.02)
     assert failing(verdict) == ["cost_reduction"]
     # per thousand, as in the worked example: 0.62 x 0.20 + 0.38 x 3.00 against 3.00
-    assert Routed(3.0, 0.2, "accepted").per_1k(0.38) == pytest.approx(1.264)
+    assert Prices(3.0, 0.2, "accepted").per_1k(0.38) == pytest.approx(1.264)
 
 
 def reasons(verdict):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from edgekd.config import Slice
 from edgekd.config.routing import Routing
 from edgekd.evaluate.classify.bias import ROOM
-from edgekd.evaluate.classify.route_rows import Rows
+from edgekd.evaluate.classify.route_rows import TuningRows
 from edgekd.evaluate.classify.route_tuning import tune_policy
 from edgekd.evaluate.classify.routing import judge_routing, route_rows
 from edgekd.evaluate.scorer import JudgedRows
@@ -128,7 +128,7 @@ def make_rows(seed, n=400, teacher=0.9):
     logits[np.arange(n), truth] += np.where(truth == 3, 0.0, 2.5)
     powers = np.exp(logits)
     taught = np.where(rng.random(n) < teacher, truth, rng.integers(0, 4, n))
-    return Rows(powers / powers.sum(1, keepdims=True), taught, truth, LABELS)
+    return TuningRows(powers / powers.sum(1, keepdims=True), taught, truth, LABELS)
 
 
 def judge(policy, rows, masks=None):
@@ -176,7 +176,7 @@ def test_an_unsure_critical_class_does_not_send_everything_to_the_teacher():
     taught[abuse] = 2
     away = np.flatnonzero((table.argmax(axis=1) == 2) & ~abuse)[:200]
     table[away] = [0.01, 0.01, 0.9, 0.08]  # called abuse, surely and wrongly
-    rows = Rows(table, taught, rows.truth, LABELS)
+    rows = TuningRows(table, taught, rows.truth, LABELS)
     policy = tune_policy(rows, Routing(quality=8, critical=("abuse",), teacher_per_1k=3), [], {})
     place = {"overall": np.ones(len(rows.truth), np.bool_)}
     routed = route_rows(policy, LABELS, [""] * len(rows.truth), table, taught, place)
@@ -189,7 +189,7 @@ def test_a_slice_that_needs_more_gets_a_threshold_of_its_own():
     weak = np.arange(2000) < 300
     table = rows.probabilities.copy()
     table[weak] = np.roll(table[weak], 1, axis=1)  # the student is nearly always wrong there
-    rows = Rows(table, rows.taught, rows.truth, LABELS)
+    rows = TuningRows(table, rows.taught, rows.truth, LABELS)
     routing = Routing(quality=8, slices=("weak",), teacher_per_1k=3)
     slices = [Slice(name="overall", margin=10), Slice(name="weak", margin=2)]
     masks = {"overall": np.ones(2000, np.bool_), "weak": weak}

@@ -10,7 +10,7 @@ from edgekd.evaluate.arrays import Biases, Flags, Labels, Scores
 
 
 @dataclass(frozen=True)
-class Rows:
+class TuningRows:
     """Validation rows: the student's calibrated probabilities, the teacher's answers, the truth.
 
     `bias` [label] is what the student adds to log probabilities where it chooses a label. `traffic` marks the

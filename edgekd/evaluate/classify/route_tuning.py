@@ -12,7 +12,7 @@ from edgekd.config import Slice
 from edgekd.config.routing import Routing
 from edgekd.evaluate.arrays import Flags
 from edgekd.evaluate.classify.route_limits import count_within, find_limits, lacking_of
-from edgekd.evaluate.classify.route_rows import Rows
+from edgekd.evaluate.classify.route_rows import TuningRows
 from edgekd.evaluate.classify.route_settings import (
     TRIED,
     CriticalCut,
@@ -33,7 +33,7 @@ _NEVER = -1.0  # how sure the student is where a row goes to the teacher at ever
 
 
 def tune_policy(
-    rows: Rows,
+    rows: TuningRows,
     routing: Routing,
     slices: Sequence[Slice],
     masks: Mapping[str, Flags],
@@ -81,11 +81,11 @@ def tune_policy(
 
 
 class _View:
-    """Rows from the least sure to the surest, with what each outcome would win or lose."""
+    """TuningRows from the least sure to the surest, with what each outcome would win or lose."""
 
     def __init__(
         self,
-        rows: Rows,
+        rows: TuningRows,
         routing: Routing,
         limited: Sequence[ClassRows],
         class_margins: Mapping[str, float],
@@ -247,7 +247,7 @@ class _View:
         return 1.0
 
 
-def _class_margins(slices: Sequence[Slice], masks: Mapping[str, Flags], rows: Rows) -> dict[str, float]:
+def _class_margins(slices: Sequence[Slice], masks: Mapping[str, Flags], rows: TuningRows) -> dict[str, float]:
     """Return the smallest margin that a slice of all its rows gives each class."""
     found: dict[str, float] = {}
     for entry in slices:
