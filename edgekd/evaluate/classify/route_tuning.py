@@ -81,7 +81,7 @@ def tune_policy(
 
 
 class _View:
-    """TuningRows from the least sure to the surest, with what each outcome would win or lose."""
+    """Rows from the least sure to the surest, with what each outcome would win or lose."""
 
     def __init__(
         self,
