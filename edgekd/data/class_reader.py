@@ -17,11 +17,16 @@ from edgekd.errors import DataError
 class ClassReader:
     """Reads labels, which are text; the outputs are the classes of the training rows, sorted."""
 
-    kind = pa.string()
+    kind: pa.DataType = pa.string()
+    columns: Mapping[str, pa.DataType] = {}
 
     def request(self, row: Mapping[str, Any]) -> str:
         """A model is asked the text."""
         return str(row["text"])
+
+    def arrange(self, row: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+        """Return the row as it is."""
+        return row
 
     def check(self, target: Any, where: str) -> None:
         """Refuse an empty label, and one that is no text."""

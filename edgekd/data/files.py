@@ -35,7 +35,7 @@ def read_table(path: Path, text_columns: tuple[str, ...] = ()) -> pa.Table:
         raise DataError(f"{path}: format '{suffix}' is not known; expected one of {', '.join(FORMATS)}")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: is empty; expected rows")
-    table = _read_parquet(path) if suffix == ".parquet" else _read_text(path, suffix, text_columns)
+    table = _read_parquet(path) if suffix == ".parquet" else _read_rows(path, suffix, text_columns)
     if table.num_rows == 0:
         raise DataError(f"{path}: holds no rows")
     return table
@@ -50,9 +50,15 @@ def _read_parquet(path: Path) -> pa.Table:
         raise DataError(f"{path}: is not Parquet: {_one_line(error)}") from None
 
 
-def _read_text(path: Path, suffix: str, text_columns: tuple[str, ...]) -> pa.Table:
+def read_text(path: Path) -> str:
+    """Read a whole text file in UTF-8, also one ending in .gz.
+
+    Raises:
+        DataError: if there is no such file, it is empty, not UTF-8, or cannot be unpacked.
+    """
+    require_file(path)
     try:
-        data = gzip.decompress(path.read_bytes()) if suffix.endswith(".gz") else path.read_bytes()
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {_one_line(error)}") from None
     data = data.removeprefix(b"\xef\xbb\xbf")
@@ -63,7 +69,14 @@ def _read_text(path: Path, suffix: str, text_columns: tuple[str, ...]) -> pa.Tab
         raise DataError(f"{path}: line {line}: is not UTF-8; save the file as UTF-8") from None
     if not text.strip():
         raise DataError(f"{path}: is empty; expected rows")
-    return _read_csv(path, data, text_columns) if suffix.startswith(".csv") else _read_lines(path, text)
+    return text
+
+
+def _read_rows(path: Path, suffix: str, text_columns: tuple[str, ...]) -> pa.Table:
+    text = read_text(path)
+    return (
+        _read_csv(path, text.encode(), text_columns) if suffix.startswith(".csv") else _read_lines(path, text)
+    )
 
 
 def _read_csv(path: Path, data: bytes, text_columns: tuple[str, ...]) -> pa.Table:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from edgekd.config import Data
+from edgekd.data import built_in
 from edgekd.data.carve import carve_rows
 from edgekd.data.check import check_rows, check_splits
 from edgekd.data.class_reader import CLASSES
 from edgekd.data.files import read_table, require_file
 from edgekd.data.leaving_out import leave_out_shared, leave_out_unlabelled
 from edgekd.data.normalise import normalise
+from edgekd.data.rank_files import attach_candidates
 from edgekd.data.reader import Reader
 from edgekd.data.shared import SharedTexts, find_shared, refuse_shared
 from edgekd.data.taskdata import SPLITS, TaskData
@@ -33,12 +35,8 @@ def describe_source(data: Data, folder: Path) -> dict[str, str]:
 
 
 def _describe_rows(data: Data, folder: Path) -> dict[str, str]:
-    if data.source == "mangaassist":
-        from edgekd.data import mangaassist
-
-        folder = Path(mangaassist.__file__).parent
-        files = sorted(f for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts)
-        return {str(f.relative_to(folder)): digest_file(f) for f in files}
+    if data.source in built_in.NAMES:
+        return built_in.digest_source(str(data.source))
     if isinstance(data.source, str) and data.source.startswith("hf:"):
         return {"hub": data.source}
     return _digests(_paths(data, folder).values())
@@ -70,16 +68,20 @@ def load_and_compare(
         DataError: as of `load_data`; also if a test row has the text of a row of another split, unless the
             project allows it or leaves such rows out.
     """
-    if data.source == "mangaassist":
-        rows, source = _built_in(data.options), "mangaassist"
+    if data.source in built_in.NAMES:
+        source = str(data.source)
+        rows = built_in.generate_rows(source, data.options)
     elif isinstance(data.source, str) and data.source.startswith("hf:"):
-        rows, source = _from_hub(data), data.source
+        rows, source = _from_hub(data, reader), data.source
+    elif data.has_documents:
+        rows, source = _from_documents(data, folder), _shown(data)
     else:
         rows, source = _from_files(data, folder, reader), _shown(data)
-    if data.options and data.source != "mangaassist":
+    if data.options and data.source not in built_in.NAMES:
         raise DataError("data.options belong to the built-in data; remove them")
     more = [folder / path for path in data.unlabelled]
-    rows += read_unlabelled(more, rows, text=data.columns.text, split=data.columns.split or "split")
+    rows += read_unlabelled(more, rows, data.columns, tuple(reader.columns))
+    rows = [{**reader.arrange(row, f"{source}: {_place(row)}")} for row in rows]
     check_rows(rows, source, reader)
     forms = [normalise(row["text"]) for row in rows]
     rows, forms, dropped = leave_out_shared(rows, forms) if data.drop_shared_text else (rows, forms, 0)
@@ -88,25 +90,18 @@ def load_and_compare(
     rows, forms, unlabelled = leave_out_unlabelled(rows, forms)
     check_splits(rows, source)
     outputs = reader.find_outputs(rows, source)
-    places = [row.get(_PLACE) or f"row {row['id']}" for row in rows]
-    shared = find_shared(rows, forms, places, dropped, unlabelled)
+    requests = [normalise(reader.request(row)) for row in rows] if reader.columns else forms
+    shared = find_shared(rows, forms, requests, [_place(row) for row in rows], dropped, unlabelled)
     if not data.allow_shared_text:
         refuse_shared(shared, source)
     return TaskData(_as_table(rows, reader), outputs, reader), shared
 
 
-def _built_in(options: dict[str, int]) -> list[dict[str, Any]]:
-    from edgekd.data import mangaassist
-
-    try:
-        table = mangaassist.generate(**options)
-    except TypeError as error:
-        raise DataError(f"data.options: {error}; see edgekd.data.mangaassist.plan.Sizes") from None
-    rows: list[dict[str, Any]] = table.to_pylist()
-    return [{**row, "label": row.pop("intent")} for row in rows]
+def _place(row: Mapping[str, Any]) -> str:
+    return str(row.get(_PLACE) or f"row {row['id']}")
 
 
-def _from_hub(data: Data) -> list[dict[str, Any]]:
+def _from_hub(data: Data, reader: Reader) -> list[dict[str, Any]]:
     try:
         import datasets
     except ImportError:
@@ -124,7 +119,7 @@ def _from_hub(data: Data) -> list[dict[str, Any]]:
             if hasattr(feature, "int2str") and row.get(data.columns.label, -1) >= 0:
                 row[data.columns.label] = feature.int2str(row[data.columns.label])
             rows.append({**row, "split": split})
-    return _named(rows, data, f"hf:{name}", split_column="split")
+    return _named(rows, data, reader, f"hf:{name}", split_column="split")
 
 
 def _paths(data: Data, folder: Path) -> dict[str, Path]:
@@ -151,21 +146,37 @@ def _from_files(data: Data, folder: Path, reader: Reader) -> list[dict[str, Any]
                 f"{path}: one file needs data.columns.split, the column that names each row's split"
             )
         column = "split" if split else str(columns.split)
-        rows += _named(part, data, str(path), split_column=column, prefix=f"{split}-" if split else "")
+        prefix = f"{split}-" if split else ""
+        rows += _named(part, data, reader, str(path), split_column=column, prefix=prefix)
     return rows
 
 
+def _from_documents(data: Data, folder: Path) -> list[dict[str, Any]]:
+    """Read the queries, then give each its candidates; queries of splits that are not used need none."""
+    paths, columns = _paths(data, folder), data.columns
+    names = tuple(name for name in (columns.text, columns.id, columns.split) if name)
+    queries = read_table(paths["queries"], names).to_pylist()
+    rows = _named(queries, data, None, str(paths["queries"]), split_column=str(columns.split))
+    return attach_candidates(rows, paths, columns)
+
+
 def _named(
-    rows: list[dict[str, Any]], data: Data, source: str, split_column: str, prefix: str = ""
+    rows: list[dict[str, Any]],
+    data: Data,
+    reader: Reader | None,
+    source: str,
+    split_column: str,
+    prefix: str = "",
 ) -> list[dict[str, Any]]:
+    """Give the columns that the task reads their own names; without a reader, targets come from elsewhere."""
     columns = data.columns
     found = list(rows[0])
-    for key, column in (
-        ("text", columns.text),
-        ("label", columns.label),
-        ("id", columns.id),
-        ("split", split_column),
-    ):
+    own = {"text": columns.text, "id": columns.id, "split": split_column}
+    if reader is not None:
+        own |= {name: columns.find(name) for name in reader.columns}
+        # Where a row has more than its text, the target may stand with that: see `Reader.arrange`.
+        own |= {} if reader.columns and columns.label not in found else {"label": columns.label}
+    for key, column in own.items():
         if column is not None and column not in found:
             raise DataError(
                 f"{source}: has no column '{column}' (data.columns.{key}); found: {', '.join(found)}"
@@ -178,12 +189,13 @@ def _named(
             continue  # the project does not use it
         if value not in splits:
             raise DataError(f"{source}: row {number}: split '{value}' is not known; map it in data.splits")
-        used = {columns.text, columns.label, columns.id, split_column}
-        rest = {name: v for name, v in row.items() if name not in used and name not in _OWN}
+        used = {*own.values(), *own, *_OWN}
+        rest = {name: v for name, v in row.items() if name not in used}
         name = f"{prefix}{number}" if columns.id is None else row[columns.id]
-        own = {"id": name, "text": row[columns.text], "label": row[columns.label], "split": splits[value]}
+        given = {key: row[column] for key, column in own.items() if column is not None}
+        own_values = {**dict.fromkeys(_OWN), **given, "id": name, "split": splits[value]}
         shown = "" if columns.id is None else f" (id {name})"
-        named.append({**own, **rest, _PLACE: f"{file} row {number}{shown}"})
+        named.append({**own_values, **rest, _PLACE: f"{file} row {number}{shown}"})
     return named
 
 
@@ -197,5 +209,5 @@ def _as_table(rows: list[dict[str, Any]], reader: Reader) -> pa.Table:
     names = [n for n in dict.fromkeys([*_OWN, *(name for row in rows for name in row)]) if n != _PLACE]
     columns = {name: [row.get(name) for row in rows] for name in names}
     columns["id"] = [str(v) for v in columns["id"]]
-    kinds = {name: pa.string() for name in _OWN} | {"label": reader.kind}
+    kinds = {name: pa.string() for name in _OWN} | {"label": reader.kind, **reader.columns}
     return pa.table({n: pa.array(v, kinds.get(n)) for n, v in columns.items()})

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 Targets = npt.NDArray[np.int64] | npt.NDArray[np.float32]
-"""What is right for each row, shape [row]: an index of the model's outputs, or a number."""
+"""What is right for each row: an index of the model's outputs or a number, shape [row]; of rows that hold
+several examples a number for each, shape [row, place]."""
 
 
 class Reader(Protocol):
@@ -19,6 +20,20 @@ class Reader(Protocol):
     @property
     def kind(self) -> pa.DataType:
         """Type of the target's column."""
+
+    @property
+    def columns(self) -> Mapping[str, pa.DataType]:
+        """Names and types of the columns that every row has beside its text and target, such as `candidates`.
+
+        A project's `data.columns` may say under which name a file has them.
+        """
+
+    def arrange(self, row: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+        """Return a row in the form of the table, from `text`, `label` and `columns` as a file has them.
+
+        Raises:
+            DataError: naming what was found and what is expected; `where` names file, row and id.
+        """
 
     def request(self, row: Mapping[str, Any]) -> str:
         """Return what a model is asked for a row, as one string."""

@@ -79,12 +79,18 @@ class SharedTexts:
 
 
 def find_shared(
-    rows: Rows, forms: Sequence[str], places: Sequence[str], dropped: int = 0, unlabelled: int = 0
+    rows: Rows,
+    forms: Sequence[str],
+    requests: Sequence[str],
+    places: Sequence[str],
+    dropped: int = 0,
+    unlabelled: int = 0,
 ) -> SharedTexts:
     """Count equal and nearly equal texts across splits, and list texts with several labels.
 
-    `forms` are the rows' normalised texts, `places` their names for people. Nearly equal texts are counted
-    for rows of held-out splits alone.
+    `forms` are the rows' normalised texts, `requests` what models are asked, in the same form, `places` names
+    for people. Rows contradict each other only where models are asked the same. Nearly equal texts are
+    counted for rows of held-out splits alone.
     """
     names = {form: number for number, form in enumerate(dict.fromkeys(forms))}
     text = np.array([names[form] for form in forms], np.int64)
@@ -120,20 +126,20 @@ def find_shared(
             near_example = places[first[a, one]], places[first[b, other]]
         counts = int(same.sum()), int(near.sum())
         overlaps.append(Overlap(SPLITS[one], SPLITS[other], counts[0], of, example, counts[1], near_example))
-    return SharedTexts(tuple(overlaps), _contradictions(rows, forms, places), dropped, unlabelled)
+    return SharedTexts(tuple(overlaps), _contradictions(rows, requests, places), dropped, unlabelled)
 
 
-def _contradictions(rows: Rows, forms: Sequence[str], places: Sequence[str]) -> tuple[Contradiction, ...]:
+def _contradictions(rows: Rows, requests: Sequence[str], places: Sequence[str]) -> tuple[Contradiction, ...]:
     members: dict[str, list[int]] = {}
-    for place, form in enumerate(forms):
-        if rows[place]["label"] is not None:
-            members.setdefault(form, []).append(place)
+    for place, request in enumerate(requests):
+        if rows[place]["split"] != "unlabelled":
+            members.setdefault(request, []).append(place)
     return tuple(
         Contradiction(
             rows[group[0]]["text"], tuple((places[i], rows[i]["split"], rows[i]["label"]) for i in group)
         )
         for group in members.values()
-        if len({rows[i]["label"] for i in group}) > 1
+        if any(rows[i]["label"] != rows[group[0]]["label"] for i in group)
     )
 
 

@@ -69,7 +69,8 @@ class TaskData:
     @property
     def requests(self) -> list[str]:
         """What a model is asked for each row, as one string; see `Reader.request`."""
-        return [self.reader.request(row) for row in self.table.to_pylist()]
+        asked = self.table.select(["text", *self.reader.columns])
+        return [self.reader.request(row) for row in asked.to_pylist()]
 
     @property
     def ids(self) -> list[str]:

@@ -11,6 +11,7 @@ from edgekd.bundle import Bundle, make_bundle
 from edgekd.bundle.card import Origin, read_licence, write_card
 from edgekd.compile import open_artifact
 from edgekd.config import Target
+from edgekd.data import built_in
 from edgekd.distill.weights import find_weights
 from edgekd.errors import BadInputError, ConfigError, EdgekdError, unknown_name
 from edgekd.gate.promotion import current
@@ -111,7 +112,7 @@ def describe_origin(context: Context) -> Origin:
         data=taught,
         judged=judged,
         weights_licence=project.licence.weights or _read_weights_licence(start, context.folder),
-        data_licence=project.licence.data or (_OURS if source == "mangaassist" else ""),
+        data_licence=project.licence.data or (_OURS if source in built_in.NAMES else ""),
     )
 
 

@@ -27,9 +27,13 @@ class UrgencyReader:
     """Targets are numbers from 0 to 1."""
 
     kind = pa.float64()
+    columns = {}
 
     def request(self, row):
         return row["text"]
+
+    def arrange(self, row, where):
+        return row
 
     def check(self, target, where):
         if not isinstance(target, int | float) or math.isnan(target) or not 0 <= target <= 1:

@@ -11,7 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 _WORD = re.compile(r"\d+|[^\W\d_]+")
-_SATURATION, _LENGTH = 1.2, 0.75  # k1 and b of Robertson and Zaragoza, "The Probabilistic Relevance Framework"
+_SATURATION, _LENGTH = (
+    1.2,
+    0.75,
+)  # k1 and b of Robertson and Zaragoza, "The Probabilistic Relevance Framework"
 
 
 def list_words(text: str) -> list[str]:

@@ -22,7 +22,7 @@ from edgekd.data.normalise import normalise
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
-        ("query", pa.string()),
+        ("text", pa.string()),
         ("candidates", pa.list_(pa.string())),
         ("grades", pa.list_(pa.float32())),
         ("kind", pa.string()),
@@ -46,6 +46,7 @@ _WORD_KNOWN = 0.75  # how often the engine also looks up the shop's own name of 
 _SWAY = 0.9  # a score counts for 1 - 0.9/2 to 1 + 0.9/2 times itself: other signals of the engine
 _SHARE_OF_ONE = 0.5  # at most this share of the candidates is of one title
 _LEAST_BEST = 2  # answers that would be missing are put in the lower half, as many as this
+_LEAST_WRONG = 0.2  # at least this share of the candidates has grade 0 or 1
 
 
 def generate(*, seed: int = 0, **sizes: int) -> pa.Table:
@@ -66,7 +67,8 @@ def generate(*, seed: int = 0, **sizes: int) -> pa.Table:
         sizes: how many, by the names in `edgekd.data.mangasearch.plan.Sizes`.
 
     Returns:
-        A table with the columns of `SCHEMA`, by split and then by date. Grades are null in the unlabelled split.
+        A table with the columns of `SCHEMA`, by split and then by date. Rows of the unlabelled split have no
+        grades.
 
     >>> generate(train=20, calibration=10, validation=10, test=10, candidates=12).num_rows
     50
@@ -96,14 +98,18 @@ class _Shop:
     def write(self, split: Split, dice: Dice, taken: set[str]) -> list[dict[str, Any]]:
         """Write one split's rows; `taken` holds every query so far, normalised, and grows."""
         composer = Composer(self._shelf, dice)
-        return [self._write_row(split, search, composer, dice, taken) for search in draw_searches(split, dice)]
+        return [
+            self._write_row(split, search, composer, dice, taken) for search in draw_searches(split, dice)
+        ]
 
     def _write_row(
         self, split: Split, search: Search, composer: Composer, dice: Dice, taken: set[str]
     ) -> dict[str, Any]:
         stories = self._shelf.stories
         known = [
-            n for n, s in enumerate(stories) if s.released <= search.day and not (split.is_known and s.held_back)
+            n
+            for n, s in enumerate(stories)
+            if s.released <= search.day and not (split.is_known and s.held_back)
         ]
         on_sale = np.isin(self._story, known)
         while True:
@@ -117,7 +123,7 @@ class _Shop:
         wanted = None if query.wish.story is None else stories[query.wish.story]
         new_title = wanted is not None and (wanted.held_back or wanted.released > _TRAINED_UNTIL)
         return {
-            "query": query.text,
+            "text": query.text,
             "candidates": [self._shelf.books[n].text for n in books],
             "grades": None if split.name == "unlabelled" else [float(grades[n]) for n in books],
             "kind": search.kind,
@@ -151,7 +157,20 @@ class _Shop:
         if not any(grades[n] == grades[best[0]] for n in books):
             for number in dice.shuffle([int(n) for n in best])[:_LEAST_BEST]:
                 books[dice.between(self._count // 2, self._count - 1)] = number
+        self._spoil(books, grades, sale[grades[sale] < 2], dice)
         return books
+
+    def _spoil(
+        self, books: list[int], grades: npt.NDArray[np.int64], wrong: npt.NDArray[np.int64], dice: Dice
+    ) -> None:
+        """Put wrong books in place of answers of grade 2 until there are enough; one of the best stays."""
+        second = dice.shuffle([place for place, n in enumerate(books) if grades[n] == 2])
+        spare = second[1:] if max(grades[n] for n in books) == 2 else second
+        missing = int(self._count * _LEAST_WRONG) - sum(grades[n] < 2 for n in books)
+        for place in spare[: max(0, missing)]:
+            while (other := int(dice.pick(wrong))) in books:
+                pass
+            books[place] = other
 
     def _limit(self, ranked: list[int]) -> list[int]:
         """Take the first candidates, of one title no more than its share."""

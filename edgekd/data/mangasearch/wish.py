@@ -15,9 +15,9 @@ BEST = 3
 
 @dataclass(frozen=True)
 class Wish:
-    """What is wanted: a title (the place of a story), or an author, or a genre; the rest only where it is set.
+    """What is wanted: a title (the place of a story), or an author, or a genre.
 
-    `cents` is the highest price and `age` the reader's age in years.
+    The rest is wanted only where it is set: `cents` is the highest price and `age` the reader's age in years.
     """
 
     story: int | None = None
@@ -38,8 +38,8 @@ class Grader:
       to begin: the first volume, or a set that begins with it. Other titles by the same author have grade 1
       where neither volume nor format is asked for, all others 0.
     - By author: 3 for where a title of theirs begins, 2 for its other volumes; one less in another format.
-    - By genre: where it is a title's first genre, 3 for where the title begins, 2 for its other volumes; where
-      it is its second, 1. One less in another format.
+    - By genre: where it is a title's first genre, 3 for where the title begins, 2 for its other volumes;
+      where it is its second, 1. One less in another format.
     """
 
     def __init__(self, shelf: Shelf) -> None:
