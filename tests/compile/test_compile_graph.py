@@ -100,9 +100,7 @@ def test_exact_recipe_that_answers_differently(graphs, tmp_path, monkeypatch):
 
     fp32_build = fp32.build
     monkeypatch.setattr(fp32, "build", build)
-    with pytest.raises(
-        ParityError, match=r"onnxruntime/fp32: outputs differ by .* allowed 0\.0001; worst"
-    ):
+    with pytest.raises(ParityError, match=r"onnxruntime/fp32: outputs differ by .* allowed 0\.0001; worst"):
         build_sample.compile_sample(graphs["cut"], "onnxruntime", "fp32", tmp_path)
 
 

@@ -67,9 +67,7 @@ def test_a_wrong_model_with_one_output_is_refused(graphs, tmp_path, monkeypatch)
         onnx.save(model, folder / "model.onnx")
 
     monkeypatch.setattr(fp32, "build", build)
-    with pytest.raises(
-        ParityError, match=r"onnxruntime/fp32: outputs differ by .* allowed 0\.0001; worst"
-    ):
+    with pytest.raises(ParityError, match=r"onnxruntime/fp32: outputs differ by .* allowed 0\.0001; worst"):
         build_sample.compile_sample(graphs["scoring-static"], "onnxruntime", "fp32", tmp_path)
 
 
