@@ -19,11 +19,12 @@ from edgekd.engines.step import Folder, Inputs, Part, Settings, Step
 from edgekd.evaluate.predictions import Predictions, load_predictions, save_predictions
 from edgekd.measure.environment import read_environment
 from edgekd.pipeline.context import Context, library_versions
-from edgekd.pipeline.opening import Split, open_model, open_rows, open_task
+from edgekd.pipeline.opening import Split, answer_requests, open_rows, open_task
 from edgekd.progress import Progress
 from edgekd.serving import load
 from edgekd.serving.calibrate import spread_bias
 from edgekd.serving.loader import Model
+from edgekd.serving.request import join_outputs
 from edgekd.store import Stage
 
 LOGITS = "logits.npy"
@@ -120,7 +121,7 @@ def _answer(
         for start, part in zip(starts, pool.map(answer, starts), strict=True):
             parts.append(part)
             progress(start / len(texts), f"{start} of {len(texts)} texts")
-    return np.concatenate(parts)
+    return join_outputs(parts)
 
 
 def reference_step(context: Context, source: Step | Folder, model: str, split: Split) -> Step:
@@ -137,22 +138,15 @@ def reference_step(context: Context, source: Step | Folder, model: str, split: S
 
 def build_reference(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
     """Write a model's outputs to the rows of a split."""
-    import torch
-
-    from edgekd.distill.lean import make_lean
-    from edgekd.distill.reference import reference_outputs
-    from edgekd.distill.training.tokens import open_tokenizer, tokenize
-
     source, rows = inputs["source"], open_rows(inputs["rows"].path).split(settings["split"])
-    module, known = open_model(source, settings["model"])
-    module = make_lean(module, torch.arange(1, 17).reshape(2, 8))
-    tokens = tokenize(open_tokenizer(source.path / "tokenizer.json", known.max_tokens), rows.requests)
-    outputs = reference_outputs(module, tokens, threads=settings["threads"], on_progress=progress)
+    outputs = answer_requests(source, settings["model"], rows.requests, settings["threads"], progress)
     save_predictions(Predictions(source.digest, outputs), rows.ids, folder / LOGITS)
 
 
-def baseline_step(context: Context) -> Step:
-    """Answer every test row with a linear bag of words."""
+def baseline_step(context: Context) -> Step | None:
+    """Answer every test row with a linear bag of words; None where words alone answer nothing of the task."""
+    if not context.task.learning.takes_words:
+        return None
     return Step(
         "baseline",
         2,

@@ -15,7 +15,7 @@ from edgekd.export.graph import Graph, open_graph
 from edgekd.pipeline.context import Context, library_versions
 from edgekd.pipeline.opening import open_model, open_rows, open_task
 from edgekd.progress import Progress
-from edgekd.serving.heads import Head
+from edgekd.serving.heads import describe_head, open_reader, read_head
 from edgekd.store import write_atomic
 
 _PARITY_TEXTS = 300
@@ -44,7 +44,7 @@ def open_exported(path: Path, source: Folder, model: str) -> Graph:
         path / "tokenizer.json",
         student=model,
         kind=notes["kind"],
-        head=Head(notes["head"], tuple(notes["labels"])),
+        head=read_head(notes),
         max_tokens=notes["max_tokens"],
         load=lambda: open_model(source, model)[0],
     )
@@ -55,7 +55,6 @@ def build_graph(folder: Path, settings: Settings, inputs: Inputs, progress: Prog
     import onnxruntime
     import torch
 
-    from edgekd.distill.training.tokens import open_tokenizer
     from edgekd.export import export_graph, prove_parity
     from edgekd.export.graph import INPUT
 
@@ -64,6 +63,9 @@ def build_graph(folder: Path, settings: Settings, inputs: Inputs, progress: Prog
     module, known = open_model(source, model)
     kind: Literal["transformer", "static"] = getattr(known, "kind", "transformer")
     limit, head = known.max_tokens, open_task(inputs["rows"].path).head_of(known.outputs)
+    if towers := getattr(known, "towers", None):
+        assert known.separation is not None
+        head = head._replace(towers=towers, separator=known.separation.separator)
     tokenizer_json = (source.path / "tokenizer.json").read_text(encoding="utf-8")
     write_atomic(folder / "tokenizer.json", tokenizer_json)
     path = folder / "student.onnx"
@@ -77,9 +79,10 @@ def build_graph(folder: Path, settings: Settings, inputs: Inputs, progress: Prog
         head=head,
         max_tokens=limit,
     )
+    read = open_reader(folder / "tokenizer.json", limit, head)
+    runs = [(text, ids or [0]) for text in texts for ids in read(text)]
+    texts, rows = map(list, zip(*runs[:: -(-len(runs) // settings["texts"])], strict=True))
     progress(0.6, f"parity on {len(texts)} texts")
-    tokenizer = open_tokenizer(folder / "tokenizer.json", limit)
-    rows = [tokenizer.encode(text).ids or [0] for text in texts]
     longest = [token for row in rows for token in row] * (1 + limit // max(1, len(rows)))
     rows += [longest[:length] for length in {1, 2, 3, limit // 2, limit}]
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -94,7 +97,7 @@ def build_graph(folder: Path, settings: Settings, inputs: Inputs, progress: Prog
     parity = prove_parity(
         in_torch, in_onnx, rows, [*texts, *["made of many texts"] * (len(rows) - len(texts))]
     )
-    notes = {"kind": kind, "head": head.name, "labels": head.labels, "max_tokens": limit}
+    notes = {"kind": kind, **describe_head(head), "max_tokens": limit}
     write_atomic(folder / "graph.json", json.dumps(notes, indent=1))
     found = {"texts": parity.texts, "worst_logit_difference": parity.worst}
     write_atomic(folder / "logs" / "parity.json", json.dumps(found, indent=1))

@@ -137,10 +137,12 @@ def digest_shards(store: LabelStore) -> str:
 def _wanted(context: Context, teacher: Step) -> Wanted:
     from edgekd.distill.softlabels import open_texts
 
-    learn, left_out = open_texts(context.engine.make(texts_step(context, teacher)).path)
-    if left_out:
-        context.note(f"texts: {left_out:,} left out, because a row that students are judged on has the same")
-    return learn
+    listed = open_texts(context.engine.make(texts_step(context, teacher)).path)
+    if listed.left_out:
+        context.note(
+            f"texts: {listed.left_out:,} left out, because a row that students are judged on has the same"
+        )
+    return listed.learn
 
 
 def _own_store(context: Context, data: TaskData, teacher: Step) -> LabelStore:

@@ -139,7 +139,8 @@ def _answer_steps(
     steps += [artifact_step(context, artifact, word) for artifact in held for word in WORDS]
     models = {TEACHER: learning.teacher, **learning.students}
     steps += [reference_step(context, source, name, "test") for name, source in models.items()]
-    return [*steps, baseline_step(context)]
+    by_words = baseline_step(context)
+    return steps if by_words is None else [*steps, by_words]
 
 
 def _find_incumbents(context: Context, targets: Sequence[Target]) -> dict[str, Artifact | None]:

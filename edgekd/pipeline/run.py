@@ -133,7 +133,8 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str, word:
                 word.again,
             )
             results.judged[target.name] = judge(context, data, results.teacher_step, contest)
-        baseline = read_baseline(context.engine.make(baseline_step(context)).path)
+        by_words = baseline_step(context)
+        baseline = None if by_words is None else read_baseline(context.engine.make(by_words).path)
         shown = Shown(
             results.teacher,
             results.students,

@@ -49,7 +49,7 @@ class Shown:
         targets: all of the project's; those that could not be measured have no entry in `judged`.
         benches: by threads.
         taught: the teacher's answers to the test rows, as it would be served.
-        baseline: a bag of words' answers to the test rows [row].
+        baseline: a bag of words' answers to the test rows [row]; None where words alone answer nothing.
     """
 
     teacher: Stage
@@ -58,7 +58,7 @@ class Shown:
     judged: Mapping[str, Judged]
     benches: Mapping[int, Bench]
     taught: Predictions
-    baseline: Targets
+    baseline: Targets | None
 
 
 def build_report(context: Context, data: TaskData, shown: Shown, command: str) -> view.RunReport:
@@ -70,7 +70,8 @@ def build_report(context: Context, data: TaskData, shown: Shown, command: str) -
     judged = scorer.select(rows)[0]
     taught = judge_slices([judged], scorer.serve(shown.taught), {}, rows)[0].value
     assert taught is not None, "a run without a row in overall is refused"
-    simple = float(judged.values(shown.baseline, rows.truth).mean())
+    simple = {} if shown.baseline is None else {"linear bag of words": shown.baseline}
+    simple |= scorer.baselines(rows)
     source = context.project.data.source
     train = count_classes(data.split("train")) if scorer.is_softened else {}
     bench = next(iter(shown.benches.values()), None)
@@ -84,7 +85,10 @@ def build_report(context: Context, data: TaskData, shown: Shown, command: str) -
             rows=tuple(data.counts().items()),
             source=source if isinstance(source, str) else ", ".join(source.values()),
             digest=data.digest,
-            baseline=(("linear bag of words (test, overall)", simple),),
+            baseline=tuple(
+                (f"{name} (test, overall)", float(judged.values(answers, rows.truth).mean()))
+                for name, answers in simple.items()
+            ),
             counted=describe_counting(context.project.data.sample, test) if scorer.is_softened else "",
         ),
         teacher=_teacher(context, shown.teacher, bench, taught),

@@ -12,6 +12,10 @@ from edgekd.distill.learner import Learner
 class Learning(Protocol):
     """Makes the learners of a task from a project's settings; `outputs` name what its models put out."""
 
+    @property
+    def takes_words(self) -> bool:
+        """Whether a linear model of a row's words can answer, so that models are compared with one."""
+
     def plain(self, outputs: Sequence[str]) -> Learner:
         """Learn from targets alone, all rows alike."""
 
@@ -36,6 +40,8 @@ class Learning(Protocol):
 
 class ClassLearning:
     """Where answers are classes."""
+
+    takes_words = True
 
     def plain(self, outputs: Sequence[str]) -> Learner:
         """Learn classes from targets alone."""
@@ -62,6 +68,8 @@ class ClassLearning:
 class ScoreLearning:
     """Where answers are numbers from 0 to 1."""
 
+    takes_words = True
+
     def plain(self, outputs: Sequence[str]) -> Learner:
         """Learn numbers from targets alone."""
         from edgekd.distill.learners.score import Score
@@ -85,6 +93,8 @@ class ScoreLearning:
 
 class RankLearning:
     """Where answers are orders of candidates."""
+
+    takes_words = False
 
     def plain(self, outputs: Sequence[str]) -> Learner:
         """Learn orders from grades alone."""

@@ -35,3 +35,8 @@ class Task:
     def head_of(self, outputs: Sequence[str]) -> Head:
         """Return the head of a model with these outputs; one output alone has no label."""
         return Head(self.head, tuple(outputs) if len(outputs) > 1 else ())
+
+    def takes(self, head: Head, outputs: Sequence[str]) -> bool:
+        """Whether a model with this head answers what this task asks, with these outputs."""
+        own = self.head_of(outputs)
+        return (head.name, head.labels) == (own.name, own.labels)
