@@ -162,6 +162,15 @@ class _StudentEntry(Frozen):
 StudentEntry = Annotated[_StudentEntry, BeforeValidator(_named)]
 
 
+class Cascade(Frozen):
+    """Two students that answer in turn."""
+
+    first: str
+    """The student that orders all candidates: a fast one."""
+    second: str
+    """The student that orders the first one's best candidates anew; how many, validation rows say."""
+
+
 class Measure(Frozen):
     """How latency is measured."""
 
@@ -203,6 +212,8 @@ class Project(Frozen):
     """The model that labels."""
     students: tuple[StudentEntry, ...] = Field(min_length=1)
     """The models to distil."""
+    cascades: tuple[Cascade, ...] = ()
+    """Pairs of students that rank in turn, as further variants of every target."""
     distillation: Distillation = Distillation()
     """How they learn."""
     targets: tuple[str, ...] = Field(min_length=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from edgekd.engines.step import Step
 from edgekd.errors import DataError, ParityError
 from edgekd.pipeline.answering import reference_step
 from edgekd.pipeline.biasing import describe_fit, limited_slices, read_fit
+from edgekd.pipeline.cascading import Compiled, cascade_step
 from edgekd.pipeline.compiling import Trained, Variant, compile_step, name_variant, place_artifact
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.exporting import export_step
@@ -82,11 +83,23 @@ def plan_variants(
         MissingExtraError: a library is not installed.
     """
     holders = find_policy_holders(context, target, incumbent)
-    return tuple(
+    single = tuple(
         _plan_variant(context, _trained(context, teacher, students[name], name), build, target, holders)
         for name, build in list_builds(context, target)
         if name in students
     )
+    return (*single, *_plan_cascades(context, single))
+
+
+def _plan_cascades(context: Context, single: Sequence[Ahead]) -> Iterator[Ahead]:
+    """List a target's cascades: each build of the second student behind the first build of the first."""
+    for entry in context.project.cascades:
+        first = next((ahead for ahead in single if ahead.student == entry.first), None)
+        for second in single:
+            if first is not None and second.student == entry.second:
+                parts = Compiled(first.name, first.compiled), Compiled(second.name, second.compiled)
+                name, student = f"{entry.first}+{second.name}", f"{entry.first}+{entry.second}"
+                yield Ahead(name, student, second.build, cascade_step(context, *parts), None, None)
 
 
 def list_builds(context: Context, target: Target) -> list[tuple[str, Build]]:

@@ -33,6 +33,7 @@ from edgekd.pipeline.answering import (
 )
 from edgekd.pipeline.bench import Bench, bench_artifacts
 from edgekd.pipeline.biasing import teacher_answers
+from edgekd.pipeline.cascading import check_cascades
 from edgekd.pipeline.compiling import Variant
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.diagnosing import write_capacity
@@ -171,6 +172,7 @@ def _load(context: Context) -> TaskData:
         context.note(f"warning: {line}")
     check_distillation(context, data)
     check_routing(context, data)
+    check_cascades(context)
     find_ages(context, data.split("train"))  # a wrong date is said now
     return data
 

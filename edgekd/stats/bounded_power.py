@@ -106,9 +106,7 @@ def chance_to_hold(differences: BoundedMean, n: int, margin: float, *, confidenc
     return NormalDist().cdf(low)
 
 
-def _quantile(
-    values: npt.NDArray[np.float64], shares: npt.NDArray[np.float64], n: int, z: float
-) -> float:
+def _quantile(values: npt.NDArray[np.float64], shares: npt.NDArray[np.float64], n: int, z: float) -> float:
     mean = float(shares @ values)
     variance = float(shares @ (values - mean) ** 2)
     if variance == 0:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edgekd.data.reader import Reader
+from edgekd.evaluate.arrays import Scores, Truth
 from edgekd.evaluate.scorer import Scorer
 from edgekd.serving.heads import Head
 from edgekd.tasks.learning import Learning
@@ -23,6 +24,8 @@ class Task:
         reader: what targets are.
         scorer: what answers are worth.
         words: what reports call it all.
+        choose_keep: how many of a first model's candidates a second one must read, from what both answer to
+            validation rows and what is right; None where answers are not made in turn.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Task:
     reader: Reader
     scorer: Scorer
     words: Words
+    choose_keep: Callable[[Scores, Scores, Truth], int | None] | None = None
 
     def head_of(self, outputs: Sequence[str]) -> Head:
         """Return the head of a model with these outputs; one output alone has no label."""

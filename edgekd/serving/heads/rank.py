@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..cascade import join_scores, keep_best
 from ..errors import ServingError
 from ..loader import Model as OneText
+from ..manifest import read_manifest
 from ..pairs import open_pairs, open_towers
 from ..request import UNIT, join_outputs, join_request, split_request
 from . import Head, read_head
@@ -29,7 +31,11 @@ from . import Head, read_head
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-NEEDS = ("request", "pairs")
+    from ..stages import Stages
+
+NEEDS = ("request", "pairs", "cascade")
+FIRST = "first"
+"""Folder of the model that orders all candidates where an artifact has two, and the manifest's key for it."""
 UNCALIBRATED: Mapping[str, Any] = {"routing": {}}
 TOLERANCE = 0.01
 """Candidates whose scores lie no further apart than this share of a request's range are as good as equal."""
@@ -91,6 +97,14 @@ class Model(OneText):
     _FIRST = f"a{UNIT}a"
     _read: Callable[[str, Sequence[str]], list[list[int]]]
 
+    def __init__(self, folder: Path, manifest: dict[str, Any], threads: int, stages: Stages) -> None:
+        self._keep: int = manifest.get(FIRST, {}).get("keep", 0)
+        self._before: Model | None = None
+        if self._keep:
+            inside = folder / FIRST
+            self._before = Model(inside, read_manifest(inside, verify=False), threads, stages)
+        super().__init__(folder, manifest, threads, stages)
+
     def _open_tokenizer(self, path: Path, max_tokens: int) -> None:
         head = read_head(self.manifest)
         self._towers = head.towers
@@ -151,6 +165,13 @@ class Model(OneText):
 
     def _run(self, text: str) -> npt.NDArray[np.float32]:
         query, candidates = split_request(text)
+        if self._before is None or len(candidates) <= self._keep:
+            return self._score(query, candidates)
+        first = self._before._score(query, candidates)
+        kept = keep_best(first, self._keep)
+        return join_scores(first, kept, self._score(query, [candidates[place] for place in kept]))
+
+    def _score(self, query: str, candidates: Sequence[str]) -> npt.NDArray[np.float32]:
         if self._towers:
             return self._look_up(query, candidates)
         runs = self._read(query, candidates)

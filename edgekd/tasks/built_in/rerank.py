@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgekd.data.rank_reader import RANKS
+from edgekd.evaluate.rank.cascade import choose_keep
 from edgekd.evaluate.rank.scorer import RANK_SCORER
 from edgekd.tasks.learning import RankLearning
 from edgekd.tasks.task import Task
@@ -15,4 +16,5 @@ TASK = Task(
     reader=RANKS,
     scorer=RANK_SCORER,
     words=RANK,
+    choose_keep=choose_keep,
 )

@@ -1,0 +1,39 @@
+"""How many candidates of a first model a second one must read, so that little of the second's quality is lost."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgekd.evaluate.arrays import Truth
+from edgekd.evaluate.rank.values import Table, align, ndcg_at_10, tells_orders_apart
+from edgekd.serving.cascade import join_scores, keep_best
+
+TRIED = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40)
+"""Numbers of candidates that are tried; a second model that reads more saves little."""
+LEAST = 0.995
+"""Share of the second model's mean NDCG@10 that both together keep on the rows that choose."""
+
+
+def join_tables(first: Table, second: Table, keep: int) -> Table:
+    """Return what both models answer in turn, [row, place], from what each says of all candidates."""
+    second = align(second, first.shape[1])
+    joined = np.full(first.shape, np.nan, np.float32)
+    for row, (one, other) in enumerate(zip(first, second, strict=True)):
+        real = ~np.isnan(one)
+        kept = keep_best(one[real], keep)
+        joined[row, real] = join_scores(one[real], kept, other[real][kept])
+    return joined
+
+
+def choose_keep(first: Table, second: Table, truth: Truth) -> int | None:
+    """Return the smallest number that keeps `LEAST` of the second model's NDCG@10; None if none tried does.
+
+    Tables are scores [row, place] of validation rows, `truth` their grades.
+    """
+    asked = tells_orders_apart(truth)
+    wanted = LEAST * float(ndcg_at_10(align(second, truth.shape[1])[asked], truth[asked]).mean())
+    for keep in TRIED:
+        joined = align(join_tables(first, second, keep), truth.shape[1])
+        if float(ndcg_at_10(joined[asked], truth[asked]).mean()) >= wanted:
+            return keep
+    return None
