@@ -47,9 +47,7 @@ def describe_gain(drop: Drop, above: Above) -> str:
         found = f"beats {above.words} by {_points(gain)}, at least {100 * low:.3g}"
     else:
         side = "above" if gain >= 0 else "below"
-        found = (
-            f"{_points(abs(gain))} {side} {above.words}, {format_points(low)} to {format_points(-drop.low)}"
-        )
+        found = f"{_points(abs(gain))} {side} {above.words}, {format_points(low)} to {format_points(-drop.low)}"
     return f"{found}, n {drop.n:,}"
 
 

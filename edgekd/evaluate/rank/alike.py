@@ -10,12 +10,12 @@ from edgekd.evaluate.rank.values import Table
 _AT_ONCE = 512  # rows: their pairs of candidates fit into a few MiB
 
 
-def is_same_first(one: Table, other: Table) -> Bool[np.ndarray, row]:
+def is_same_first(one: Table, other: Table) -> Bool[np.ndarray, "row"]:
     """Say for each row whether both tables [row, place] put the same candidate first."""
     return np.asarray(_first(one) == _first(other))
 
 
-def kendall_tau(one: Table, other: Table) -> Float[np.ndarray, row]:
+def kendall_tau(one: Table, other: Table) -> Float[np.ndarray, "row"]:
     """Return Kendall's tau-b of two tables of scores [row, place], which end in NaN at the same places.
 
     1 is the same order, -1 the opposite one. NaN where a table has all candidates of the row at one score,

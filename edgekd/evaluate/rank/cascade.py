@@ -1,4 +1,4 @@
-"""How many candidates of a first model a second one must read, so that little of the second's quality is lost."""
+"""How many candidates of a first model a second one must read to lose little of its own quality."""
 
 from __future__ import annotations
 
