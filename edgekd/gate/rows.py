@@ -22,7 +22,7 @@ from edgekd.gate.harm import Harm
 from edgekd.gate.objects import keep_text, object_path
 from edgekd.store import digest_bytes, digest_file, write_atomic
 
-Rows = Mapping[str, frozenset[str]]
+JudgedTexts = Mapping[str, frozenset[str]]
 """Digests of the test rows in each slice."""
 _DIGITS = 12
 
@@ -33,7 +33,7 @@ def digest_rows(texts: Iterable[str]) -> frozenset[str]:
     return frozenset(digest_bytes(text.encode("utf-8", "surrogatepass"))[:_DIGITS] for text in plain)
 
 
-def slice_rows(texts: Sequence[str], rows: JudgedRows) -> Rows:
+def slice_rows(texts: Sequence[str], rows: JudgedRows) -> JudgedTexts:
     """Digest the test rows of each slice; of one that judges recall, the rows of its classes alone."""
     found: dict[str, frozenset[str]] = {}
     for entry in rows.slices:
@@ -44,7 +44,7 @@ def slice_rows(texts: Sequence[str], rows: JudgedRows) -> Rows:
     return found
 
 
-def add_rows(place: Path, rows: Rows) -> None:
+def add_rows(place: Path, rows: JudgedTexts) -> None:
     """Add rows to those that a target has been judged on; the caller holds the target's lock."""
     known = read_rows(place)
     if all(found <= known.get(name, frozenset()) for name, found in rows.items()):
@@ -80,7 +80,7 @@ def freeze_rows(registry: Path, place: Path, harm: Harm) -> Harm:
     return Harm(harm.by, harm.reason, slices)
 
 
-def unrenewed_slices(registry: Path, harm: Harm | None, rows: Rows) -> tuple[str, ...]:
+def unrenewed_slices(registry: Path, harm: Harm | None, rows: JudgedTexts) -> tuple[str, ...]:
     """Name the harmed slices without a row that is newer than the harm.
 
     Raises:

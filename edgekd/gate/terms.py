@@ -10,7 +10,7 @@ from edgekd.errors import HarmedError
 from edgekd.gate.conditions import RollbackConditions
 from edgekd.gate.harm import Harm
 from edgekd.gate.history import History, read_history
-from edgekd.gate.rows import Rows, unrenewed_slices
+from edgekd.gate.rows import JudgedTexts, unrenewed_slices
 from edgekd.gate.versions import SHORT
 
 
@@ -28,7 +28,7 @@ class Terms:
     """
 
     conditions: RollbackConditions | None = None
-    rows: Rows = field(default_factory=dict)
+    rows: JudgedTexts = field(default_factory=dict)
     again: bool = False
     harm: Harm | None = None
     model: str | None = None
