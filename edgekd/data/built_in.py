@@ -35,7 +35,7 @@ def digest_source(name: str) -> dict[str, str]:
 
     A package may draw on those before it, so theirs are among them.
     """
-    found = {}
+    found: dict[str, str] = {}
     for package in NAMES[: NAMES.index(name) + 1]:
         folder = Path(str(import_module(f"edgekd.data.{package}").__file__)).parent
         files = sorted(f for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts)

@@ -90,8 +90,8 @@ def load_and_compare(
     rows, forms, unlabelled = leave_out_unlabelled(rows, forms)
     check_splits(rows, source)
     outputs = reader.find_outputs(rows, source)
-    requests = [normalise(reader.request(row)) for row in rows] if reader.columns else forms
-    shared = find_shared(rows, forms, requests, [_place(row) for row in rows], dropped, unlabelled)
+    places = [_place(row) for row in rows]
+    shared = find_shared(rows, forms, places, tuple(reader.columns), dropped, unlabelled)
     if not data.allow_shared_text:
         refuse_shared(shared, source)
     return TaskData(_as_table(rows, reader), outputs, reader), shared

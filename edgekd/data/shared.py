@@ -81,16 +81,15 @@ class SharedTexts:
 def find_shared(
     rows: Rows,
     forms: Sequence[str],
-    requests: Sequence[str],
     places: Sequence[str],
+    columns: Sequence[str] = (),
     dropped: int = 0,
     unlabelled: int = 0,
 ) -> SharedTexts:
     """Count equal and nearly equal texts across splits, and list texts with several labels.
 
-    `forms` are the rows' normalised texts, `requests` what models are asked, in the same form, `places` names
-    for people. Rows contradict each other only where models are asked the same. Nearly equal texts are
-    counted for rows of held-out splits alone.
+    `forms` are the rows' normalised texts, `places` their names for people. Rows contradict each other only
+    where these `columns` are equal, too. Nearly equal texts are counted for rows of held-out splits alone.
     """
     names = {form: number for number, form in enumerate(dict.fromkeys(forms))}
     text = np.array([names[form] for form in forms], np.int64)
@@ -126,21 +125,32 @@ def find_shared(
             near_example = places[first[a, one]], places[first[b, other]]
         counts = int(same.sum()), int(near.sum())
         overlaps.append(Overlap(SPLITS[one], SPLITS[other], counts[0], of, example, counts[1], near_example))
-    return SharedTexts(tuple(overlaps), _contradictions(rows, requests, places), dropped, unlabelled)
+    return SharedTexts(tuple(overlaps), _contradictions(rows, forms, places, columns), dropped, unlabelled)
 
 
-def _contradictions(rows: Rows, requests: Sequence[str], places: Sequence[str]) -> tuple[Contradiction, ...]:
+def _contradictions(
+    rows: Rows, forms: Sequence[str], places: Sequence[str], columns: Sequence[str]
+) -> tuple[Contradiction, ...]:
     members: dict[str, list[int]] = {}
-    for place, request in enumerate(requests):
+    for place, form in enumerate(forms):
         if rows[place]["split"] != "unlabelled":
-            members.setdefault(request, []).append(place)
+            members.setdefault(form, []).append(place)
     return tuple(
         Contradiction(
             rows[group[0]]["text"], tuple((places[i], rows[i]["split"], rows[i]["label"]) for i in group)
         )
-        for group in members.values()
+        for same_text in members.values()
+        if len(same_text) > 1
+        for group in _group(rows, same_text, columns)
         if any(rows[i]["label"] != rows[group[0]]["label"] for i in group)
     )
+
+
+def _group(rows: Rows, places: Sequence[int], columns: Sequence[str]) -> list[list[int]]:
+    groups: dict[str, list[int]] = {}
+    for place in places:
+        groups.setdefault(str([rows[place][name] for name in columns]), []).append(place)
+    return list(groups.values())
 
 
 def refuse_shared(shared: SharedTexts, source: str) -> None:

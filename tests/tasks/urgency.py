@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +28,7 @@ class UrgencyReader:
     """Targets are numbers from 0 to 1."""
 
     kind = pa.float64()
-    columns = {}
+    columns = MappingProxyType({})
 
     def request(self, row):
         return row["text"]

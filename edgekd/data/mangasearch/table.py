@@ -149,32 +149,31 @@ class _Shop:
         pool = [int(n) for n in ranked if scores[n] > 0]
         drawn = {n: -scores[n] * (1 - _SWAY / 2 + _SWAY * dice.below(1000) / 1000) for n in pool}
         books = self._limit(sorted(pool, key=lambda n: (drawn[n], n)))
-        sale = np.flatnonzero(on_sale)
+        sale: list[int] = np.flatnonzero(on_sale).tolist()
         while len(books) < self._count:
-            if (other := int(dice.pick(sale))) not in books:
+            if (other := dice.pick(sale)) not in books:
                 books.append(other)
         best = np.flatnonzero(on_sale & (grades == grades[on_sale].max()))
         if not any(grades[n] == grades[best[0]] for n in books):
             for number in dice.shuffle([int(n) for n in best])[:_LEAST_BEST]:
                 books[dice.between(self._count // 2, self._count - 1)] = number
-        self._spoil(books, grades, sale[grades[sale] < 2], dice)
+        self._spoil(books, grades, np.flatnonzero(on_sale & (grades < 2)).tolist(), dice)
         return books
 
-    def _spoil(
-        self, books: list[int], grades: npt.NDArray[np.int64], wrong: npt.NDArray[np.int64], dice: Dice
-    ) -> None:
+    def _spoil(self, books: list[int], grades: npt.NDArray[np.int64], wrong: list[int], dice: Dice) -> None:
         """Put wrong books in place of answers of grade 2 until there are enough; one of the best stays."""
         second = dice.shuffle([place for place, n in enumerate(books) if grades[n] == 2])
         spare = second[1:] if max(grades[n] for n in books) == 2 else second
         missing = int(self._count * _LEAST_WRONG) - sum(grades[n] < 2 for n in books)
         for place in spare[: max(0, missing)]:
-            while (other := int(dice.pick(wrong))) in books:
+            while (other := dice.pick(wrong)) in books:
                 pass
             books[place] = other
 
     def _limit(self, ranked: list[int]) -> list[int]:
         """Take the first candidates, of one title no more than its share."""
-        most, of_title, books = int(self._count * _SHARE_OF_ONE), Counter[int](), []
+        most, of_title = int(self._count * _SHARE_OF_ONE), Counter[int]()
+        books: list[int] = []
         for number in ranked:
             title = int(self._story[number])
             if of_title[title] < most and len(books) < self._count:
