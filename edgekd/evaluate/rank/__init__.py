@@ -1,0 +1,1 @@
+"""Quality where answers are orders of candidates."""
