@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -35,6 +36,9 @@ class Slice(Frozen):
     """Floor: least value of the metric itself, in points, however good or bad the teacher is."""
     class_at_least: float | None = Field(None, gt=0, lt=100)
     """Floor of each class on its own, where `together` has another in `at_least`."""
+    above: Mapping[str, Annotated[float, Field(ge=-100, lt=100)]] | None = None
+    """By how many points the value must exceed that of a baseline which comes with the rows, by its name;
+    absent means what the task asks of its slices, `{}` nothing."""
     at_most: float | None = Field(None, gt=0, lt=100)
     """Largest share of false alarms that is good enough, in points."""
 

@@ -17,10 +17,11 @@ Classes = Int[np.ndarray, "class"]
 """Indices of some of the labels."""
 Biases = Float[np.ndarray, "label"]
 """What is added to the logit of each label where one is chosen."""
-Served = Int[np.ndarray, "example"] | Float[np.ndarray, "example"]
-"""What is answered to each example: the index of a label, or a number."""
+Served = Int[np.ndarray, "example"] | Float[np.ndarray, "example"] | Float[np.ndarray, "example place"]
+"""What is answered to each example: the index of a label, a number, or a number for each of its places, of
+which those that it does not have hold NaN."""
 Truth = Served
-"""What is right for each example."""
+"""What is right for each example; of its places those that it does not have hold -1, unknown ones NaN."""
 Values = Hits | Float[np.ndarray, "row"]
 """How good each answer to the rows of one slice is: a hit or not, or a number from 0 to 1."""
 Weights = Float[np.ndarray, "example"]

@@ -11,7 +11,7 @@ from edgekd.evaluate.classify.scorer import CLASS_SCORER
 from edgekd.evaluate.drop import paired_drop
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.result import EvalResult, SliceResult
-from edgekd.evaluate.scorer import JudgedRows, Scorer
+from edgekd.evaluate.scorer import JudgedRows, Scorer, find_baselines
 from edgekd.evaluate.slice_rows import SliceRows
 from edgekd.stats.bounded import BoundedMean
 from edgekd.stats.interval import Interval
@@ -30,7 +30,8 @@ def evaluate(
 ) -> EvalResult:
     """Evaluate one artifact's predictions on the rows of one split.
 
-    References are `teacher`, `fp32` and, where there is one, `incumbent`. `temperature` is the artifact's
+    References are `teacher`, `fp32` and, where there is one, `incumbent`; answers that come with the rows are
+    judged beside them. `temperature` is the artifact's
     own: it changes the calibration figures and no answer. Values carry two-sided intervals, drops one-sided
     bounds.
 
@@ -38,6 +39,7 @@ def evaluate(
         DataError: if arrays do not fit one another, before anything is computed.
         SliceError: if a slice has no mask or asks for what the task does not know.
     """
+    baselines = find_baselines(scorer, rows)
     for name, table in {"candidate": predictions, **references}.items():
         scorer.check(table, rows, name)
     chosen = scorer.select(rows)
@@ -46,11 +48,19 @@ def evaluate(
     return EvalResult(
         subject=predictions.subject,
         n=len(rows.truth),
-        slices=judge_slices(chosen, scorer.serve(predictions), served, rows, scorer.weigh(rows), confidence),
+        slices=judge_slices(
+            chosen,
+            scorer.serve(predictions),
+            {**served, **baselines},
+            rows,
+            scorer.weigh(rows),
+            confidence,
+        ),
         calibration=detail.calibration,
         reliability=detail.reliability,
         classes=detail.classes,
         confusions=detail.confusions,
+        figures=detail.figures,
     )
 
 
@@ -94,6 +104,8 @@ def _judge_slice(
         at_most=part.at_most,
         tally=tally,
         sampling=part.sampling,
+        above=part.above,
+        left_out=part.left_out,
         reference_values={
             name: mean
             for name, answer in references.items()

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekd.errors import DataError
-from edgekd.evaluate.arrays import Biases, Labels, Scores
+from edgekd.evaluate.arrays import Biases, Flags, Labels, Scores
 from edgekd.store import digest_file, digest_json, write_atomic
 
 
@@ -20,10 +20,12 @@ class Predictions:
     """Outputs of one artifact (`subject` is its digest), in the order of the rows.
 
     `bias` [output] is added to the outputs where one is chosen, and nowhere else: probabilities stay as
-    the model gives them.
+    the model gives them. Where rows have different numbers of outputs, a row ends in NaN for those that it
+    does not have.
 
     Raises:
-        DataError: on making one that is empty, not a table, or holds a number that is not finite.
+        DataError: on making one that is empty, not a table, or holds a number that is not finite before the
+            end of a row's outputs.
     """
 
     subject: str
@@ -41,26 +43,40 @@ class Predictions:
                 f"predictions of {self.subject[:12]}: expected a bias for each of "
                 f"{self.outputs.shape[1]} outputs, got {list(self.bias.shape)}"
             )
-        finite = np.isfinite(self.outputs).all(axis=1)
+        known = np.isfinite(self.outputs)
+        places = np.arange(known.shape[1])
+        owned = places < known.sum(axis=1, keepdims=True)
+        finite = known[:, 0] & (known == owned).all(axis=1) & ~np.isinf(self.outputs).any(axis=1)
+        self._refuse(finite)
+
+    @property
+    def labels(self) -> Labels:
+        """Index of the label that is answered: the likeliest once the bias is added, the first of equals."""
+        whole = self._whole()
+        return np.asarray(np.argmax(whole if self.bias is None else whole + self.bias, axis=1))
+
+    def probabilities(self, temperature: float = 1.0) -> Scores:
+        """Softmax of the outputs over `temperature`, in double precision."""
+        if not temperature > 0:
+            raise DataError(f"temperature must be > 0, got {temperature}")
+        scaled = self._whole().astype(np.float64) / temperature
+        powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+    def _whole(self) -> Scores:
+        """Return the outputs where every row has all of them: an answer is one of them."""
+        finite = np.isfinite(self.outputs[:, -1])
+        self._refuse(finite)
+        return self.outputs
+
+    def _refuse(self, finite: Flags) -> None:
+        """Refuse rows [row] that are not."""
         if not finite.all():
             raise DataError(
                 f"predictions of {self.subject[:12]}: {int((~finite).sum())} of {len(finite)} rows hold a "
                 f"logit that is not finite, first row {int(np.argmin(finite))}; "
                 "the model is broken for these inputs"
             )
-
-    @property
-    def labels(self) -> Labels:
-        """Index of the label that is answered: the likeliest once the bias is added, the first of equals."""
-        return np.asarray(np.argmax(self.outputs if self.bias is None else self.outputs + self.bias, axis=1))
-
-    def probabilities(self, temperature: float = 1.0) -> Scores:
-        """Softmax of the outputs over `temperature`, in double precision."""
-        if not temperature > 0:
-            raise DataError(f"temperature must be > 0, got {temperature}")
-        scaled = self.outputs.astype(np.float64) / temperature
-        powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def save_predictions(predictions: Predictions, ids: Sequence[str], path: Path) -> None:

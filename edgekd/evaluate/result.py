@@ -62,13 +62,28 @@ class Drop(Record):
 
 
 @dataclass(frozen=True)
+class Above(Record):
+    """That a value must exceed a baseline's on the same rows by so much, a share.
+
+    Attributes:
+        reference: name of the baseline, an answer that comes with the rows.
+        words: what it is, for sentences.
+    """
+
+    reference: str
+    words: str
+    by: float = 0.0
+
+
+@dataclass(frozen=True)
 class SliceResult(Record):
     """One slice by one metric; limits are shares. An empty slice has no value and no drops.
 
     `value` is the metric's own: for false alarms their share, which is better when smaller. `tally` counts
     what it is a share of: right answers, and for false alarms the rows that raised none. `sampling` says
     which rows were counted; see `edgekd.evaluate.slice_rows.SliceRows`. `reference_values` hold what each
-    reference reaches, where values are no hits: else its drop's counts say it.
+    reference reaches, where values are no hits: else its drop's counts say it. `above` names the baselines
+    that the value must exceed, and `left_out` counts the slice's rows on which every answer is as good.
     """
 
     name: str
@@ -83,6 +98,13 @@ class SliceResult(Record):
     tally: Tally | BoundedMean | None = None
     sampling: Literal["all", "traffic", "weighted"] = "all"
     reference_values: Mapping[str, Interval] = field(default_factory=dict)
+    above: tuple[Above, ...] = ()
+    left_out: int = 0
+
+    @property
+    def claims(self) -> int:
+        """How many claims of harm can be made of it: of its margin, its floor, and each baseline."""
+        return (self.margin is not None) + (self.floor is not None) + len(self.above)
 
     @property
     def floor(self) -> float | None:
@@ -92,6 +114,20 @@ class SliceResult(Record):
     def drop_from(self, reference: str) -> Drop | None:
         """Return the drop against one reference; None where it was not compared."""
         return next((drop for drop in self.drops if drop.reference == reference), None)
+
+
+@dataclass(frozen=True)
+class Figure(Record):
+    """A figure of one slice that no gate reads, over `n` of its rows.
+
+    `values` are by whose answers it is of: a reference's or a baseline's name, and empty for the artifact's
+    own.
+    """
+
+    slice: str
+    name: str
+    n: int
+    values: Mapping[str, Interval]
 
 
 @dataclass(frozen=True)
@@ -159,6 +195,7 @@ class EvalResult(Record):
     reliability: tuple[Reliability, ...] = ()
     classes: tuple[ClassResult, ...] = ()
     confusions: tuple[Confusion, ...] = ()
+    figures: tuple[Figure, ...] = ()
 
     def slice_named(self, name: str) -> SliceResult:
         """Return one slice by its name.

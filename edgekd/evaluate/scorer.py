@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edgekd.config import Slice
+from edgekd.errors import SliceError, unknown_name
 from edgekd.evaluate.arrays import Flags, Hits, Served, Truth, Weights
 from edgekd.evaluate.predictions import Predictions
-from edgekd.evaluate.result import Calibration, ClassResult, Confusion, Reliability
+from edgekd.evaluate.result import Calibration, ClassResult, Confusion, Figure, Reliability
 from edgekd.evaluate.slice_rows import SliceRows
 from edgekd.stats.interval import Interval
 
@@ -40,6 +41,7 @@ class Detail:
     reliability: tuple[Reliability, ...] = ()
     classes: tuple[ClassResult, ...] = ()
     confusions: tuple[Confusion, ...] = ()
+    figures: tuple[Figure, ...] = ()
 
 
 class Scorer(Protocol):
@@ -58,6 +60,12 @@ class Scorer(Protocol):
 
     def serve(self, predictions: Predictions) -> Served:
         """Return what is answered to each row [row]."""
+
+    def baselines(self, rows: JudgedRows) -> Mapping[str, Served]:
+        """Return the answers that come with the rows, without any model, by name; they are judged beside it.
+
+        Most tasks have none.
+        """
 
     def select(self, rows: JudgedRows) -> tuple[SliceRows, ...]:
         """Find the rows of every slice, in order.
@@ -81,3 +89,18 @@ class Scorer(Protocol):
         self, asked: Sequence[str], rows: JudgedRows, predictions: Predictions, temperature: float
     ) -> dict[str, Interval]:
         """Return those of the figures asked for that follow from these answers, by name."""
+
+
+def find_baselines(scorer: Scorer, rows: JudgedRows) -> Mapping[str, Served]:
+    """Return the answers that come with the rows, once it is clear that slices ask for no others.
+
+    Raises:
+        SliceError: a slice is to exceed a baseline that the task does not have.
+    """
+    found = scorer.baselines(rows)
+    for entry in rows.slices:
+        for name in entry.above or ():
+            if name not in found:
+                reason = unknown_name("baseline", name, found) if found else "this task has no baseline"
+                raise SliceError(f"slice '{entry.name}': above: {reason}")
+    return found

@@ -8,6 +8,7 @@ from typing import Literal
 
 from edgekd.config import Slice
 from edgekd.evaluate.arrays import Flags, Served, Truth, Values
+from edgekd.evaluate.result import Above
 
 Sampling = Literal["all", "traffic", "weighted"]
 
@@ -25,6 +26,8 @@ class SliceRows(ABC):
         rows: those that may be judged.
         sampling: whether `rows` are all of the slice's, those drawn as traffic comes, or all of them with
             each counted by how it was sampled.
+        above: baselines that the value must exceed.
+        left_out: how many rows of the slice are not judged, as every answer to them is as good.
     """
 
     slice: Slice
@@ -36,6 +39,8 @@ class SliceRows(ABC):
     at_least: float | None = None
     at_most: float | None = None
     sampling: Sampling = "all"
+    above: tuple[Above, ...] = ()
+    left_out: int = 0
 
     @property
     def is_paired(self) -> bool:

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, replace
 
 from edgekd.evaluate.record import Record
-from edgekd.evaluate.result import SliceResult
-from edgekd.gate.check import Check, Status
+from edgekd.evaluate.result import Above, SliceResult
+from edgekd.gate.check import ABOVE, QUALITY, Check, Status
 from edgekd.stats.bounded import BoundedMean
 from edgekd.stats.paired import rows_needed
 from edgekd.stats.tally import Tally, exact_floor_rows
@@ -32,6 +32,8 @@ class Binding(Record):
         asked: the limit that was asked, in the same terms.
         value: the drop, or the slice's own value, as a share.
         is_margin: whether the limit is a margin of a drop, and not a limit of the slice's own value.
+        is_of_quality: whether it is of a slice's quality.
+        is_gain: whether the limit is how much a baseline must be exceeded by.
     """
 
     variant: str
@@ -46,6 +48,8 @@ class Binding(Record):
     asked: float | None = None
     value: float | None = None
     is_margin: bool = False
+    is_of_quality: bool = False
+    is_gain: bool = False
 
     @property
     def can_be_proven(self) -> bool:
@@ -65,6 +69,8 @@ class Binding(Record):
             needs = "has no rows"
         elif self.is_margin:
             needs = f"drop {100 * self.value:.1f} points, margin {100 * self.asked:.4g}"
+        elif self.is_gain:
+            needs = f"gain {100 * self.value:.1f} points, asked {100 * self.asked:.4g}"
         else:
             needs = f"{100 * self.value:.1f} % of {100 * self.asked:.4g}"
         return f"{self.name} ({needs}{'; ' + self._proves if self._proves else ''})"
@@ -89,6 +95,9 @@ class Binding(Record):
         if self.provable is None:
             return ""
         limit = f"{100 * self.provable:.4g}"
+        if self.is_gain:
+            points = f"a gain of {limit} points"
+            return f"{points} would pass" if self.status == "fail" else f"these prove {points}"
         if self.status == "fail":
             return f"a margin of {limit} points would pass" if self.is_margin else f"{limit} % would pass"
         return f"these prove a margin of {limit} points" if self.is_margin else f"these prove {limit} %"
@@ -96,11 +105,22 @@ class Binding(Record):
 
 def bind_check(variant: str, check: Check, result: SliceResult | None, of: int) -> Binding:
     """Say what a check needs; `result` is its slice, `of` the number of claims of harm that share 5 %."""
-    plain = Binding(variant, check.name, check.status, check.found, check.limit, check.reason)
+    plain = Binding(
+        variant,
+        check.name,
+        check.status,
+        check.found,
+        check.limit,
+        check.reason,
+        is_of_quality=check.is_of_quality,
+    )
     if result is None or check.status == "not measured":
         return plain
-    if check.name.startswith("quality "):
+    if check.name.startswith(QUALITY):
         return _of_margin(plain, result, of)
+    for above in result.above:
+        if check.name.startswith(f"{ABOVE}{above.reference} "):
+            return _of_gain(plain, result, above, of)
     return _of_floor(plain, result, of)
 
 
@@ -149,6 +169,27 @@ def _of_floor(plain: Binding, result: SliceResult, of: int) -> Binding:
         provable=provable if 0 < provable < 1 else None,
         asked=asked,
         value=1 - tally.share if is_most else tally.share,
+    )
+
+
+def _of_gain(plain: Binding, result: SliceResult, above: Above, of: int) -> Binding:
+    drop = result.drop_from(above.reference)
+    if result.n == 0 or drop is None:
+        return replace(plain, n=result.n, asked=above.by, is_gain=True)
+    rows = None
+    if plain.status != "fail" and -drop.estimate > above.by:
+        more = drop.at(_LEVEL).rows_needed(-above.by)
+        rows = None if more is None else _practical(drop.n + more)
+    watched = result.tier == "watch"
+    proven = -drop.at(1 - (1 - _LEVEL) / of).low if watched else -drop.at(_LEVEL).high
+    return replace(
+        plain,
+        n=result.n,
+        rows_needed=rows,
+        provable=_down(proven),
+        asked=above.by,
+        value=-drop.estimate,
+        is_gain=True,
     )
 
 

@@ -11,6 +11,8 @@ Status = Literal["pass", "warning", "fail", "inconclusive", "not eligible", "not
 """`warning`: passes, but somebody should look; `not eligible`: a limit of size that such a build exceeds by
 what it is."""
 
+QUALITY, FLOOR, ABOVE = "quality", "floor ", "above-"
+"""How the names of checks of quality begin: of margins, of floors, and of baselines to exceed."""
 PASSING: frozenset[Status] = frozenset(("pass", "warning"))
 
 
@@ -28,6 +30,11 @@ class Check(Record):
     def slice(self) -> str:
         """Name of the slice that it is of, where it is of one."""
         return self.name.partition(" ")[2]
+
+    @property
+    def is_of_quality(self) -> bool:
+        """Whether it is of a slice's quality, and so of what test rows prove."""
+        return self.name.startswith((QUALITY, FLOOR, ABOVE))
 
     @property
     def passes(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from edgekd.evaluate.agreement import Ported, rows_to_agree
 from edgekd.evaluate.result import Drop, SliceResult
+from edgekd.gate.above import check_above
 from edgekd.gate.check import Check
 from edgekd.gate.floors import check_floor
 from edgekd.stats.interval import Interval
@@ -17,12 +18,12 @@ _SAME = 0.99
 
 
 def check_slices(results: Sequence[SliceResult], reference: str = "teacher") -> tuple[Check, ...]:
-    """Judge slices by their tiers: drops against the reference by their margins, values by their floors.
+    """Judge slices by their tiers: drops by their margins, values by their floors and by baselines.
 
     All proofs must succeed, so each is at 95 %. Of any slice harm could be claimed by chance, so these claims
     share the 5 %.
     """
-    of = max(1, sum((r.margin is not None) + (r.floor is not None) for r in results if r.n > 0))
+    of = max(1, sum(result.claims for result in results if result.n > 0))
     return tuple(check for result in results for check in _check_slice(result, reference, of))
 
 
@@ -32,6 +33,8 @@ def _check_slice(result: SliceResult, reference: str, of: int) -> Iterator[Check
         yield check(result, reference, of)
     if result.floor is not None:
         yield check_floor(result, of)
+    for above in result.above:
+        yield check_above(result, above, of)
 
 
 def check_proven(result: SliceResult, reference: str = "teacher", of: int = 1) -> Check:

@@ -99,14 +99,13 @@ def _needs(
     entry: VariantVerdict, own: Mapping[str, tuple[Binding, ...]], order: Sequence[str]
 ) -> tuple[Binding, ...]:
     before = order[: order.index(entry.variant)] if entry.variant in order else ()
-    others = (bound for name in before for bound in own.get(name, ()) if _is_of_quality(bound.name))
+    others = (bound for name in before for bound in own.get(name, ()) if bound.is_of_quality)
     return (*own[entry.variant], *others)
 
 
 def _bind(entry: VariantVerdict, evidence: VariantEvidence) -> tuple[Binding, ...]:
     results = {result.name: result for result in evidence.judged}
-    limited = [result for result in evidence.judged if result.n > 0]
-    of = max(1, sum((result.margin is not None) + (result.floor is not None) for result in limited))
+    of = max(1, sum(result.claims for result in evidence.judged if result.n > 0))
     held = [
         bind_check(entry.variant, check, _slice_of(check, results), of)
         for check in entry.checks
@@ -117,7 +116,7 @@ def _bind(entry: VariantVerdict, evidence: VariantEvidence) -> tuple[Binding, ..
 
 def _slice_of(check: Check, results: Mapping[str, SliceResult]) -> SliceResult | None:
     """Return the slice that a margin or a floor is of."""
-    return results.get(check.slice) if _is_of_quality(check.name) and check.slice else None
+    return results.get(check.slice) if check.is_of_quality and check.slice else None
 
 
 def _hardness(bound: Binding) -> tuple[bool, bool, int]:
@@ -133,7 +132,3 @@ def _distance(bound: Sequence[Binding]) -> tuple[int, int, int, int, int]:
 
 def _count_own(entry: VariantVerdict) -> int:
     return sum(check.name != "order of testing" for check in entry.checks)
-
-
-def _is_of_quality(name: str) -> bool:
-    return name.startswith(("quality", "floor "))

@@ -146,7 +146,7 @@ def _end_at_first_unproven(
     if order is None:
         return tuple(verdicts)
     places = {name: place for place, name in enumerate(order)}
-    known = [entry for entry in verdicts if any(_is_of_quality(check) for check in entry.checks)]
+    known = [entry for entry in verdicts if any(check.is_of_quality for check in entry.checks)]
     if missing := [entry.variant for entry in known if entry.variant not in places]:
         raise BadInputError(f"variant '{missing[0]}' has no place in the order of testing; give it one")
     known.sort(key=lambda entry: places[entry.variant])
@@ -170,11 +170,7 @@ def _end_at_first_unproven(
 
 
 def _quality(entry: VariantVerdict) -> Status:
-    return combine(tuple(check for check in entry.checks if _is_of_quality(check)))
-
-
-def _is_of_quality(check: Check) -> bool:
-    return check.name.startswith(("quality", "floor "))
+    return combine(tuple(check for check in entry.checks if check.is_of_quality))
 
 
 def _check_names(evidence: Sequence[VariantEvidence]) -> None:

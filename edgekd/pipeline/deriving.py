@@ -151,4 +151,4 @@ def decide(
 
 def quality_checks(verdict: VariantVerdict) -> list[Check]:
     """Return what the gate found of a variant's slices."""
-    return [check for check in verdict.checks if check.name.startswith(("quality ", "floor "))]
+    return [check for check in verdict.checks if check.is_of_quality and check.slice]

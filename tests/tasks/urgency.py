@@ -76,6 +76,9 @@ class UrgencyScorer:
     def serve(self, predictions):
         return 1 / (1 + np.exp(-predictions.outputs[:, 0].astype(np.float64)))
 
+    def baselines(self, rows):
+        return {}
+
     def select(self, rows):
         found = []
         for entry in rows.slices:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -47,6 +47,10 @@ class ClassScorer:
     def serve(self, predictions: Predictions) -> Labels:
         """Return the index of the label that is answered [row]."""
         return predictions.labels
+
+    def baselines(self, rows: JudgedRows) -> Mapping[str, Labels]:
+        """Return nothing: a text comes without a label."""
+        return {}
 
     def select(self, rows: JudgedRows) -> tuple[ClassRows, ...]:
         """Find the rows of every slice, and of every class that one names."""
