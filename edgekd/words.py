@@ -38,6 +38,16 @@ class Words:
     unknown: str
 
 
+def name_figure(name: str) -> str:
+    """Write the name of a figure for people; one that is read down to some place has it after an @.
+
+    >>> name_figure("false_alarm"), name_figure("ndcg_at_10")
+    ('false alarm', 'NDCG@10')
+    """
+    figure, _, place = name.rpartition("_at_")
+    return f"{figure.upper()}@{place}" if figure and place.isdigit() else name.replace("_", " ")
+
+
 CLASSIFY = Words(
     hub_task="text-classification",
     answer="label",
@@ -64,5 +74,19 @@ SCORE = Words(
     hits="value",
     unknown="new subjects or wordings need new rows and another run.",
 )
-OF_HEAD: Mapping[str, Words] = {"classify": CLASSIFY, "score": SCORE}
+RANK = Words(
+    hub_task="text-ranking",
+    answer="order",
+    does="puts the candidates of a query in order",
+    output="a score for each candidate, and their order by it, the best first; scores of two queries do not "
+    "compare.",
+    purpose="ordering candidates like those that it was measured on.",
+    danger="decisions that a wrong order makes dangerous without a person or a second check behind it.",
+    listed="",
+    probability=("", ""),
+    quality="NDCG@10",
+    hits="value",
+    unknown="new subjects, wordings or kinds of candidates need new rows and another run.",
+)
+OF_HEAD: Mapping[str, Words] = {"classify": CLASSIFY, "score": SCORE, "rank": RANK}
 """The words of each head, where a task has none of its own."""

@@ -39,9 +39,9 @@ def evaluate(
         DataError: if arrays do not fit one another, before anything is computed.
         SliceError: if a slice has no mask or asks for what the task does not know.
     """
-    baselines = find_baselines(scorer, rows)
     for name, table in {"candidate": predictions, **references}.items():
         scorer.check(table, rows, name)
+    baselines = find_baselines(scorer, rows)
     chosen = scorer.select(rows)
     served = {name: scorer.serve(reference) for name, reference in references.items()}
     detail = scorer.describe(rows, predictions, served.get("teacher"), temperature)

@@ -70,7 +70,10 @@ def build_report(context: Context, data: TaskData, shown: Shown, command: str) -
     judged = scorer.select(rows)[0]
     taught = judge_slices([judged], scorer.serve(shown.taught), {}, rows)[0].value
     assert taught is not None, "a run without a row in overall is refused"
-    simple = float(judged.values(shown.baseline, rows.truth).mean())
+    simple = {
+        name: float(judged.values(served, rows.truth).mean())
+        for name, served in {"linear bag of words": shown.baseline, **scorer.baselines(rows)}.items()
+    }
     source = context.project.data.source
     train = count_classes(data.split("train")) if scorer.is_softened else {}
     bench = next(iter(shown.benches.values()), None)
@@ -84,7 +87,7 @@ def build_report(context: Context, data: TaskData, shown: Shown, command: str) -
             rows=tuple(data.counts().items()),
             source=source if isinstance(source, str) else ", ".join(source.values()),
             digest=data.digest,
-            baseline=(("linear bag of words (test, overall)", simple),),
+            baseline=tuple((f"{name} (test, overall)", value) for name, value in simple.items()),
             counted=describe_counting(context.project.data.sample, test) if scorer.is_softened else "",
         ),
         teacher=_teacher(context, shown.teacher, bench, taught),
