@@ -182,7 +182,7 @@ def plan_capacity(
         + ("" if size in found.fitting else "  outside the limits")
         for size in sizes
     ]
-    document = {
+    document: dict[str, Any] = {
         "choice": asdict(found.choice) if found.choice else None,
         "fitting": [asdict(size) for size in found.fitting],
         "reason": found.reason,

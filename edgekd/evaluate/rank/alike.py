@@ -39,4 +39,4 @@ def kendall_tau(one: Table, other: Table) -> Numbers:
 
 
 def _first(scores: Table) -> Labels:
-    return np.where(np.isnan(scores), -np.inf, scores).argmax(1)
+    return np.asarray(np.where(np.isnan(scores), -np.inf, scores).argmax(1))
