@@ -13,8 +13,6 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from edgekd.evaluate.ranking import ndcg
-
 Values = npt.NDArray[np.float64]
 FOLDER = Path(__file__).parent.parent.parent / "shared" / "data" / "msrd_movies"
 PLACES = 10
@@ -38,7 +36,7 @@ def read_rankings() -> dict[str, Values]:
     titles = [movie["title"] for movie in movies]
     short = [f"{movie['title']} {movie['overview']}" for movie in movies]
     whole = [f"{text} {' '.join(movie['actors'])}" for text, movie in zip(short, movies, strict=True)]
-    tables = {"bm25": _bm25(whole, asked), "tfidf": _tfidf(short, asked), "title": _bm25(titles, asked)}
+    tables = {"bm25": bm25(whole, asked), "tfidf": tfidf(short, asked), "title": bm25(titles, asked)}
     return {name: _score(pairs, grades, *table) for name, table in tables.items()}
 
 
@@ -86,7 +84,8 @@ def _read(path: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, lines)
 
 
-def _bm25(texts: list[str], asked: list[str]) -> tuple[csr_matrix, csr_matrix]:
+def bm25(texts: list[str], asked: list[str]) -> tuple[csr_matrix, csr_matrix]:
+    """Return tables of texts and of queries [text, word] whose product is BM25's score."""
     words = CountVectorizer()
     counts = csr_matrix(words.fit_transform(texts), dtype=np.float64)
     length = np.asarray(counts.sum(1)).ravel()
@@ -98,7 +97,8 @@ def _bm25(texts: list[str], asked: list[str]) -> tuple[csr_matrix, csr_matrix]:
     return counts, csr_matrix(words.transform(asked), dtype=np.float64)
 
 
-def _tfidf(texts: list[str], asked: list[str]) -> tuple[csr_matrix, csr_matrix]:
+def tfidf(texts: list[str], asked: list[str]) -> tuple[csr_matrix, csr_matrix]:
+    """Return tables of texts and of queries [text, word] whose product is the cosine of their TF-IDF."""
     words = TfidfVectorizer(sublinear_tf=True)
     return csr_matrix(words.fit_transform(texts)), csr_matrix(words.transform(asked))
 
@@ -112,5 +112,18 @@ def _score(
         for row, candidates, grade in zip(
             scores, pairs[start : start + _AT_ONCE], grades[start : start + _AT_ONCE], strict=True
         ):
-            found.append(ndcg(grade, row[candidates], at=PLACES, gain="linear"))
+            found.append(_ndcg(grade, row[candidates]))
     return np.array(found)
+
+
+def _ndcg(grades: npt.NDArray[np.int64], scores: Values) -> float:
+    """Return NDCG@10 of one query, where candidates with equal scores share the mean gain of their places.
+
+    Source: McSherry, F. and Najork, M. (2008), Computing information retrieval performance measures
+    efficiently in the presence of tied scores, ECIR.
+    """
+    discounts = 1 / np.log2(np.arange(2, len(scores) + 2))
+    discounts[PLACES:] = 0
+    _, tie = np.unique(-scores, return_inverse=True)  # 0 for the highest score
+    shared = np.bincount(tie, weights=grades) / np.bincount(tie)
+    return float((shared[np.sort(tie)] * discounts).sum() / (np.sort(grades)[::-1] * discounts).sum())

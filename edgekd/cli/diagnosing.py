@@ -14,16 +14,19 @@ from edgekd.pipeline.diagnosing import Diagnosed, RunDiagnosis, diagnose_run
 from edgekd.report.printing import ABSENT, one_line, print_ms, print_percent, print_points, print_usd
 
 
-def diagnose_path(path: Path) -> Outcome:
-    """Diagnose a run directory, the newest run of a project, or one log."""
+def diagnose_path(path: Path, loss: float | None = None) -> Outcome:
+    """Diagnose a run directory, the newest run of a project, or one log.
+
+    `loss` is the share of the business lost for each 0.01 of quality.
+    """
     found = diagnose_run(path)
     lines = [f"run: {found.run}"]
     for model in found.models:
         lines += _model_lines(model)
     if len(found.capacity) > 1:
-        lines += _capacity_lines(found)
+        lines += _capacity_lines(found, loss)
     lines += [f"! {note}" for note in found.notes]
-    return Outcome(tuple(_printable(line) for line in lines), _document(found))
+    return Outcome(tuple(_printable(line) for line in lines), _document(found, loss))
 
 
 def _printable(line: str) -> str:
@@ -49,7 +52,7 @@ def _model_lines(model: Diagnosed) -> list[str]:
     return lines
 
 
-def _capacity_lines(found: RunDiagnosis) -> list[str]:
+def _capacity_lines(found: RunDiagnosis, loss: float | None) -> list[str]:
     timed = f"; latency and cost on {found.costs_of}" if found.costs_of else ""
     heads = ("student", "parameters", "quality", "rare recall", "ECE", "p95", "$/1,000")
     table = [heads, *(_row(row) for row in found.capacity)]
@@ -58,7 +61,7 @@ def _capacity_lines(found: RunDiagnosis) -> list[str]:
     for cells in table:
         padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
         lines.append(f"  {'  '.join(padded)}".rstrip())
-    return [*lines, *(_step(step) for step in found.steps)]
+    return [*lines, *(_step(step, loss) for step in found.steps)]
 
 
 def _row(row: CapacityAnalysis) -> tuple[str, ...]:
@@ -69,17 +72,21 @@ def _row(row: CapacityAnalysis) -> tuple[str, ...]:
     return (row.student, parameters, quality, rare, ece, p95, cost)
 
 
-def _step(step: CapacityStep) -> str:
+def _step(step: CapacityStep, loss: float | None) -> str:
     words = f"  {step.stronger} -> {step.weaker}: drop {print_points(step.quality_drop)} points"
     if step.p95_saved_ms is not None:
         words += f", p95 {-step.p95_saved_ms:+.3g} ms"
     if step.cost_saved_usd is not None:
         words += f", {-step.cost_saved_usd:+.3g} $/1,000"
+    if loss is not None:
+        words += f", {step.conversion_loss(loss):.2%} of the business lost, at {loss:.2%} for each 0.01"
     return words
 
 
-def _document(found: RunDiagnosis) -> dict[str, Any]:
+def _document(found: RunDiagnosis, loss: float | None) -> dict[str, Any]:
+    lost = {} if loss is None else {"relative_losses": [step.conversion_loss(loss) for step in found.steps]}
     return {
+        **lost,
         "run": str(found.run),
         "models": [_model_document(model) for model in found.models],
         "capacity": [_event_document(row) for row in found.capacity],

@@ -88,8 +88,14 @@ def canary(
 
 
 @plan.command()
-@click.option("--lost", type=float, required=True, help="Share that the teacher alone gets right.")
-@click.option("--gained", type=float, required=True, help="Share that the student alone gets right.")
+@click.option("--lost", type=float, help="Share that the teacher alone gets right.")
+@click.option("--gained", type=float, help="Share that the student alone gets right.")
+@click.option(
+    "--spread",
+    type=float,
+    help="Where rows have values, as NDCG: standard deviation of what a row loses, a share.",
+)
+@click.option("--drop", type=float, default=0.0, help="With --spread: the mean of what a row loses, a share.")
 @click.option("--margin", type=float, required=True, help="In points.")
 @click.option("--power", type=float, default=0.9, show_default=True, help="Chance of a decision.")
 @click.option(
@@ -100,10 +106,22 @@ def canary(
     help="Whose claims of harm share 5 %.",
 )
 @tells
-def rows(lost: float, gained: float, margin: float, power: float, slices: int) -> Outcome:
+def rows(
+    lost: float | None,
+    gained: float | None,
+    spread: float | None,
+    drop: float,
+    margin: float,
+    power: float,
+    slices: int,
+) -> Outcome:
     """Test rows of a slice that decide about its margin."""
-    from edgekd.cli.planning import plan_rows
+    from edgekd.cli.planning import plan_rows, plan_values
 
+    if spread is not None and lost is None and gained is None:
+        return plan_values(spread, drop, margin, power)
+    if spread is not None or lost is None or gained is None:
+        raise click.UsageError("give --lost and --gained, or --spread where rows have values")
     return plan_rows(lost, gained, margin, power, slices)
 
 
@@ -126,14 +144,16 @@ def routing(per_day: float, teacher: float, student: float, planned: float, actu
 @click.option("--p95-ms", type=float, help="Latency limit.")
 @click.option("--usd-per-1k", type=float, help="Cost limit for a thousand requests.")
 @click.option("--quality", "least_quality", type=float, help="Least quality, a share.")
+@click.option("--loss", type=float, help="Share of the business lost for each 0.01 of quality.")
 @tells
 def capacity(
     table: Path,
     p95_ms: float | None,
     usd_per_1k: float | None,
     least_quality: float | None,
+    loss: float | None,
 ) -> Outcome:
     """Choose a student's size from a TABLE (CSV) of measured ones."""
     from edgekd.cli.planning import plan_capacity
 
-    return plan_capacity(table, p95_ms, usd_per_1k, least_quality)
+    return plan_capacity(table, p95_ms, usd_per_1k, least_quality, loss)

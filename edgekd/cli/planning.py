@@ -14,8 +14,10 @@ from edgekd.impact.capacity import Size, choose_size
 from edgekd.impact.fallback import BILLINGS, Prices, compare_fallback
 from edgekd.impact.saving import DAYS, cost_reduction, save
 from edgekd.impact.traffic import extra_per_day, per_day, relative_loss, sample_share
+from edgekd.stats.bounded_power import suppose_differences, values_to_decide
 from edgekd.stats.paired_power import rows_to_decide
 from edgekd.stats.proportion import exact_upper_bound
+from edgekd.words import name_figure
 
 _SIZES = ("params_millions", "quality", "p95_ms", "usd_per_1k")
 
@@ -121,6 +123,16 @@ def plan_rows(lost: float, gained: float, margin: float, power: float, slices: i
     return Outcome((line,), {"rows": rows, "drop": drop, "confidence": confidence, "power": power})
 
 
+def plan_values(spread: float, drop: float, margin: float, power: float) -> Outcome:
+    """Rows of one slice that prove its margin, where each has a value from 0 to 1."""
+    rows = values_to_decide(suppose_differences(spread, drop), margin / 100, power=power)
+    line = (
+        f"a mean drop of {100 * drop:+.2f} points (standard deviation of the rows' {100 * spread:.4g}): "
+        f"{rows:,} rows prove that it is within {margin:g} points in at least {power:.0%} of cases, at 95 %"
+    )
+    return Outcome((line,), {"rows": rows, "drop": drop, "confidence": 0.95, "power": power})
+
+
 def plan_routing(
     requests_per_day: float,
     teacher_per_1k: float,
@@ -150,31 +162,45 @@ def plan_routing(
 
 
 def plan_capacity(
-    table: Path, p95_ms: float | None, usd_per_1k: float | None, least_quality: float | None
+    table: Path,
+    p95_ms: float | None,
+    usd_per_1k: float | None,
+    least_quality: float | None,
+    loss: float | None,
 ) -> Outcome:
-    """Choose a size of student from a table of measured ones; exit code 1 where none fits."""
-    sizes = _read_sizes(table)
+    """Choose a size of student from a table of measured ones; exit code 1 where none fits.
+
+    `loss` is the share of the business lost for each 0.01 of quality below the best size's.
+    """
+    sizes, metric = _read_sizes(table)
     found = choose_size(sizes, p95_ms=p95_ms, usd_per_1k=usd_per_1k, least_quality=least_quality)
     best = max(sizes, key=lambda size: size.quality)
     lines = [
-        f"{'>' if size == found.choice else ' '} {size.params_millions:g}M  quality {size.quality:g} "
+        f"{'>' if size == found.choice else ' '} {size.params_millions:g}M  {metric} {size.quality:g} "
         f"({size.quality - best.quality:+.3g})  p95 {size.p95_ms:g} ms  ${size.usd_per_1k:g} for a thousand"
+        + ("" if loss is None else f"  {relative_loss(best.quality, size.quality, loss):.2%} lost")
         + ("" if size in found.fitting else "  outside the limits")
         for size in sizes
     ]
-    document = {
+    document: dict[str, Any] = {
         "choice": asdict(found.choice) if found.choice else None,
         "fitting": [asdict(size) for size in found.fitting],
         "reason": found.reason,
     }
+    if loss is not None:
+        document["relative_losses"] = [relative_loss(best.quality, size.quality, loss) for size in sizes]
     return Outcome((*lines, found.reason), document, int(found.choice is None))
 
 
-def _read_sizes(table: Path) -> list[Size]:
+def _read_sizes(table: Path) -> tuple[list[Size], str]:
+    """Read sizes, and the name of their quality: that of the one column that is nothing else."""
     try:
         with table.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        return [Size(*(float(row[name]) for name in _SIZES)) for row in rows]
+        others = [name for name in (rows[0] if rows else {}) if name not in _SIZES]
+        quality = others[0] if len(others) == 1 and "quality" not in rows[0] else "quality"
+        columns = [quality if name == "quality" else name for name in _SIZES]
+        return [Size(*(float(row[name]) for name in columns)) for row in rows], name_figure(quality)
     except KeyError as error:
         raise BadInputError(f"{table}: expected columns {', '.join(_SIZES)}; {error} is missing") from None
     except (OSError, ValueError, TypeError) as error:

@@ -179,12 +179,13 @@ def predict(artifact: Path, texts: tuple[str, ...], slices: tuple[str, ...], stu
 
 @click.command()
 @click.argument("run", metavar="RUN|PROJECT", type=click.Path(path_type=Path), default="edgekd.yaml")
+@click.option("--loss", type=float, help="Share of the business lost for each 0.01 of quality.")
 @tells
-def diagnose(run: Path) -> Outcome:
+def diagnose(run: Path, loss: float | None) -> Outcome:
     """Read the training logs of a run, or of a project's newest one: findings, evidence, what to try next."""
     from edgekd.cli.diagnosing import diagnose_path
 
-    return diagnose_path(run)
+    return diagnose_path(run, loss)
 
 
 @click.command()

@@ -101,25 +101,33 @@ def compare_answers(
 ) -> Agreement:
     """Compare what is answered to the same rows from two sets of outputs [row, output].
 
-    Labels must be the same, and scores within the head's tolerance. `bias` [label] is added to both sets
+    Labels must be the same, and scores within the head's tolerance; of several places, which end in NaN, the
+    one with the highest score. `bias` [label] is added to both sets
     where a label is chosen, as it is served; it is in outputs, as in `Predictions`. The bound is Clopper and
     Pearson's, one-sided.
 
     Raises:
         DataError: if the shapes differ.
     """
-    if here.shape != there.shape or here.shape != (len(rows), head.width) or not len(rows):
+    are_places = not head.labels and here.ndim == 2 and here.shape[1] > 1
+    expected = (len(rows), here.shape[1] if are_places else head.width)
+    if here.shape != there.shape or here.shape != expected or not len(rows):
         raise DataError(
             f"answers to compare: expected {len(rows)} rows of {head.width} outputs, "
             f"got {list(here.shape)} and {list(there.shape)}"
         )
-    flips = _list_labels(here, there, rows, head, bias) if head.labels else _list_scores(here, there, rows)
+    if are_places:
+        flips = _list_firsts(here, there, rows)
+    else:
+        flips = (
+            _list_labels(here, there, rows, head, bias) if head.labels else _list_scores(here, there, rows)
+        )
     flips.sort(key=lambda flip: -flip.margin)
     return Agreement(
         n=len(rows),
         agreeing=len(rows) - len(flips),
         low=1 - exact_upper_bound(len(flips), len(rows)),
-        worst_difference=float(np.abs(here - there).max()),
+        worst_difference=float(np.nanmax(np.abs(here - there))),
         flips=tuple(flips[:_MOST_FLIPS]),
     )
 
@@ -151,4 +159,20 @@ def _list_scores(
     return [
         Flip(rows[at], f"{sigmoid(here[at, 0]):.3f}", f"{sigmoid(there[at, 0]):.3f}", float(gaps[at]))
         for at in np.flatnonzero(gaps > TOLERANCE).tolist()
+    ]
+
+
+def _list_firsts(
+    here: npt.NDArray[np.float32], there: npt.NDArray[np.float32], rows: Sequence[str]
+) -> list[Flip]:
+    """List the rows of which another place stands first; places count from 1."""
+    one, other = (np.where(np.isnan(table), -np.inf, table).argmax(1) for table in (here, there))
+    return [
+        Flip(
+            rows[at],
+            f"place {one[at] + 1}",
+            f"place {other[at] + 1}",
+            float(here[at, one[at]] - here[at, other[at]]),
+        )
+        for at in np.flatnonzero(one != other).tolist()
     ]

@@ -42,6 +42,7 @@ def evaluate(
     baselines = find_baselines(scorer, rows)
     for name, table in {"candidate": predictions, **references}.items():
         scorer.check(table, rows, name)
+    baselines = find_baselines(scorer, rows)
     chosen = scorer.select(rows)
     served = {name: scorer.serve(reference) for name, reference in references.items()}
     detail = scorer.describe(rows, predictions, served.get("teacher"), temperature)

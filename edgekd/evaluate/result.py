@@ -121,13 +121,14 @@ class Figure(Record):
     """A figure of one slice that no gate reads, over `n` of its rows.
 
     `values` are by whose answers it is of: a reference's or a baseline's name, and empty for the artifact's
-    own.
+    own. They are shares, or else between -1 and 1.
     """
 
     slice: str
     name: str
     n: int
     values: Mapping[str, Interval]
+    is_share: bool = True
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ def check_above(result: SliceResult, above: Above, of: int = 1) -> Check:
 
     In tier `prove` the one-sided 95 % lower bound of the paired difference must reach it; the limit is missed
     for certain where the upper bound, at 1 - 5 % / `of`, does not, as `of` claims of harm share the 5 %. In
-    tier `watch` only the latter fails. Between the two a proof is inconclusive and says how many rows would do.
+    tier `watch` only the latter fails. Between the two a proof is inconclusive, and says what it needs.
     """
-    name, limit = f"{ABOVE}{above.reference} {result.name}", _limit(above)
+    name, limit = f"{ABOVE}{above.reference} {result.name}", describe_limit(above)
     proven = result.tier == "prove"
     if result.n == 0:
         reason = "no row to prove it on: no test row is in this slice; widen it or add rows"
@@ -47,11 +47,14 @@ def describe_gain(drop: Drop, above: Above) -> str:
         found = f"beats {above.words} by {_points(gain)}, at least {100 * low:.3g}"
     else:
         side = "above" if gain >= 0 else "below"
-        found = f"{_points(abs(gain))} {side} {above.words}, {format_points(low)} to {format_points(-drop.low)}"
+        found = (
+            f"{_points(abs(gain))} {side} {above.words}, {format_points(low)} to {format_points(-drop.low)}"
+        )
     return f"{found}, n {drop.n:,}"
 
 
-def _limit(above: Above) -> str:
+def describe_limit(above: Above) -> str:
+    """Say what is asked, e.g. `above the order that came in by 2 points`."""
     return f"above {above.words}" + (f" by {_points(above.by)}" if above.by else "")
 
 

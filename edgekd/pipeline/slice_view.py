@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgekd.evaluate.result import Drop, SliceResult
+from edgekd.gate.above import describe_gain, describe_limit
 from edgekd.gate.check import Status
 from edgekd.pipeline.deriving import quality_checks
 from edgekd.pipeline.judging import Judged
@@ -40,6 +41,8 @@ def slice_rows(judged: Judged) -> tuple[view.SliceRow, ...]:
                 margin=first.margin,
                 at_least=first.at_least,
                 at_most=first.at_most,
+                above=tuple(describe_limit(above) for above in first.above),
+                left_out=first.left_out,
                 sampling=first.sampling,
                 teacher=_teacher_value(first),
                 variants=tuple(values),
@@ -75,6 +78,11 @@ def _slice_value(variant: str, result: SliceResult, status: Status) -> view.Slic
         drop_vs_teacher=_interval(drop) if drop else None,
         drop_vs_fp32=_interval(compiled) if compiled else None,
         bound=_bound(result),
+        gains=tuple(
+            describe_gain(found, above)
+            for above in result.above
+            if (found := result.drop_from(above.reference)) is not None
+        ),
         status=status,
     )
 

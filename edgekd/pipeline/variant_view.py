@@ -61,6 +61,10 @@ def variant_row(
         routing=_routing(evidence),
         policy=json.dumps(evidence.routing.policy) if evidence.routing else "",
         reliability=_reliability(evidence.evaluation),
+        figures=tuple(
+            view.FigureRow(one.slice, one.name, one.n, tuple(one.values.items()), one.is_share)
+            for one in evidence.evaluation.figures
+        ),
         checks=checks,
         classes=class_rows(evidence, train),
         confusions=confusion_rows(evidence),

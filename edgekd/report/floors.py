@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edgekd.report.view import SliceRow, SliceValue, TargetReport
+from edgekd.words import name_figure
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,20 @@ def grouped(slices: Sequence[SliceRow]) -> Iterator[Line]:
 
 
 def print_limits(part: SliceRow) -> str:
-    """Print a slice's floor, or its largest share of false alarms; empty where there is neither."""
+    """Print a slice's floor, or its largest share of false alarms, and the baselines that it must exceed."""
+    limits = list(part.above)
     if part.at_most is not None:
-        return f"at most {100 * part.at_most:.4g} %"
-    return "" if part.at_least is None else f"at least {100 * part.at_least:.4g} %"
+        limits.insert(0, f"at most {100 * part.at_most:.4g} %")
+    if part.at_least is not None:
+        limits.insert(0, f"at least {100 * part.at_least:.4g} %")
+    return ", ".join(limits)
 
 
 def print_metric(part: SliceRow) -> str:
     """Print the metric, and which rows it counts where these are not all rows of the slice."""
     rows = {"all": "", "traffic": ", on traffic rows", "weighted": ", rows weighted as in traffic"}
-    return part.metric.replace("_", " ") + rows[part.sampling]
+    left_out = f", without {part.left_out:,} to which every answer is as good" if part.left_out else ""
+    return name_figure(part.metric) + rows[part.sampling] + left_out
 
 
 def print_bound(part: SliceRow, value: SliceValue) -> str:

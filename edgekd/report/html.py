@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgekd.errors import MissingExtraError
 from edgekd.report import printing
+from edgekd.report.beside import figure_columns, print_figure
 from edgekd.report.classes import MOST_CLASSES, REFUSED, confusion_matrix, worst_classes
 from edgekd.report.curves import curve_figures
 from edgekd.report.figure import Figure
@@ -36,9 +37,12 @@ _FILTERS = {
     "verdict": printing.verdict,
     "headline": printing.headline,
     "grouped": grouped,
+    "capital": printing.capital,
     "metric": print_metric,
     "limits": print_limits,
     "bound": print_bound,
+    "figure_columns": figure_columns,
+    "figure": print_figure,
     "worst_classes": worst_classes,
     "matrix": lambda row: confusion_matrix(row.classes, row.confusions),
 }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgekd.report.beside import figure_columns, print_figure
 from edgekd.report.floors import grouped, lowest_floor, print_bound, print_limits, print_metric
 from edgekd.report.markdown_classes import render_classes
 from edgekd.report.markdown_text import bullets, escape, fence, share, table
 from edgekd.report.printing import (
     ABSENT,
+    capital,
     headline,
     print_bytes,
     print_count,
@@ -129,6 +131,8 @@ def _target(target: TargetReport, report: RunReport) -> list[str]:
     if target.winner and target.slices:
         parts += [f"### Slices of {escape(target.winner.name)}", _slices(target, target.winner)]
         parts += [escape(report.data.counted)] if report.data.counted else []
+    if target.shown and target.shown.figures:
+        parts += [f"### Other figures of {escape(target.shown.name)}", _figures(target.shown)]
     if target.winner and target.winner.classes:
         parts += render_classes(target.winner)
     if target.winner and target.winner.routing:
@@ -145,6 +149,21 @@ def _reliability(row: VariantRow) -> str:
     ]
     heads = ("Slice", "Rows", "Calibration error (ECE, equal mass)", "If calibrated")
     return table(heads, rows, right=range(1, 4))
+
+
+def _figures(row: VariantRow) -> str:
+    whose = figure_columns(row.figures)
+    rows = [
+        [
+            escape(part.slice),
+            escape(part.name),
+            print_count(part.n),
+            *(print_figure(part, one) for one in whose),
+        ]
+        for part in row.figures
+    ]
+    heads = ["Slice", "Figure", "Rows", *(escape(capital(one or "variant")) for one in whose)]
+    return table(heads, rows, right=range(2, len(heads)))
 
 
 def _routing(row: VariantRow) -> str:
@@ -181,7 +200,7 @@ def _variants(target: TargetReport, teacher: TeacherNote) -> str:
         for row in target.ranked
     ]
     heads = (
-        f"Variant|Gate|{teacher.metric.capitalize()}, overall|Drop vs teacher (bound)|p95|"
+        f"Variant|Gate|{capital(teacher.metric)}, overall|Drop vs teacher (bound)|p95|"
         "p95 vs teacher, PyTorch eager|p95 vs teacher, ONNX Runtime fp32|Cold start|Memory|Size|"
         "of the teacher's weights|Cost per 1,000"
     )
@@ -209,11 +228,11 @@ def _slices(target: TargetReport, row: VariantRow) -> str:
                 escape(print_metric(part)),
                 print_count(part.n),
                 share(part.teacher),
-                share(value.value) + (f", {bound}" if bound else ""),
+                ", ".join([share(value.value), *([bound] if bound else []), *map(escape, value.gains)]),
                 _drop(value.drop_vs_teacher),
                 _drop(value.drop_vs_fp32),
                 ABSENT if part.margin is None else f"{100 * part.margin:.2f}",
-                print_limits(part) or ABSENT,
+                escape(print_limits(part)) or ABSENT,
                 _MARK.get(value.status, value.status),
             ]
         )

@@ -67,6 +67,15 @@ def print_ratio(value: Interval | float | None) -> str:
     return f"{number:.0f}×" if number >= 10 else f"{number:.1f}×"
 
 
+def capital(words: str) -> str:
+    """Begin words with a capital letter, and leave the others as they are.
+
+    >>> capital("accuracy"), capital("NDCG@10")
+    ('Accuracy', 'NDCG@10')
+    """
+    return words[:1].upper() + words[1:]
+
+
 def print_count(number: int) -> str:
     """Print a count with thousands set apart.
 

@@ -94,6 +94,21 @@ class ReliabilityRow:
     bins: tuple[tuple[float, Interval], ...]
 
 
+@dataclass(frozen=True)
+class FigureRow:
+    """A figure of one slice that no gate reads; `values` are by whose they are, empty for the variant's."""
+
+    slice: str
+    name: str
+    n: int
+    values: tuple[tuple[str, Interval], ...]
+    is_share: bool = True
+
+    def of(self, whose: str) -> Interval | None:
+        """Return one's value, if it has this figure."""
+        return next((value for name, value in self.values if name == whose), None)
+
+
 @dataclass(frozen=True, kw_only=True)
 class VariantRow:
     """One variant on one target; what was not measured is absent."""
@@ -128,6 +143,8 @@ class VariantRow:
     """The routing policy, as it lies in the artifact."""
     reliability: tuple[ReliabilityRow, ...] = ()
     """Of the variant's own probabilities, before any routing."""
+    figures: tuple[FigureRow, ...] = ()
+    """Of its own answers, beside those that the gate judges by."""
     checks: tuple[CheckRow, ...] = ()
     classes: tuple[ClassRow, ...] = ()
     """As they are served: of the routed system where there is one."""
@@ -158,6 +175,8 @@ class SliceValue:
     drop_vs_teacher: Interval | None
     drop_vs_fp32: Interval | None = None
     bound: float | None = None
+    gains: tuple[str, ...] = ()
+    """How it stands to each baseline that it must exceed, in words."""
     status: CheckStatus
 
 
@@ -173,6 +192,10 @@ class SliceRow:
     teacher: Interval | None
     at_least: float | None = None
     at_most: float | None = None
+    above: tuple[str, ...] = ()
+    """What else it must exceed, in words."""
+    left_out: int = 0
+    """Rows of the slice that are not judged, as every answer to them is as good."""
     sampling: Literal["all", "traffic", "weighted"] = "all"
     """Which rows count: all of the slice's, those drawn as traffic comes, or all by share of traffic."""
     variants: tuple[SliceValue, ...] = ()

@@ -90,6 +90,14 @@ def test_findings_per_model(speak, run):
     assert any(line.startswith("  cut-2l -> static-256: drop +10.00 points") for line in lines)
 
 
+def test_what_a_smaller_student_costs_the_business(speak, run, golden):
+    loss = golden["scale"]["ndcg_drop_to_conversion"]["loss_per_0.01"]
+    said = speak("diagnose", run, "--loss", loss)
+    assert "drop +10.00 points" in said.stdout and "3.00% of the business lost, at 0.30% for" in said.stdout
+    found = speak("diagnose", run, "--loss", loss, "--json").document
+    assert found["relative_losses"] == pytest.approx([0.03])
+
+
 def test_commands_name_the_project_and_can_be_run(speak, run, project):
     document = speak("diagnose", run, "--json").document
     assert [model["name"] for model in document["models"]] == list(LOSSES)

@@ -163,6 +163,25 @@ def test_capacity(plan, golden, tmp_path):
     assert plan("capacity", table, "--p95-ms", 10, "--quality", 0.8, code=1)["choice"] is None
 
 
+def test_capacity_by_ndcg_and_what_a_smaller_size_costs_the_business(speak, golden, tmp_path):
+    worked = golden["scale"]["ndcg_drop_to_conversion"]
+    table = tmp_path / "sizes.csv"
+    with table.open("w", newline="") as file:
+        csv.writer(file).writerows([golden["capacity"]["columns"], *golden["capacity"]["rows"][1:]])
+    said = speak("plan", "capacity", table, "--loss", worked["loss_per_0.01"])
+    assert "10M  NDCG@10 0.76 (-0.12)" in said.stdout and "3.60% lost" in said.stdout
+    found = speak("plan", "capacity", table, "--loss", worked["loss_per_0.01"], "--json").document
+    assert found["relative_losses"] == pytest.approx([0, worked["relative_loss"]])
+
+
+def test_rows_that_prove_a_margin_of_values(plan, speak):
+    values = ("rows", "--spread", 0.1, "--margin", 3)
+    assert plan(*values)["rows"] == 165 < plan(*values, "--drop", 0.01)["rows"]
+    assert plan("rows", "--spread", 0, "--margin", 3)["rows"] == 99
+    assert speak("plan", *values, "--lost", 0.1).code == 2
+    assert "a mean drop of +0.00 points" in speak("plan", *values).stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

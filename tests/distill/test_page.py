@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PAGE = Path(__file__).parents[2] / "docs" / "distillation.md"
-MODULES = ["distill.training.layermap", "distill.training.schedule", "evaluate.ranking"]
+MODULES = ["distill.training.layermap", "distill.training.schedule", "evaluate.rank.values"]
 MODULES += [f"distill.losses.{name}" for name in ("class_weights", "dominating", "row_weights")]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 

@@ -62,3 +62,12 @@ def test_scores_flip_where_they_lie_further_apart_than_a_hundredth():
         ("r1", "0.500", "0.512"),
     ]
     assert found.flips[1].margin == pytest.approx(0.0125, abs=1e-4)
+
+
+def test_of_several_places_the_first_one_must_be_the_same():
+    here = np.array([[1, 2, np.nan], [3, 2, 1], [2, 2, 0]], np.float32)
+    there = np.array([[1.1, 1, np.nan], [3, 1, 2], [2, 2, 0]], np.float32)
+    found = compare_answers(here, there, ["a", "b", "c"], Head("rank"))
+    (flip,) = found.flips
+    assert (flip.row, flip.here, flip.there, flip.margin) == ("a", "place 2", "place 1", 1.0)
+    assert (found.agreeing, found.worst_difference) == (2, 1.0)

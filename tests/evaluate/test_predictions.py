@@ -67,3 +67,18 @@ def test_damaged_missing_and_pickled_files_are_refused(tmp_path):
         load_predictions(path, IDS)
     with pytest.raises(DataError, match="3 predictions for 2 rows"):
         save_predictions(Predictions("x", LOGITS), IDS[:2], path)
+
+
+def test_rows_may_end_in_places_that_they_do_not_have(tmp_path):
+    table = np.array([[1.0, 2.0, np.nan], [1.0, np.nan, np.nan], [3.0, 2.0, 1.0]], np.float32)
+    save_predictions(Predictions("x", table), IDS, tmp_path / "p.npy")
+    assert np.array_equal(load_predictions(tmp_path / "p.npy", IDS).outputs, table, equal_nan=True)
+    for whole in (lambda: Predictions("x", table).labels, lambda: Predictions("x", table).probabilities()):
+        with pytest.raises(DataError, match=r"2 of 3 rows .* first row 0"):  # one answer of all outputs
+            whole()
+
+
+@pytest.mark.parametrize("row", [[np.nan] * 3, [1, np.nan, 2], [1, np.inf, np.nan], [1, 2, -np.inf]])
+def test_a_gap_before_the_end_of_a_row_is_refused(row):
+    with pytest.raises(DataError, match=r"1 of 2 rows .* first row 1"):
+        Predictions("x", np.array([[1, 2, 3], row], np.float32))

@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from edgekd.gate.provable import TYPICAL, prove_ceiling, prove_floor, prove_margin
+from edgekd.gate.provable import (
+    TYPICAL,
+    prove_ceiling,
+    prove_floor,
+    prove_gain,
+    prove_margin,
+    prove_mean_floor,
+    prove_mean_margin,
+)
 from edgekd.stats.paired import paired_drop_bound
 from edgekd.stats.paired_power import chance_to_pass
 from edgekd.stats.proportion import exact_upper_bound
@@ -55,3 +63,26 @@ def test_a_ceiling_is_judged_by_the_exact_upper_bound():
     alarms = np.random.default_rng(0).binomial(4500, 0.005, 5000)
     proven = np.mean([exact_upper_bound(int(count), 4500) <= 0.01 for count in alarms])
     assert proof.chance == pytest.approx(proven, abs=0.02)
+
+
+def test_how_many_queries_a_margin_of_values_needs():
+    few, some, many = (prove_mean_margin("s", "", rows, 0.03, TYPICAL.spread) for rows in (49, 120, 400))
+    assert (few.status, some.status, many.status) == ("out of reach", "uncertain", "provable")
+    assert "49 rows prove a drop of at most" in few.reason
+    assert few.rows_at_best == 99 and few.rows_needed == 165
+    assert few.chance < some.chance < 0.9 <= many.chance
+    assert prove_mean_margin("s", "", 0, 0.03, 0.1).status == "impossible"
+    assert prove_mean_margin("s", "", 165, 0.03, 0.1).status == "provable"
+
+
+def test_a_floor_of_values_is_impossible_or_not_known():
+    assert prove_mean_floor("s", "", 30, 0.95).status == "impossible"
+    assert prove_mean_floor("s", "", 0, 0.95).reason == "no row to prove it on"
+    found = prove_mean_floor("s", "", 300, 0.95)
+    assert (found.status, found.chance) == ("uncertain", None)
+
+
+def test_which_gain_over_a_baseline_rows_prove():
+    found = prove_gain("s", "the order that came in", 400, 0.0, TYPICAL.far)
+    assert found.status == "uncertain" and 0.03 < found.value_needed < 0.05
+    assert prove_gain("s", "the order that came in", 2, 0.0, TYPICAL.far).status == "out of reach"

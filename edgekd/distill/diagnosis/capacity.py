@@ -10,6 +10,7 @@ from itertools import pairwise
 from edgekd.distill.diagnosis.finding import Finding, Setup
 from edgekd.distill.diagnosis.history import History
 from edgekd.distill.logs.events import CapacityAnalysis, ClassSliceEval, EpochSummary
+from edgekd.words import name_figure
 
 EASY_RECALL = 0.95
 """A class is easy where the teacher recalls this share of it."""
@@ -113,7 +114,7 @@ def _analyse(history: History, cost: Cost) -> CapacityAnalysis:
 
 def _quality(epoch: EpochSummary) -> tuple[str, float]:
     """Return the figure that says how good an epoch's answers are, higher is better, and its name."""
-    value, name = epoch.chosen_value, str(epoch.chosen_by).replace("_", " ")
+    value, name = epoch.chosen_value, name_figure(str(epoch.chosen_by))
     if value is not None:
         return (name, value) if epoch.is_higher_better else (f"1 - {name}", 1 - value)
     known = [("accuracy", epoch.val_accuracy), ("teacher preference match", epoch.teacher_preference_match)]

@@ -1,6 +1,6 @@
 """Losses of rerankers: scores of the candidates of a query against the teacher's.
 
-A tiny error of scores can swap the two at the top: watch `edgekd.evaluate.ranking.ndcg` beside them.
+A tiny error of scores can swap the two at the top: watch `edgekd.evaluate.rank.values` beside them.
 """
 
 from __future__ import annotations

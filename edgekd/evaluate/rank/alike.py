@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float
 
-from edgekd.evaluate.rank.values import Table
+from edgekd.evaluate.arrays import Hits, Labels, Numbers, Table
 
 _AT_ONCE = 512  # rows: their pairs of candidates fit into a few MiB
 
 
-def is_same_first(one: Table, other: Table) -> Bool[np.ndarray, "row"]:
+def is_same_first(one: Table, other: Table) -> Hits:
     """Say for each row whether both tables [row, place] put the same candidate first."""
     return np.asarray(_first(one) == _first(other))
 
 
-def kendall_tau(one: Table, other: Table) -> Float[np.ndarray, "row"]:
+def kendall_tau(one: Table, other: Table) -> Numbers:
     """Return Kendall's tau-b of two tables of scores [row, place], which end in NaN at the same places.
 
     1 is the same order, -1 the opposite one. NaN where a table has all candidates of the row at one score,
@@ -39,5 +38,5 @@ def kendall_tau(one: Table, other: Table) -> Float[np.ndarray, "row"]:
     return found
 
 
-def _first(scores: Table) -> np.ndarray:
-    return np.where(np.isnan(scores), -np.inf, scores).argmax(1)
+def _first(scores: Table) -> Labels:
+    return np.asarray(np.where(np.isnan(scores), -np.inf, scores).argmax(1))

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from edgekd.errors import DataError, SliceError, unknown_name
-from edgekd.evaluate.arrays import Hits, Values, Weights
+from edgekd.evaluate.arrays import Hits, Table, Values, Weights
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.rank.alike import is_same_first, kendall_tau
 from edgekd.evaluate.rank.slices import INCOMING, METRICS, RankRows, incoming_order, select_rows
-from edgekd.evaluate.rank.values import Table, align
+from edgekd.evaluate.rank.values import align
 from edgekd.evaluate.result import Figure
 from edgekd.evaluate.scorer import Detail, JudgedRows
 from edgekd.stats.bounded import BoundedMean
@@ -72,7 +72,7 @@ class RankScorer:
     def describe(
         self, rows: JudgedRows, predictions: Predictions, taught: Table | None, temperature: float
     ) -> Detail:
-        """Return every metric of the variant, its teacher and the order that came in; and how alike they are."""
+        """Return every metric of the variant, the teacher and what came in; and how alike orders are."""
         served = self.serve(predictions)
         answers = {"": served, **({} if taught is None else {"teacher": taught}), **self.baselines(rows)}
         found: list[Figure] = []
@@ -106,7 +106,7 @@ def _compare(part: RankRows, served: Table, taught: Table) -> Iterator[Figure]:
     if len(taus):
         found = BoundedMean.of(taus.clip(-1, 1), least=-1.0).at(0.5 + _LEVEL / 2)
         mean = Interval(found.estimate, found.low, found.high, _LEVEL)
-        yield Figure(part.name, "Kendall's tau with the teacher", len(taus), {"": mean})
+        yield Figure(part.name, "Kendall's tau with the teacher", len(taus), {"": mean}, is_share=False)
 
 
 def _mean(values: Values) -> Interval:

@@ -9,8 +9,8 @@ import numpy as np
 
 from edgekd.config import Slice
 from edgekd.errors import SliceError, unknown_name
-from edgekd.evaluate.arrays import Flags, Values
-from edgekd.evaluate.rank.values import Table, is_best_first, mrr_at_10, ndcg_at_10, tells_orders_apart
+from edgekd.evaluate.arrays import Flags, Table, Values
+from edgekd.evaluate.rank.values import is_best_first, mrr_at_10, ndcg_at_10, tells_orders_apart
 from edgekd.evaluate.result import Above
 from edgekd.evaluate.slice_rows import SliceRows
 

@@ -9,9 +9,9 @@ candidates with equal scores the one that came in first stands first.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float
 
-Table = Float[np.ndarray, "row place"]
+from edgekd.evaluate.arrays import Flags, Hits, Numbers, Table
+
 PLACES = 10
 """How far down an order is read."""
 
@@ -23,7 +23,7 @@ def align(scores: Table, width: int) -> Table:
     return np.pad(scores, ((0, 0), (0, width - scores.shape[1])), constant_values=np.nan)
 
 
-def tells_orders_apart(truth: Table) -> Bool[np.ndarray, "row"]:
+def tells_orders_apart(truth: Table) -> Flags:
     """Say for each row whether one order can be better than another: its judged candidates have two grades.
 
     Elsewhere, as where no candidate is relevant, every order is as good, and says nothing of who made it.
@@ -42,7 +42,7 @@ def in_order(scores: Table, truth: Table) -> Table:
     return np.take_along_axis(np.where(judged, truth, -1), order, axis=1)
 
 
-def ndcg_at_10(scores: Table, truth: Table) -> Float[np.ndarray, "row"]:
+def ndcg_at_10(scores: Table, truth: Table) -> Numbers:
     """Return the discounted gain of the first ten candidates over that of the best order, 0 to 1.
 
     A grade g gains 2 ** g - 1, discounted by log2(place + 1), place 1 being the first; for the grades 0 and 1
@@ -60,13 +60,13 @@ def ndcg_at_10(scores: Table, truth: Table) -> Float[np.ndarray, "row"]:
         return np.asarray(_gain(in_order(scores, truth)) / np.where(best > 0, best, np.nan))
 
 
-def is_best_first(scores: Table, truth: Table) -> Bool[np.ndarray, "row"]:
+def is_best_first(scores: Table, truth: Table) -> Hits:
     """Say for each row whether the first candidate has the best grade of its list."""
     grades = in_order(scores, truth)
     return np.asarray(grades[:, 0] == grades.max(1))
 
 
-def mrr_at_10(scores: Table, truth: Table) -> Float[np.ndarray, "row"]:
+def mrr_at_10(scores: Table, truth: Table) -> Numbers:
     """Return 1 / place of the first candidate with a grade above 0; 0 where none is among the first ten.
 
     Source: Voorhees, E. M. (1999), The TREC-8 question answering track report.
@@ -75,7 +75,7 @@ def mrr_at_10(scores: Table, truth: Table) -> Float[np.ndarray, "row"]:
     return np.where(is_relevant.any(1), 1 / (1 + is_relevant.argmax(1)), 0.0)
 
 
-def _gain(grades: Table) -> Float[np.ndarray, "row"]:
+def _gain(grades: Table) -> Numbers:
     first = grades[:, :PLACES].astype(np.float64)
     discounts = np.log2(np.arange(2, first.shape[1] + 2))
     return np.asarray(((np.exp2(np.maximum(first, 0)) - 1) / discounts).sum(1))
