@@ -18,7 +18,7 @@ from edgekd.compile.artifact import CALIBRATION, Artifact, build_artifact
 from edgekd.compile.characters import describe_characters
 from edgekd.compile.choose import choose_build, deciding_libraries
 from edgekd.compile.copy_loader import copy_loader
-from edgekd.compile.prove import prove_answers
+from edgekd.compile.prove import Read, choose_compared, prove_answers
 from edgekd.compile.write_model import write_model
 from edgekd.config import Build, Hardware
 from edgekd.errors import ConfigError
@@ -26,12 +26,12 @@ from edgekd.export import Graph
 from edgekd.export.graph import INPUT, OUTPUT
 from edgekd.extras import installed
 from edgekd.serving.characters import NAME as CHARACTERS
-from edgekd.serving.heads import import_head
-from edgekd.serving.tokenize import open_tokenizer
+from edgekd.serving.heads import describe_head, import_head, open_reader
 
 FitTemperature = Callable[[npt.NDArray[np.float32]], float]
 
 VERSION = 4
+_MOST_RUNS = 2_000
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Examples:
     """Texts that compiling reads, and what is fitted on the compiled model's outputs to them.
 
     Attributes:
-        texts: those of the calibration rows: ranges are fitted on them, and parity is proven.
+        texts: requests of the calibration rows: ranges are fitted on them, and parity is proven.
         fit_temperature: gets the compiled model's outputs [text, label] over `texts` and returns the
             temperature to divide them by. None where nothing is fitted: the head has no temperature, or what
             is right for these texts is not known.
-        used: texts that say which rows of embedding tables are used, where the build keeps some of them;
+        used: requests that say which rows of embedding tables are used, where the build keeps some of them;
             without, `texts` do.
     """
 
@@ -88,10 +88,10 @@ def compile_graph(
         characters = describe_characters(tokenizer)
         if characters is not None:
             (folder / CHARACTERS).write_text(characters, encoding="ascii")
-        tokenize = open_tokenizer(folder / "tokenizer.json", graph.max_tokens)
-        ids = [tokenize(text) for text in examples.texts]
+        read = open_reader(folder / "tokenizer.json", graph.max_tokens, graph.head)
+        ids = list_runs(read, examples.texts)
         texts = (examples.used if build.rows else ()) or examples.texts
-        used = [tokenize(text) or [0] for text in texts]  # no token: answered as token 0
+        used = [ids or [0] for text in texts for ids in read(text)]  # no token: answered as token 0
         repaired = write_model(graph, build, recipe, ids, used, folder / runtime.MODEL, kept)
 
     origin = {
@@ -103,11 +103,23 @@ def compile_graph(
     fields = {"task": task, **_describe(graph, build, recipe, runtime, origin)}
     _write_json(folder / CALIBRATION, head.UNCALIBRATED)
     made = build_artifact(folder, fields)
-    outputs, parity = prove_answers(graph, made, ids, examples.texts, is_exact=recipe.IS_EXACT)
+    compared = examples.texts if examples.fit_temperature else choose_compared(read, examples.texts)
+    outputs, parity = prove_answers(graph, made, read, compared, is_exact=recipe.IS_EXACT)
     if examples.fit_temperature is not None:
         temperature = float(examples.fit_temperature(outputs))
         _write_json(folder / CALIBRATION, {**head.UNCALIBRATED, "temperature": temperature})
     return build_artifact(folder, fields, parity)
+
+
+def list_runs(read: Read, texts: Sequence[str]) -> list[list[int]]:
+    """List token ids of runs that answer requests: the first of each request, then the second of each.
+
+    So that who takes a few has those of many requests. Of requests with several runs at most 2,000 are kept.
+    """
+    runs = [read(text) for text in texts]
+    longest = max(map(len, runs), default=0)
+    listed = [row[place] for place in range(longest) for row in runs if place < len(row)]
+    return listed if longest <= 1 else listed[:_MOST_RUNS]
 
 
 def _check(graph: Graph, build: Build, recipe: ModuleType, head: ModuleType, examples: Examples) -> None:
@@ -131,8 +143,7 @@ def _describe(
     return {
         "student": graph.student,
         "student_kind": graph.kind,
-        "head": head.name,
-        **({"labels": list(head.labels)} if head.labels else {}),
+        **describe_head(head),
         "max_tokens": graph.max_tokens,
         "runtime": build.runtime,
         "recipe": build.label,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,21 +15,35 @@ from edgekd.export.parity import FP32_TOLERANCE, compare_outputs
 from edgekd.extras import installed
 from edgekd.plugins import load_plugin
 from edgekd.serving import ServingError, load
-from edgekd.serving.heads import OpenHead
+from edgekd.serving.heads import OpenHead, fold
+from edgekd.serving.request import join_outputs
+
+Read = Callable[[str], list[list[int]]]
+"""From a request to the token ids of each run that answers it."""
 
 # Enough to see a broken model; the gate judges quality on its own rows.
-_TEXTS = 512
+_RUNS = 512
+
+
+def choose_compared(read: Read, texts: Sequence[str]) -> Sequence[str]:
+    """Return as many of the first requests as 512 runs answer, and at least one."""
+    runs = 0
+    for place, text in enumerate(texts):
+        runs += len(read(text))
+        if runs > _RUNS:
+            return texts[: max(1, place)]
+    return texts
 
 
 def prove_answers(
-    graph: Graph, artifact: Artifact, ids: Sequence[list[int]], texts: Sequence[str], *, is_exact: bool
+    graph: Graph, artifact: Artifact, read: Read, texts: Sequence[str], *, is_exact: bool
 ) -> tuple[npt.NDArray[np.float32], Parity]:
-    """Answer `texts`, whose tokens are `ids`, and compare up to 512 of them with the graph's answers.
+    """Answer requests and compare those that take up to 512 runs with the graph's answers.
 
     The artifact has its head, not yet calibrated: answers are compared as the head compares them.
 
     Returns:
-        The compiled model's outputs [text, output] to all texts, and how far they lie from the graph's.
+        The compiled model's outputs [request, output] to all texts, and how far they lie from the graph's.
 
     Raises:
         ParityError: the outputs have a wrong shape or are not finite; or the recipe is exact and they differ
@@ -40,29 +54,35 @@ def prove_answers(
         outputs = model.outputs(texts)
     except ServingError as error:
         raise ParityError(f"the compiled model does not answer: {error}") from None
-    return outputs, _compare(graph, artifact, model.head, ids, outputs, texts, is_exact)
+    compared = choose_compared(read, texts)
+    reference = _answer(graph, [read(text) for text in compared])
+    return outputs, _compare(artifact, model.head, reference, outputs[: len(compared)], compared, is_exact)
 
 
-def _compare(
-    graph: Graph,
-    artifact: Artifact,
-    head: OpenHead,
-    ids: Sequence[list[int]],
-    outputs: npt.NDArray[np.float32],
-    texts: Sequence[str],
-    is_exact: bool,
-) -> Parity:
+def _answer(graph: Graph, requests: Sequence[list[list[int]]]) -> npt.NDArray[np.float32]:
+    """Return the graph's outputs [request, output]; where requests differ in length, padded with NaN."""
     with installed():
         source = load_plugin("runtimes", "onnxruntime")
     described = {"model": graph.path.name, "input": {"name": INPUT}, "output": {"name": OUTPUT}}
     run = source.open_session(graph.path.parent, described, 1).run
-    reference = np.stack([run(row or [0]) for row in ids[:_TEXTS]])
-    compared = texts[:_TEXTS]
-    parity = compare_outputs(reference, outputs[:_TEXTS], compared, head.agree)
+    rows = [[run(ids or [0]) for ids in runs] for runs in requests]
+    nothing = np.empty(0, np.float32)  # a request without candidates
+    return join_outputs([(fold(np.stack(row), graph.head) if row else nothing)[None] for row in rows])
+
+
+def _compare(
+    artifact: Artifact,
+    head: OpenHead,
+    reference: npt.NDArray[np.float32],
+    outputs: npt.NDArray[np.float32],
+    texts: Sequence[str],
+    is_exact: bool,
+) -> Parity:
+    parity = compare_outputs(reference, outputs, texts, head.agree)
     if is_exact and parity.worst > FP32_TOLERANCE:
-        place = int(np.abs(reference - outputs[:_TEXTS]).max(1).argmax())
+        place = int(np.nan_to_num(np.abs(reference - outputs)).max(1).argmax())
         raise ParityError(
             f"{artifact.runtime}/{artifact.recipe}: outputs differ by {parity.worst:.3g} from the graph's, "
-            f"allowed {FP32_TOLERANCE:.3g}; worst of {len(compared)} texts: {compared[place]!r:.80}"
+            f"allowed {FP32_TOLERANCE:.3g}; worst of {len(texts)} texts: {texts[place]!r:.80}"
         )
     return parity

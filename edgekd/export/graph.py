@@ -23,8 +23,9 @@ class Graph:
 
     The ONNX model takes `input_ids` int64 [batch, sequence] of rows of equal length without
     padding, 1 to `max_tokens` tokens, and gives `logits` float32 [batch, output]; `head` says what these
-    mean: one for each label, or one that is a score's. `load` returns the module that it was exported from,
-    `(ids, mask) -> logits`, for runtimes that convert it themselves; None where there is but the file.
+    mean: one for each label, one that is a score's, or a vector. `load` returns the module that it was
+    exported from, `(ids, mask) -> outputs`, for runtimes that convert it themselves; None where there is but
+    the file.
     """
 
     path: Path
@@ -48,6 +49,8 @@ def open_graph(
     load: Callable[[], nn.Module] | None = None,
 ) -> Graph:
     """Describe an exported ONNX file; its digest covers the model, the tokenizer and the head."""
-    parts = (digest_file(path), digest_file(tokenizer), str(max_tokens), *(head.labels or (head.name,)))
+    towers = (f"towers {head.towers}", f"separator {head.separator}") if head.towers else ()
+    named = (*(head.labels or (head.name,)), *towers)
+    parts = (digest_file(path), digest_file(tokenizer), str(max_tokens), *named)
     digest = digest_bytes("\0".join(parts).encode())
     return Graph(path, tokenizer, student, kind, head, max_tokens, digest, load)

@@ -45,12 +45,21 @@ def compare_outputs(
 ) -> Parity:
     """Compare outputs [text, output] of the same texts; `agree` says which of them give the same answer.
 
+    Where both are NaN a text has no such output: requests may have fewer candidates than others.
+
     Raises:
         ParityError: as `compare_numbers`.
     """
-    found = compare_numbers(reference, candidate, texts)
+    known = np.ones_like(reference, np.bool_)
+    if reference.shape == candidate.shape:
+        known = ~(np.isnan(reference) & np.isnan(candidate))
+    if known.all():
+        found = compare_numbers(reference, candidate, texts)
+    else:
+        names = [texts[row] for row in np.nonzero(known)[0]]
+        found = compare_numbers(reference[known][:, None], candidate[known][:, None], names)
     agreeing = float(agree(reference, candidate).mean())
-    return Parity(found.texts, found.worst, found.mean_error_share, agreeing)
+    return Parity(len(texts), found.worst, found.mean_error_share, agreeing)
 
 
 def compare_numbers(

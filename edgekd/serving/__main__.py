@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import ServingError, load
-from .respond import respond
+from .respond import respond, round_numbers
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -18,9 +18,11 @@ def main(arguments: Sequence[str]) -> int:
     try:
         model = load(Path(__file__).resolve().parent.parent)
         for text in asked.texts or map(str.rstrip, sys.stdin):
-            said = respond(model, text, asked.slices, student_only=asked.student_only)
-            numbers = {name: round(value, 6) for name, value in said.items() if isinstance(value, float)}
-            line = {**said, **numbers, "model": model.digest[:12]}
+            said = respond(model, model.parse(text), asked.slices, student_only=asked.student_only)
+            line = {
+                **{name: round_numbers(value) for name, value in said.items()},
+                "model": model.digest[:12],
+            }
             print(json.dumps(line, ensure_ascii=False), flush=True)
     except ServingError as error:
         print(error, file=sys.stderr)
@@ -32,7 +34,8 @@ def _read(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m serving",
         description="Answer texts, as the artifact's routing policy says where it has one.",
-        epilog="A text that begins with a dash comes after --.",
+        epilog="A text that begins with a dash comes after --. Where the artifact orders candidates, each "
+        'text is JSON: {"query": "...", "candidates": ["...", ...]}.',
     )
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="each is answered; else each line of stdin")
     parser.add_argument(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import ServingError
-from .heads import open_head, read_head
+from .heads import choose_model, open_head, read_head
 from .manifest import digest_manifest, read_manifest
 from .runtimes import import_runtime, open_session
 from .stages import Stages
@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 class Model:
     """An open artifact: `model(text)` answers. Not safe for concurrent calls; open one a thread.
 
-    What an answer is, its head says: a label with its probability (`heads/classify.py`) or a score
-    (`heads/score.py`). `labels` are empty where the head has none.
+    What an answer is, its head says: a label with its probability (`heads/classify.py`), a score
+    (`heads/score.py`) or an order of candidates (`heads/rank.py`, whose own `Model` says how a
+    request becomes several runs). `labels` are empty where the head has none.
 
     `digest` is the artifact's, as ledgers and logs name it. `opened_ns` says how long opening took, by stage:
     verify, imports, tokenizer, session.
     """
+
+    _FIRST = "a"
+    """What is answered while it opens, so that the first answer takes no longer than others."""
 
     def __init__(self, folder: Path, manifest: dict[str, Any], threads: int, stages: Stages) -> None:
         self.folder = folder
@@ -40,15 +44,18 @@ class Model:
         self.head = open_head(folder, manifest)
         runtime = import_runtime(folder, manifest)
         stages.mark("imports")
-        self.tokenize = open_tokenizer(folder / "tokenizer.json", manifest["max_tokens"])
+        self._open_tokenizer(folder / "tokenizer.json", manifest["max_tokens"])
         stages.mark("tokenizer")
         self.run = open_session(runtime, folder, manifest, threads).run
         self._shape = (head.width,)
         self._answer = self.head.answer
         self._token_if_empty = [0]
-        self.outputs(["a"])
+        self.outputs([self._FIRST])
         stages.mark("session")
         self.opened_ns = stages.ns
+
+    def _open_tokenizer(self, path: Path, max_tokens: int) -> None:
+        self.tokenize = open_tokenizer(path, max_tokens)
 
     def __call__(self, text: str) -> Any:
         """Answer one text; a text without any token gets the answer of token 0 alone.
@@ -100,6 +107,14 @@ class Model:
             row[:] = outputs
         return rows
 
+    def parse(self, line: str) -> str:
+        """Return the request that a line of a command or a file stands for: the line itself."""
+        return line
+
+    def describe(self, text: str, said: Any) -> dict[str, Any]:
+        """Return a text and what was said of it as what is printed and sent: JSON values by their names."""
+        return {"text": text, **self.head.describe(said)}
+
     def _run(self, text: str) -> npt.NDArray[np.float32]:
         outputs = self.run(self.tokenize(text) or self._token_if_empty)
         if outputs.shape != self._shape:
@@ -125,4 +140,5 @@ def load(folder: str | Path, *, threads: int | None = None, verify: bool = True)
     path, stages = Path(folder), Stages()
     manifest = read_manifest(path, verify=verify)
     stages.mark("verify")
-    return Model(path, manifest, threads or 1, stages)
+    opened: Model = choose_model(path, manifest, Model)(path, manifest, threads or 1, stages)
+    return opened

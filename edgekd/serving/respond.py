@@ -14,7 +14,8 @@ def respond(
 ) -> dict[str, Any]:
     """Return the text and its answer by their names, and with a policy also its action and the reason.
 
-    The head names the parts of an answer: `label` and `probability`, or `score`. `slices` are names that the
+    The head names the parts of an answer: `label` and `probability`, or `score`. Of a request with candidates
+    the `query` is returned, and their `order` and `scores`. `slices` are names that the
     caller knows of the text. `student_only` passes over the policy; such answers are not what the gate
     judged.
 
@@ -22,4 +23,15 @@ def respond(
         ServingError: as `Model.__call__`.
     """
     said = model(text) if student_only or not model.routes else model.route(text, slices)
-    return {"text": text, **model.head.describe(said)}
+    return model.describe(text, said)
+
+
+def round_numbers(value: Any) -> Any:
+    """Round a fraction, or those in a list, to six places; other values stay as they are.
+
+    >>> round_numbers([0.12345678, 3]), round_numbers("a")
+    ([0.123457, 3], 'a')
+    """
+    if isinstance(value, list):
+        return [round_numbers(one) for one in value]
+    return round(value, 6) if isinstance(value, float) else value

@@ -13,8 +13,10 @@ from .errors import ServingError
 from .wordpiece import compile_wordpiece, is_unicode
 
 
-def open_tokenizer(path: Path, max_tokens: int) -> Callable[[str], list[int]]:
+def open_tokenizer(path: Path, max_tokens: int, *, bare: bool = False) -> Callable[[str], list[int]]:
     """Return a function from one text to at most `max_tokens` ids, special tokens included.
+
+    With `bare` there are no special tokens around the text.
 
     A tokenizer of BERT's kind is imitated exactly (`wordpiece`): for printable ASCII, and with a table of
     characters beside it for any text. All else goes through the tokenizers library, which then opens its own
@@ -30,7 +32,7 @@ def open_tokenizer(path: Path, max_tokens: int) -> Callable[[str], list[int]]:
         if not isinstance(text, str) or (has_table and not is_unicode(text)):
             raise _no_text(text)
         if encode is None:
-            encode = _open_library(path, max_tokens)
+            encode = _open_library(path, max_tokens, bare)
         try:
             return encode(text)
         except (TypeError, UnicodeEncodeError):
@@ -38,11 +40,13 @@ def open_tokenizer(path: Path, max_tokens: int) -> Callable[[str], list[int]]:
 
     try:
         document = json.loads(path.read_bytes())
+        if bare:
+            document["post_processor"] = None
         fast = compile_wordpiece(document, max_tokens, tokenize, characters if has_table else None)
     except Exception as error:  # noqa: BLE001  (whatever a file holds that is no tokenizer's)
         raise ServingError(f"{path}: not a tokenizers file: {error}") from None
     if fast is None:
-        encode = _open_library(path, max_tokens)
+        encode = _open_library(path, max_tokens, bare)
     elif not has_table:
         _require_library(path)
     return fast or tokenize
@@ -57,7 +61,7 @@ def _require_library(path: Path) -> None:
         raise ServingError(f"{path}: tokenizers is not installed; it is needed to run this artifact")
 
 
-def _open_library(path: Path, max_tokens: int) -> Callable[[str], list[int]]:
+def _open_library(path: Path, max_tokens: int, bare: bool) -> Callable[[str], list[int]]:
     _require_library(path)
     try:
         tokenizer = importlib.import_module("tokenizers").Tokenizer.from_file(str(path))
@@ -67,7 +71,7 @@ def _open_library(path: Path, max_tokens: int) -> Callable[[str], list[int]]:
     tokenizer.enable_truncation(max_tokens)
 
     def encode(text: str) -> list[int]:
-        ids: list[int] = tokenizer.encode(text).ids
+        ids: list[int] = tokenizer.encode(text, add_special_tokens=not bare).ids
         return ids
 
     return encode

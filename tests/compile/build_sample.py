@@ -18,7 +18,8 @@ X86 = Hardware(arch="x86_64", isa=("avx2", "avx512f", "avx512_vnni"), vendor="in
 def compile_sample(graph, runtime, recipe, folder, *, hardware=X86, rows=None, **changes):
     """Compile; `changes` are of `Examples`. A temperature is fitted where the head has one."""
     fit = (lambda logits: 1 + float(logits[0, 0] > 0)) if graph.head.labels else None
-    examples = {"texts": samples.make_texts(60), "fit_temperature": fit, **changes}
+    texts = samples.make_requests(20) if graph.head.name == "rank" else samples.make_texts(60)
+    examples = {"texts": texts, "fit_temperature": fit, **changes}
     return compile_graph(
         graph,
         Build(runtime=runtime, recipe=recipe, rows=rows),

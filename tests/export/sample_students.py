@@ -52,7 +52,11 @@ STATIC = Sample("static", "static", 32, 16384)
 SMALL = Sample("small", "static", 32, 3000)
 SCORING = Sample("scoring", "transformer", 24, 3000, Head("score"))
 SCORING_STATIC = Sample("scoring-static", "static", 32, 3000, Head("score"))
-SAMPLES = {sample.name: sample for sample in (TINY, CUT, STATIC, SMALL, SCORING, SCORING_STATIC)}
+SEPARATOR = 102
+RANKING = Sample("ranking", "transformer", 32, 3000, Head("rank"))
+RANKING_STATIC = Sample("ranking-static", "static", 32, 3000, Head("rank", (), 24, SEPARATOR))
+_ALL = (TINY, CUT, STATIC, SMALL, SCORING, SCORING_STATIC, RANKING, RANKING_STATIC)
+SAMPLES = {sample.name: sample for sample in _ALL}
 
 
 class Encoder(nn.Module):
@@ -66,6 +70,15 @@ class Encoder(nn.Module):
     def forward(self, input_ids, mask=None):
         logits = self.model(input_ids=input_ids, attention_mask=mask).logits
         return logits if self.order is None else logits[:, self.order]
+
+
+class PairEncoder(Encoder):
+    """One that reads pairs: tokens after the first separator are of type 1."""
+
+    def forward(self, input_ids, mask=None):
+        is_end = (input_ids == SEPARATOR).to(torch.int64)
+        kinds = ((is_end.cumsum(1) - is_end) > 0).to(torch.int64)
+        return self.model(input_ids=input_ids, attention_mask=mask, token_type_ids=kinds).logits
 
 
 def make_module(sample: Sample) -> nn.Module:
@@ -92,6 +105,7 @@ def make_module(sample: Sample) -> nn.Module:
             intermediate_size=64,
             max_position_embeddings=64,
             num_labels=sample.head.width,
+            hidden_act="relu" if sample is RANKING else "gelu",  # relu: exported as it is, not as a lean form
         )
         model = transformers.BertForSequenceClassification(config)
     else:
@@ -101,10 +115,13 @@ def make_module(sample: Sample) -> nn.Module:
         words = encoder.embeddings.word_embeddings.weight[: sample.vocabulary].detach().clone()
         encoder.embeddings.word_embeddings = nn.Embedding(*words.shape, _weight=words)
     with torch.no_grad():
-        model.classifier.weight.mul_(400 if sample is SCORING else 40)
-        for layer in model.bert.encoder.layer if sample is SCORING else ():
+        has_one = sample.head.width == 1
+        model.classifier.weight.mul_(400 if has_one else 40)
+        for layer in model.bert.encoder.layer if has_one else ():
             layer.attention.output.dense.weight.mul_(50)  # else its one output hardly depends on the text
-    return Encoder(model).eval()
+        if sample is RANKING:
+            model.bert.embeddings.token_type_embeddings.weight.mul_(20)  # the sides of a pair look unlike
+    return (PairEncoder if sample is RANKING else Encoder)(model).eval()
 
 
 @functools.cache
@@ -130,6 +147,17 @@ def make_texts(count: int) -> list[str]:
         " ".join(rng.choices(words.split(), k=rng.randint(2, 20))) + rng.choice("?.!") for _ in range(count)
     ]
     return [*texts[: count // 2], *ODD_TEXTS, *texts[count // 2 :]]
+
+
+def make_requests(count: int) -> list[str]:
+    """Make requests of one to six candidates, some of which no other request has, and an empty one."""
+    from edgekd.serving.request import join_request
+
+    rng, texts = random.Random(1), make_texts(200)
+    requests = [
+        join_request(rng.choice(texts)[:80], rng.sample(texts, rng.randint(1, 6))) for _ in range(count)
+    ]
+    return [*requests, join_request("nothing to choose from", []), join_request("", ["", "a"])]
 
 
 def export_sample(sample: Sample, folder: Path):

@@ -115,7 +115,7 @@ def test_what_a_score_cannot_do_is_refused(scoring, tmp_path, policy, bias, said
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"head": "rank"}, r"manifest\.json: no head 'rank' here"),
+        ({"head": "sort"}, r"manifest\.json: no head 'sort' here"),
         ({"head": "../score"}, "is not a head's name"),
         ({"head": 3}, "head: expected str, got int"),
         ({"head": None}, "head: expected str, got NoneType"),
@@ -134,7 +134,7 @@ def test_wrong_heads_are_one_line(artifact, tmp_path, change, said):
 
 
 def test_every_head_holds_what_heads_hold():
-    for name in ("classify", "score"):
+    for name in ("classify", "score", "rank"):
         module = import_head(name)
         assert module.UNCALIBRATED["routing"] == {} and callable(module.check_policy)
 

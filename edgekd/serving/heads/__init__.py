@@ -7,6 +7,12 @@ A head's module holds:
 - `open_head(path, labels) -> OpenHead`: read the `calibration.json` at `path`;
 - `check_policy(policy, bias, labels)`: raise a ServingError unless an artifact may decide so.
 
+A head whose requests take several runs of the model holds two names more, and its answers are of as many
+numbers as a request has candidates:
+
+- `Model`: a subclass of the loader's `Model`, which opens its artifacts;
+- `open_reader(path, max_tokens, head)` and `fold(outputs, head)`: as the functions here.
+
 An artifact holds the module of its own head and no other.
 """
 
@@ -14,12 +20,13 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..errors import ServingError
+from ..tokenize import open_tokenizer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,19 +38,23 @@ if TYPE_CHECKING:
 class Head(NamedTuple):
     """The kind of answer that a model gives, and the names of its outputs where the kind has names for them.
 
-    `classify` has an output for each of `labels`. `score` has one output and no labels.
+    `classify` has an output for each of `labels`. `score` has one output and no labels, and so has `rank`
+    where a run reads a pair. Where it reads a query or a candidate alone, the outputs of a run are a vector
+    of `towers` numbers, and `separator` is the token before a candidate.
 
-    >>> Head("classify", ("order", "return")).width, Head("score").width
-    (2, 1)
+    >>> Head("classify", ("order", "return")).width, Head("score").width, Head("rank", (), 128, 102).width
+    (2, 1, 128)
     """
 
     name: str
     labels: tuple[str, ...] = ()
+    towers: int = 0
+    separator: int | None = None
 
     @property
     def width(self) -> int:
-        """How many outputs the model has for one text."""
-        return len(self.labels) or 1
+        """How many outputs the model has for one run."""
+        return self.towers or len(self.labels) or 1
 
 
 class OpenHead(Protocol):
@@ -78,7 +89,40 @@ class OpenHead(Protocol):
 
 def read_head(manifest: Mapping[str, Any]) -> Head:
     """Return the head that a manifest names; those of format 2 name none, for there was one."""
-    return Head(manifest.get("head", "classify"), tuple(manifest.get("labels", ())))
+    name, labels = manifest.get("head", "classify"), tuple(manifest.get("labels", ()))
+    return Head(name, labels, manifest.get("towers", 0), manifest.get("separator"))
+
+
+def describe_head(head: Head) -> dict[str, Any]:
+    """Return the fields of a manifest from which `read_head` reads the head; what it lacks is left out."""
+    fields = {
+        "labels": list(head.labels) or None,
+        "towers": head.towers or None,
+        "separator": head.separator,
+    }
+    return {"head": head.name, **{name: value for name, value in fields.items() if value is not None}}
+
+
+def open_reader(path: Path, max_tokens: int, head: Head) -> Callable[[str], list[list[int]]]:
+    """Return a function from a request to the token ids of each run of the model that answers it.
+
+    A run without any token is to be made with token 0.
+
+    Raises:
+        ServingError: `path` is no tokenizer's file; there is no such head here.
+    """
+    own = getattr(import_head(head.name), "open_reader", None)
+    if own is not None:
+        found: Callable[[str], list[list[int]]] = own(path, max_tokens, head)
+        return found
+    tokenize = open_tokenizer(path, max_tokens)
+    return lambda text: [tokenize(text)]
+
+
+def fold(outputs: npt.NDArray[np.float32], head: Head) -> npt.NDArray[np.float32]:
+    """Return a request's outputs [place] of those [run, output] of the runs that answer it."""
+    own = getattr(import_head(head.name), "fold", None)
+    return outputs[0] if own is None else own(outputs, head)
 
 
 def open_head(folder: Path, manifest: Mapping[str, Any]) -> OpenHead:
@@ -87,14 +131,26 @@ def open_head(folder: Path, manifest: Mapping[str, Any]) -> OpenHead:
     Raises:
         ServingError: there is no such head here, or its calibration is not what it takes.
     """
-    head = read_head(manifest)
-    where = folder / "manifest.json"
-    try:
-        module = import_head(head.name)
-    except ServingError as error:
-        raise ServingError(f"{where}: {error}") from None
-    found: OpenHead = module.open_head(folder / "calibration.json", head.labels)
+    module = _import_head_of(folder, manifest)
+    found: OpenHead = module.open_head(folder / "calibration.json", read_head(manifest).labels)
     return found
+
+
+def choose_model(folder: Path, manifest: Mapping[str, Any], plain: type) -> type:
+    """Return the class that opens the artifact in `folder`: the head's own, or else `plain`.
+
+    Raises:
+        ServingError: there is no such head here.
+    """
+    own: type = getattr(_import_head_of(folder, manifest), "Model", plain)
+    return own
+
+
+def _import_head_of(folder: Path, manifest: Mapping[str, Any]) -> ModuleType:
+    try:
+        return import_head(read_head(manifest).name)
+    except ServingError as error:
+        raise ServingError(f"{folder / 'manifest.json'}: {error}") from None
 
 
 def import_head(name: str) -> ModuleType:
