@@ -7,7 +7,7 @@ read one text is that text, so whoever hands requests on needs to know nothing o
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,6 +47,16 @@ def list_examples(request: str) -> list[str]:
     """
     query, candidates = split_request(request)
     return [query + UNIT + candidate for candidate in candidates] or [query]
+
+
+def describe_request(request: str) -> dict[str, Any]:
+    """Return a request as the JSON object that asks for it.
+
+    >>> describe_request("where is my order"), describe_request(join_request("naruto", ["Bleach 1"]))
+    ({'text': 'where is my order'}, {'query': 'naruto', 'candidates': ['Bleach 1']})
+    """
+    query, candidates = split_request(request)
+    return {"query": query, "candidates": candidates} if candidates else {"text": query}
 
 
 def join_outputs(parts: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:

@@ -14,6 +14,7 @@ from edgekd.emulate.lambda_place import prepare_place, unpack_function
 from edgekd.errors import MeasurementError
 from edgekd.impact.tiers import Tier
 from edgekd.progress import Progress, silent
+from edgekd.serving.request import describe_request
 
 TIERS_MIB = (128, 192, 256, 512, 1024, MIB_PER_VCPU)
 STARTS, CALLS = 10, 300
@@ -37,7 +38,7 @@ def run_tiers(
     place = prepare_place(target.hardware.arch, PYTHON)
     if place.limit is None:
         raise MeasurementError("memory cannot be limited here by a cgroup, so tiers cannot be told apart")
-    events = [json.dumps({"text": text}).encode() for text in texts]
+    events = [json.dumps(describe_request(text)).encode() for text in texts]
     found = {tier: Tier(tier, "") for tier in tiers_mib}
     with tempfile.TemporaryDirectory() as temporary:
         unpack_function(bundle / "function.zip", Path(temporary))

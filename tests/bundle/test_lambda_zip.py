@@ -304,6 +304,36 @@ def test_a_score_is_answered(compiled, tmp_path):
     assert json.loads(page["body"])["answers"] == expected[:1]
 
 
+@pytest.mark.parametrize(
+    ("student", "runtime", "recipe"),
+    [("ranking-static", "numpy", "int8-tables"), ("ranking", "onnxruntime", "int8-dynamic")],
+)
+def test_candidates_are_ordered(compiled, tmp_path, student, runtime, recipe):
+    artifact = compiled(student, runtime, recipe)
+    made = make_bundle(artifact, TARGET, tmp_path / "made", [], "# card\n")
+    (tmp_path / "task").mkdir()
+    unpack_function(made.path / "function.zip", tmp_path / "task")
+    asked = {"query": "where is my order", "candidates": ["漫画 🙂", "my order", "", "my order"]}
+    wrong = [
+        ({"text": "hi"}, 400, 'expected {"query"'),
+        ({"query": "a", "candidates": [1]}, 400, "a candidate is a text, got int"),
+        ({"query": "a", "candidates": ["b"] * 1001}, 413, "1001 candidates; at most 1000 a call"),
+        ({"query": "a", "candidates": ["b" * 20_001]}, 413, "a text of 20001 characters"),
+        ([], 400, 'expected {"query"'),
+    ]
+    with start_function(tmp_path / "task", 512, prepare_place("x86_64", PYTHON)) as started:
+        assert started.problem == ""
+        answer = ask(started, asked)
+        page = ask(started, {"requestContext": {}, "body": json.dumps(asked)})
+        for event, status, said in wrong:
+            refused = ask(started, event)
+            assert refused["status"] == status and said in refused["error"]
+    ranking = load(artifact.path).rank(asked["query"], asked["candidates"])
+    scores = [pytest.approx(score, rel=1e-4, abs=1e-5) for score in ranking.scores]
+    assert answer["answers"] == [{"order": list(ranking.order), "scores": scores}]
+    assert json.loads(page["body"])["answers"] == answer["answers"]
+
+
 def test_an_artifact_without_what_the_handler_calls_is_refused(static_artifact, tmp_path):
     old = shutil.copytree(
         static_artifact.path, tmp_path / "old", ignore=shutil.ignore_patterns("__pycache__")

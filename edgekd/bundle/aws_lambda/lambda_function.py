@@ -8,7 +8,10 @@ Asked `{"text": "..."}` or `{"texts": ["...", ...]}`; answered
     500 {"error": "..."}   a defect; the function goes on serving
 
 `model` is the beginning of the artifact's digest, as the ledger of promotions has it: live counts name it as
-their `artifact`. A model that gives a score answers each text with `{"score": 0.73}`. Where the model has a
+their `artifact`. A model that gives a score answers each text with `{"score": 0.73}`. One that orders
+candidates is asked `{"query": "...", "candidates": ["...", ...]}`, at most 1,000 of them, and answers
+`{"order": [2, 0, 1], "scores": [0.1, -1.3, 2.7]}`: places from 0, the best first, and the score of each
+candidate in the order of the request. Where the model has a
 routing policy, each answer also has its `action` (answer, refuse, teacher: ask it instead) and why;
 `"slices": ["..."]` beside the text says what the caller knows of it.
 
@@ -34,10 +37,12 @@ from serving.respond import respond  # noqa: E402
 
 TYPE_CHECKING = False  # as type checkers read it; importing typing would cost the cold start
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 MOST_CHARACTERS = 20_000
 MOST_TEXTS = 64
+MOST_CANDIDATES = 1_000
 
 # The platform has checked the bytes of the whole package (CodeSha256) before it unpacked them.
 _model = load(_MODEL, verify=False)
@@ -91,14 +96,9 @@ def _read_body(event: dict[str, Any]) -> Any:
 
 
 def _answer(asked: Any) -> dict[str, Any]:
-    texts = _read_texts(asked)
-    if len(texts) > MOST_TEXTS:
-        raise _RefusedError(413, f"{len(texts)} texts; at most {MOST_TEXTS} a call")
-    for text in texts:
-        if not isinstance(text, str):
-            raise _RefusedError(400, f"a text is a string, got {type(text).__name__}")
-        if len(text) > MOST_CHARACTERS:
-            raise _RefusedError(413, f"a text of {len(text)} characters; at most {MOST_CHARACTERS}")
+    # A model whose requests are more than a text says itself how an object becomes one.
+    read = getattr(_model, "read_object", None)
+    texts = [_read_request(asked, read)] if read else _read_texts(asked)
     slices = asked.get("slices", [])
     if not isinstance(slices, list) or not all(isinstance(name, str) for name in slices):
         raise _RefusedError(400, 'slices: expected a list of names, ["..."]')
@@ -107,11 +107,44 @@ def _answer(asked: Any) -> dict[str, Any]:
 
 def _say(text: str, slices: list[str]) -> dict[str, Any]:
     said = respond(_model, text, slices)
-    del said["text"]
-    return {name: round(value, 6) if isinstance(value, float) else value for name, value in said.items()}
+    for name in ("text", "query"):
+        said.pop(name, None)
+    return {name: _round(value) for name, value in said.items()}
 
 
-def _read_texts(asked: Any) -> list[Any]:
+def _round(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_round(one) for one in value]
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def _read_request(asked: Any, read: Callable[[Any], str]) -> str:
+    request = read(asked)
+    candidates = asked["candidates"]
+    if len(candidates) > MOST_CANDIDATES:
+        raise _RefusedError(413, f"{len(candidates)} candidates; at most {MOST_CANDIDATES} a call")
+    for text in (asked["query"], *candidates):
+        _check_length(text)
+    return request
+
+
+def _check_length(text: str) -> None:
+    if len(text) > MOST_CHARACTERS:
+        raise _RefusedError(413, f"a text of {len(text)} characters; at most {MOST_CHARACTERS}")
+
+
+def _read_texts(asked: Any) -> list[str]:
+    texts = _list_texts(asked)
+    if len(texts) > MOST_TEXTS:
+        raise _RefusedError(413, f"{len(texts)} texts; at most {MOST_TEXTS} a call")
+    for text in texts:
+        if not isinstance(text, str):
+            raise _RefusedError(400, f"a text is a string, got {type(text).__name__}")
+        _check_length(text)
+    return texts
+
+
+def _list_texts(asked: Any) -> list[Any]:
     if not isinstance(asked, dict):
         raise _RefusedError(400, f'expected {{"text": "..."}}, got {type(asked).__name__}')
     if "text" in asked and "texts" not in asked:
