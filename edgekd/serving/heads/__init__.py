@@ -103,6 +103,11 @@ def describe_head(head: Head) -> dict[str, Any]:
     return {"head": head.name, **{name: value for name, value in fields.items() if value is not None}}
 
 
+def takes_candidates(head: Head) -> bool:
+    """Say whether a request of this head is a query with candidates (`request.py`), and not one text."""
+    return hasattr(import_head(head.name), "open_reader")
+
+
 def open_reader(path: Path, max_tokens: int, head: Head) -> Callable[[str], list[list[int]]]:
     """Return a function from a request to the token ids of each run of the model that answers it.
 
