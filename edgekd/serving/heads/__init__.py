@@ -127,7 +127,8 @@ def open_reader(path: Path, max_tokens: int, head: Head) -> Callable[[str], list
 def fold(outputs: npt.NDArray[np.float32], head: Head) -> npt.NDArray[np.float32]:
     """Return a request's outputs [place] of those [run, output] of the runs that answer it."""
     own = getattr(import_head(head.name), "fold", None)
-    return outputs[0] if own is None else own(outputs, head)
+    folded: npt.NDArray[np.float32] = outputs[0] if own is None else own(outputs, head)
+    return folded
 
 
 def open_head(folder: Path, manifest: Mapping[str, Any]) -> OpenHead:
