@@ -62,7 +62,8 @@ def make_bundle(artifact: Artifact, target: Target, folder: Path, texts: Sequenc
     if artifact.head.name not in heads:
         raise BadInputError(
             f"target {target.name}: {target.bundle} answers for models with the head {' or '.join(heads)}; "
-            f"{artifact.path} has the head {artifact.head.name}: take another bundle, as lambda-zip"
+            f"{artifact.path} has the head {artifact.head.name}, whose answers its client does not "
+            "make: take another bundle, as lambda-zip"
         )
     if folder.exists() and any(folder.iterdir()) and not (folder / LIST).is_file():
         raise BadInputError(f"{folder}: not empty and not a bundle; name another folder with --out")

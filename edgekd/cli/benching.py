@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,11 +19,13 @@ from edgekd.errors import BadInputError, MissingRuntimeError, unknown_name
 from edgekd.measure.bench_file import FILE_NAME, load_bench
 from edgekd.measure.device import Device, ThisMachine
 from edgekd.measure.plan import MeasurePlan
+from edgekd.measure.result import BenchResult
 from edgekd.measure.stored import STORED_RULE, compare_with_stored
 from edgekd.pipeline.needs import require_libraries
 from edgekd.plugins import list_plugins
 from edgekd.progress import show_progress
 from edgekd.report import bench as words
+from edgekd.serving.heads import takes_candidates
 from edgekd.single.bench import (
     Texts,
     bench_artifact,
@@ -32,6 +34,7 @@ from edgekd.single.bench import (
     read_texts,
     token_buckets,
 )
+from edgekd.single.requests import USUAL, bench_by_candidates, fit_texts
 
 ALSO = ("offline", "server", "floor")
 
@@ -55,7 +58,8 @@ def bench_or_compare(asked: Asked) -> Outcome:
     """Measure the artifact, or compare it with a baseline."""
     if asked.on and (asked.also or asked.count):
         raise BadInputError("--on goes with latency alone; leave out --also and --count, or run them there")
-    artifact, texts = _open(asked.artifact, asked.on), read_texts(asked.texts)
+    artifact = _open(asked.artifact, asked.on)
+    texts = fit_texts(artifact, read_texts(asked.texts))
     if asked.count:
         return _count(asked, artifact, texts)
     if asked.baseline is None:
@@ -75,14 +79,22 @@ def bench_or_compare(asked: Asked) -> Outcome:
 
 def _bench(asked: Asked, artifact: Artifact, texts: Texts) -> Outcome:
     name, target = artifact_subject(artifact, 1).name, _target(asked.target, artifact)
+    counted: Sequence[tuple[int, BenchResult]] = ()
     with _device(asked.on) as device, show_progress("bench") as progress:
-        result = bench_artifact(artifact, texts, asked.out, MeasurePlan(), progress, device)
-    buckets = token_buckets(artifact, texts) if asked.on is None else None
+        if takes_candidates(artifact.head):
+            counted = bench_by_candidates(artifact, texts, asked.out, MeasurePlan(), progress, device).results
+            result = dict(counted)[USUAL]
+        else:
+            result = bench_artifact(artifact, texts, asked.out, MeasurePlan(), progress, device)
+    buckets = token_buckets(artifact, texts) if asked.on is None and not counted else None
     lines = [
         *words.bench_lines(result, name, buckets),
+        *words.candidates_lines(counted, name),
         *words.size_and_cost_lines(result, name, artifact.size_bytes, target),
     ]
     document = words.bench_document(result, name, buckets)
+    if counted:
+        document["by_candidates"] = words.candidates_document(counted, name)
     document |= {"artifact": artifact.digest, "artifact_bytes": artifact.size_bytes, "texts": texts.source}
     document["cost_per_1000_usd"] = words.cost_usd(result, name, target)
     for scenario in asked.also:

@@ -196,13 +196,13 @@ def answer_texts(
     require_libraries((opened.runtime, "tokenizers"))
     try:
         model = load(artifact, verify=False)
-        answers = [respond(model, text, slices, student_only=student_only) for text in texts]
+        answers = [respond(model, model.parse(text), slices, student_only=student_only) for text in texts]
     except ServingError as error:
         raise ArtifactError(str(error)) from None
     lines = []
     for answer in answers:
         routed = f"  {answer['action']} ({answer['reason']})" if "action" in answer else ""
-        said = [value for name, value in answer.items() if name not in ("text", "action", "reason")]
+        said = [value for name, value in answer.items() if name not in ("text", "query", "action", "reason")]
         shown = "  ".join(f"{value:.3f}" if isinstance(value, float) else str(value) for value in said)
         lines.append(f"{shown}{routed}")
     return Outcome(tuple(lines), [{**answer, "model": opened.digest} for answer in answers])

@@ -53,6 +53,8 @@ class Limits(Frozen):
 
     p95_ms: float | None = Field(None, gt=0)
     """End-to-end latency, text in, label out, 95th percentile."""
+    candidates: int | None = Field(None, ge=1)
+    """Where a request has candidates: how many of them each request has of which that percentile is."""
     cold_start_ms: float | None = Field(None, gt=0)
     """From process start to the first answer."""
     peak_rss_mib: float | None = Field(None, gt=0)

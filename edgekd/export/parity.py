@@ -56,7 +56,7 @@ def compare_outputs(
     if known.all():
         found = compare_numbers(reference, candidate, texts)
     else:
-        names = [texts[row] for row in np.nonzero(known)[0]]
+        names = [texts[row] for row in np.nonzero(known)[0].tolist()]
         found = compare_numbers(reference[known][:, None], candidate[known][:, None], names)
     agreeing = float(agree(reference, candidate).mean())
     return Parity(len(texts), found.worst, found.mean_error_share, agreeing)

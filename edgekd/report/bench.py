@@ -54,6 +54,39 @@ def _bucket_lines(result: BenchResult, name: str, buckets: Buckets | None) -> li
     ]
 
 
+def candidates_lines(found: Sequence[tuple[int, BenchResult]], name: str) -> list[str]:
+    """Say latency, rate and memory of one subject by how many candidates a request has."""
+    lines = []
+    for count, result in found:
+        rate = candidates_per_second(result, name, count)
+        lines.append(
+            f"  {count} candidates: p50 {print_ns(result.percentile(name, 0.5))}  p95 "
+            f"{print_ns(result.percentile(name, 0.95))}  {rate:,.0f} candidates per second  peak "
+            f"{print_bytes(result.peak_rss_bytes(name))}"
+        )
+    return lines
+
+
+def candidates_document(found: Sequence[tuple[int, BenchResult]], name: str) -> list[dict[str, Any]]:
+    """Return the same for machines."""
+    return [
+        {
+            "candidates": count,
+            "p50_ms": _as_ms(result.percentile(name, 0.5)),
+            "p95_ms": _as_ms(result.percentile(name, 0.95)),
+            "candidates_per_second": candidates_per_second(result, name, count),
+            "peak_rss_bytes": result.peak_rss_bytes(name),
+        }
+        for count, result in found
+    ]
+
+
+def candidates_per_second(result: BenchResult, name: str, count: int) -> float:
+    """Return how many candidates are answered in a second of timed calls, with `count` in each."""
+    calls = np.concatenate([samples.ns for samples in result.samples(name)])
+    return float(count * len(calls) / calls.sum() * 1e9)
+
+
 def size_and_cost_lines(result: BenchResult, name: str, size_bytes: int, target: Target | None) -> list[str]:
     """Say the artifact's size, and what 1,000 answers cost where a target with a price is given."""
     cost = cost_usd(result, name, target)

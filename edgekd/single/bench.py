@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from edgekd.ci.artifacts import artifact_pair, artifact_subject
 from edgekd.compile import Artifact, open_artifact
 from edgekd.config import Data
@@ -20,7 +22,8 @@ from edgekd.measure.scenarios.buckets import Buckets, split_by_length
 from edgekd.measure.session import measure_subjects
 from edgekd.measure.verdict import P50_RULE, Rule
 from edgekd.progress import Progress
-from edgekd.serving.tokenize import open_tokenizer
+from edgekd.serving.heads import open_reader
+from edgekd.serving.request import join_request
 
 MOST_TEXTS = 300
 
@@ -34,9 +37,10 @@ class Texts:
 
 
 def read_texts(path: Path | None) -> Texts:
-    """Read texts to answer: one a line (.txt), or the column `text` of rows; without a file, built-in ones.
+    """Read texts to answer: one per line (.txt), or the column `text` of rows; without a file, built-in ones.
 
-    At most 300, spread over the file.
+    Rows with the column `candidates`, a list of texts, are requests; their query is the column `query`, or
+    `text`. At most 300 rows are taken, spread over the file.
 
     Raises:
         DataError: if there is no such file, or no text in it.
@@ -53,12 +57,32 @@ def read_texts(path: Path | None) -> Texts:
         texts = [line for line in lines if line.strip()]
     else:
         table = read_table(path, ("text",))
-        if "text" not in table.column_names:
-            raise DataError(f"{path}: expected a column 'text', found {', '.join(table.column_names)}")
-        texts = [str(text) for text in table.column("text").to_pylist() if text]
+        texts = (
+            _read_requests(path, table) if "candidates" in table.column_names else _read_column(path, table)
+        )
     if not texts:
         raise DataError(f"{path}: holds no text; give one text a line, or rows with a column 'text'")
     return Texts(_spread(texts), str(path))
+
+
+def _read_column(path: Path, table: pa.Table) -> list[str]:
+    if "text" not in table.column_names:
+        raise DataError(f"{path}: expected a column 'text', found {', '.join(table.column_names)}")
+    return [str(text) for text in table.column("text").to_pylist() if text]
+
+
+def _read_requests(path: Path, table: pa.Table) -> list[str]:
+    query = next((name for name in ("query", "text") if name in table.column_names), None)
+    if query is None:
+        raise DataError(f"{path}: expected a column 'query' beside 'candidates', found neither it nor 'text'")
+    requests = []
+    for row in table.select([query, "candidates"]).to_pylist():
+        candidates = row["candidates"]
+        if not isinstance(candidates, list) or not all(isinstance(one, str) for one in candidates):
+            raise DataError(f"{path}: candidates: expected a list of texts, got {candidates!r:.60}")
+        if row[query] and candidates:
+            requests.append(join_request(str(row[query]), candidates))
+    return requests
 
 
 def bench_artifact(
@@ -104,9 +128,9 @@ def compare_artifacts(
 
 
 def token_buckets(artifact: Artifact, texts: Texts) -> Buckets:
-    """Split the texts by how many tokens the artifact makes of them."""
-    tokenize = open_tokenizer(artifact.path / "tokenizer.json", artifact.manifest["max_tokens"])
-    return split_by_length(texts.texts, [len(tokenize(text)) for text in texts.texts], "tokens")
+    """Split the texts by how many tokens the artifact makes of them, in all runs that a text takes."""
+    read = open_reader(artifact.path / "tokenizer.json", artifact.manifest["max_tokens"], artifact.head)
+    return split_by_length(texts.texts, [sum(map(len, read(text))) for text in texts.texts], "tokens")
 
 
 def open_for_bench(path: Path) -> Artifact:

@@ -76,3 +76,14 @@ def test_what_is_measured_of_a_routed_artifact_is_its_routed_answer(routed):
     answers, stages = json.loads(done.stdout)
     assert answers == [list(load(routed.path).route(text)) for text in TEXTS]
     assert stages == ["imports", "session", "tokenizer", "verify"]
+
+
+def test_candidates_are_said_in_their_order(run_edgekd, graphs, tmp_path):
+    made = build_sample.compile_sample(graphs["ranking-static"], "numpy", "int8-tables", tmp_path / "a")
+    asked = {"query": "where is my parcel", "candidates": ["a book", "漫画 🙂", "my parcel"]}
+    (answer,) = say(run_edgekd, made, json.dumps(asked))
+    ranking = load(made.path).rank(**asked)
+    assert (answer["query"], answer["order"]) == (asked["query"], list(ranking.order))
+    assert answer["scores"] == list(ranking.scores)
+    refused = run_edgekd("predict", made.path, "where is my parcel")
+    assert refused.returncode == 2 and 'expected {"query": "...", "candidates"' in refused.stderr

@@ -103,6 +103,11 @@ def describe_head(head: Head) -> dict[str, Any]:
     return {"head": head.name, **{name: value for name, value in fields.items() if value is not None}}
 
 
+def takes_candidates(head: Head) -> bool:
+    """Say whether a request of this head is a query with candidates (`request.py`), and not one text."""
+    return hasattr(import_head(head.name), "open_reader")
+
+
 def open_reader(path: Path, max_tokens: int, head: Head) -> Callable[[str], list[list[int]]]:
     """Return a function from a request to the token ids of each run of the model that answers it.
 
@@ -122,7 +127,8 @@ def open_reader(path: Path, max_tokens: int, head: Head) -> Callable[[str], list
 def fold(outputs: npt.NDArray[np.float32], head: Head) -> npt.NDArray[np.float32]:
     """Return a request's outputs [place] of those [run, output] of the runs that answer it."""
     own = getattr(import_head(head.name), "fold", None)
-    return outputs[0] if own is None else own(outputs, head)
+    folded: npt.NDArray[np.float32] = outputs[0] if own is None else own(outputs, head)
+    return folded
 
 
 def open_head(folder: Path, manifest: Mapping[str, Any]) -> OpenHead:
