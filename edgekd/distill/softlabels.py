@@ -115,7 +115,7 @@ def open_soft_labels(texts: Path, targets: Targets, store: LabelStore, learner: 
         whole[: len(targets)] = targets
         return Examples(list(learn.texts), whole, taught)
     _, lists = list_requests(learn.requests)
-    whole = np.where(lists.places == NO_EXAMPLE, NO_EXAMPLE, np.nan).astype(targets.dtype)
+    whole = np.where(lists.places == NO_EXAMPLE, float(NO_EXAMPLE), np.nan).astype(targets.dtype)
     whole[: len(targets)] = widen_table(targets, whole.shape[1], NO_EXAMPLE)
     return Examples(list(learn.requests), whole, lists.fold(taught[:]))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgekd.evaluate.arrays import Truth
-from edgekd.evaluate.rank.values import Table, align, ndcg_at_10, tells_orders_apart
+from edgekd.evaluate.arrays import Table, Truth
+from edgekd.evaluate.rank.values import align, ndcg_at_10, tells_orders_apart
 from edgekd.serving.cascade import join_scores, keep_best
 
 TRIED = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40)
