@@ -18,7 +18,13 @@ from edgekd.distill.losses.logits import logit_mse
 from edgekd.distill.losses.mean import weighted_mean
 from edgekd.distill.losses.number import number_cross_entropy, number_divergence
 from edgekd.distill.losses.oversampling import oversampled_rows
-from edgekd.distill.losses.ranking import list_divergence, margin_mse, score_mse
+from edgekd.distill.losses.ranking import (
+    list_cross_entropy,
+    list_divergence,
+    list_margin_mse,
+    margin_mse,
+    score_mse,
+)
 from edgekd.distill.losses.rare import rare_class_loss, rare_class_penalty
 from edgekd.distill.losses.relation import relation_divergence
 from edgekd.distill.losses.response import response_cross_entropy, response_divergence
@@ -37,7 +43,9 @@ __all__ = [
     "hard_cross_entropy",
     "hidden_mse",
     "inverse_frequency",
+    "list_cross_entropy",
     "list_divergence",
+    "list_margin_mse",
     "logit_mse",
     "margin_mse",
     "number_cross_entropy",

@@ -38,6 +38,42 @@ def margin_mse(
     return score_mse(ours, theirs, None if real is None else real[..., 1:])
 
 
+def list_margin_mse(
+    student: Float[Tensor, "*query candidate"],
+    teacher: Float[Tensor, "*query candidate"],
+    real: Bool[Tensor, "*query candidate"] | None = None,
+) -> Float[Tensor, "*query"]:
+    """Return the mean squared difference of margins over all pairs of a query's candidates, one value a query.
+
+    `margin_mse` of every two candidates, whichever is relevant. With d the student's scores minus the
+    teacher's over n candidates, the mean of (d_i - d_j)^2 over pairs is twice the variance of d with n - 1
+    below: as many steps as there are candidates, not pairs. 0 for a query without another candidate.
+    """
+    real = torch.ones_like(student, dtype=torch.bool) if real is None else real
+    gaps = (student - teacher).masked_fill(~real, 0.0)
+    spread = (gaps - mean_of_real(gaps, real).unsqueeze(-1)).masked_fill(~real, 0.0).square()
+    return 2 * spread.sum(dim=-1) / (real.sum(dim=-1) - 1).clamp_min(1)
+
+
+def list_cross_entropy(
+    scores: Float[Tensor, "*query candidate"], grades: Float[Tensor, "*query candidate"]
+) -> Float[Tensor, "*query"]:
+    """Return the cross-entropy in nats of who is first by the scores, from who should be by the grades.
+
+    A grade g has the share of 2^g - 1 in the query's sum of these, so that candidates of grade 0 are only
+    ever pushed down. Candidates without a grade (NaN, or -1 for padding) take no part, whatever stands in
+    their scores. 0 with zero gradient for a query without a relevant candidate.
+    Source: Cao, Z. et al. (2007), as above; the gain after Burges, C. et al. (2005), Learning to rank using
+    gradient descent, ICML.
+    """
+    graded = grades >= 0  # false for NaN
+    gains = torch.exp2(torch.where(graded, grades, 0.0).to(scores.dtype)) - 1
+    wanted = gains / gains.sum(dim=-1, keepdim=True).clamp_min(torch.finfo(scores.dtype).tiny)
+    lowest = torch.finfo(scores.dtype).min
+    logs = torch.log_softmax(scores.masked_fill(~graded, lowest), dim=-1).masked_fill(~graded, 0.0)
+    return -(wanted * logs).sum(dim=-1)
+
+
 def list_divergence(
     student: Float[Tensor, "*query candidate"],
     teacher: Float[Tensor, "*query candidate"],
