@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgekd.config.distillation import Distillation, FeatureStage, Origin
+    from edgekd.config.distillation import Distillation, FeatureStage, Origin, RankTerms
     from edgekd.config.emphasis import Emphasis, Reviewed
     from edgekd.config.model import (
         EncoderModel,
@@ -49,6 +49,7 @@ __all__ = [
     "Origin",
     "Price",
     "Project",
+    "RankTerms",
     "Reviewed",
     "Slice",
     "StaticModel",
@@ -64,7 +65,7 @@ __all__ = [
 ]
 
 _PARTS = {
-    "distillation": "Distillation FeatureStage Origin",
+    "distillation": "Distillation FeatureStage Origin RankTerms",
     "emphasis": "Emphasis Reviewed",
     "model": "EncoderModel Lora Model NarrowModel StaticModel StudentModel Training TransformerModel",
     "project": "Carve Columns Data Measure Project StudentEntry Teacher",

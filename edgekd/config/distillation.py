@@ -42,6 +42,27 @@ class FeatureStage(Frozen):
         return self
 
 
+class RankTerms(Frozen):
+    """What the soft loss is made of where answers are orders of candidates."""
+
+    listwise: float = Field(1.0, ge=0)
+    """Weight of T^2 * KL between the softmax of the teacher's and of the student's scores over a list."""
+    margin_mse: float = Field(0.0, ge=0)
+    """Weight of the squared error of score differences, over all pairs of a list."""
+    score_mse: float = Field(0.0, ge=0)
+    """Weight of the squared error of the scores themselves."""
+    candidates: int = Field(12, ge=2)
+    """How many candidates of a row an epoch shows at most; each epoch draws others."""
+
+    @model_validator(mode="after")
+    def _something_is_compared(self) -> RankTerms:
+        if not self.listwise and not self.margin_mse and not self.score_mse:
+            raise ValueError(
+                "listwise, margin_mse and score_mse are all 0: nothing is compared; leave one out"
+            )
+        return self
+
+
 class Distillation(Emphasis):
     """How students learn from the teacher."""
 
@@ -57,5 +78,8 @@ class Distillation(Emphasis):
     """Weight of a row by its origin."""
     features: FeatureStage | None = None
     """Learn from the teacher's hidden states and attention first."""
+    rank: RankTerms | None = None
+    """Terms of the soft loss of a ranking, for tasks that rank alone; `listwise` where absent."""
     augmentations: int = Field(4, ge=0)
-    """Teacher-labelled copies a training row: dropped words, swaps, typos, crossings, recombinations."""
+    """Teacher-labelled copies a training row: dropped words, swaps, typos, crossings, recombinations.
+    Rows of several candidates have no copies."""

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from tokenizers import Tokenizer
 from torch import nn
 
 from edgekd.config import FeatureStage, StudentModel
 from edgekd.distill.cut import cut_layers
 from edgekd.distill.examples import Lesson, Session
 from edgekd.distill.lean import make_lean
+from edgekd.distill.lists import parts_of, queries_of
 from edgekd.distill.logs.events import Event
 from edgekd.distill.narrow import make_narrow
 from edgekd.distill.static import StaticNetwork, start_from_teacher
 from edgekd.distill.student import save_student
 from edgekd.distill.teacher import HeadedEncoder, Teacher, load_teacher
-from edgekd.distill.training.examples import TokenizedExamples
+from edgekd.distill.towers import TwoTowers, start_as_bag
+from edgekd.distill.training.examples import tokenize_examples
 from edgekd.distill.training.inner import InnerStudent
 from edgekd.distill.training.plan import TrainingPlan
+from edgekd.distill.training.reading import Separation, find_form, open_reader
 from edgekd.distill.training.schedule import OUTPUT_ALONE, Schedule, StageWeights, features_first
-from edgekd.distill.training.tokens import mapped_tokens, open_tokenizer
+from edgekd.distill.training.tokens import mapped_tokens
 from edgekd.distill.training.train import train
 from edgekd.distill.vocabulary import prune_vocabulary
 from edgekd.distill.wide import check_pairs, fit_wide
+from edgekd.errors import ConfigError
 from edgekd.progress import Progress, silent
 from edgekd.store import resume_folder, write_atomic
 
@@ -57,34 +64,47 @@ def distil(
     torch.manual_seed(session.seed)
     torch.set_num_threads(session.threads)
     source = (teacher.path / "tokenizer.json").read_text(encoding="utf-8")
-    pruned, kept = prune_vocabulary(source, lesson.learn.texts, model.vocabulary)
+    asked, is_paired = lesson.learn.texts, learner.list_size is not None
+    if is_paired and features is not None:
+        raise ConfigError(
+            "distillation.features: are matched on rows of one text, not on lists; leave it out"
+        )
+    texts = parts_of(asked) if is_paired else asked
+    pruned, kept = prune_vocabulary(source, texts, model.vocabulary)
+    separation = _separation(pruned, teacher, model.kind == "static") if is_paired else None
     if model.kind == "static":
         pruned = _without_specials(pruned)
     write_atomic(folder / "tokenizer.json", pruned)
-    tokenizer = open_tokenizer(folder / "tokenizer.json", model.max_tokens)
+    read = open_reader(folder / "tokenizer.json", model.max_tokens, separation)
     learn, validation = (
-        TokenizedExamples(
-            mapped_tokens(resume_folder(folder) / name, tokenizer, part.texts),
-            part.targets,
-            part.taught,
-            part.texts,
-        )
+        tokenize_examples(part, partial(mapped_tokens, resume_folder(folder) / name, read), learner)
         for name, part in (("learn", lesson.learn), ("validation", lesson.validation))
     )
-    network, taught = _make_network(model, teacher, kept, features)
+    learn = replace(learn, texts=queries_of(asked) if is_paired else asked)
+    network, taught = _make_network(model, teacher, kept, features, separation)
     schedule = _schedule(features) if isinstance(taught, InnerStudent) else OUTPUT_ALONE
     plan = TrainingPlan(model.training, learner, session, model.name, teacher.name, lesson.weighing, schedule)
     train(taught, learn, validation, plan, folder, also=also, on_progress=on_progress)
-    save_student(model, network, learner.outputs, folder)
+    save_student(model, network, learner.outputs, folder, separation)
     if pairs:
         sizes = (len(kept), pairs)
         fit_wide(learn.tokens, learn.targets, len(learner.outputs), sizes, folder, lesson.weighing.weights)
 
 
 def _make_network(
-    model: StudentModel, teacher: Teacher, kept: npt.NDArray[np.int64], features: FeatureStage | None
+    model: StudentModel,
+    teacher: Teacher,
+    kept: npt.NDArray[np.int64],
+    features: FeatureStage | None,
+    separation: Separation | None,
 ) -> tuple[StaticNetwork | HeadedEncoder, nn.Module]:
     """Make a student, and the form of it that is trained; both share their parameters."""
+    if model.kind == "static" and separation is not None:
+        width = model.dimension
+        tower = StaticNetwork(len(kept), model.pairs, model.dimension, model.hidden, width)
+        start_from_teacher(tower, teacher, kept)
+        start_as_bag(tower)
+        return tower, TwoTowers(tower, separation.separator)
     if model.kind == "static":
         static = StaticNetwork(len(kept), model.pairs, model.dimension, model.hidden, len(teacher.outputs))
         start_from_teacher(static, teacher, kept)
@@ -94,12 +114,19 @@ def _make_network(
         student = make_narrow(whole, model, kept)
     else:
         student = cut_layers(whole, model.layers, kept)
+    student.separator = None if separation is None else separation.separator
     in_order = student.order is None  # else the lean form holds a copy of the head
     taught = make_lean(student, torch.arange(16).reshape(2, 8)) if in_order else student
     if features is None:
         return student, taught
     other = load_teacher(teacher, attention="eager").model
     return student, InnerStudent(taught, student.model, other, kept, features.layers)
+
+
+def _separation(tokenizer_json: str, teacher: Teacher, apart: bool) -> Separation:
+    """Say which id stands between query and candidate in a student's vocabulary."""
+    form = find_form(Tokenizer.from_str(tokenizer_json), str(teacher.path))
+    return Separation(form.separator, apart)
 
 
 def _schedule(features: FeatureStage | None) -> Schedule:

@@ -8,12 +8,19 @@ from pathlib import Path
 
 
 def open_eager(folder: str, threads: str = "1") -> Callable[[str], list[float]]:
-    """Open a teacher's folder; the returned function gives one text's outputs.
+    """Open a teacher's folder; the returned function gives the outputs of one request.
+
+    Of a text they are its own, of a query with candidates one for each of these, computed in batches of like
+    length.
 
     Imports what answering needs, not what training does: each round of a measurement starts anew.
     """
     import torch
 
+    from edgekd.distill.lists import list_requests
+    from edgekd.distill.teacher import HeadedEncoder
+    from edgekd.distill.training.predict import predict
+    from edgekd.distill.training.reading import Separation, open_reader
     from edgekd.distill.training.tokens import open_tokenizer
     from edgekd.distill.weights import load_headed
     from edgekd.distill.wide import widen
@@ -21,6 +28,17 @@ def open_eager(folder: str, threads: str = "1") -> Callable[[str], list[float]]:
     torch.set_num_threads(int(threads))
     notes = json.loads((Path(folder) / "teacher.json").read_text(encoding="utf-8"))
     order = notes["order"]
+    if "separator" in notes:
+        scorer = HeadedEncoder(load_headed(folder), order, notes["separator"]).eval()
+        read = open_reader(
+            Path(folder) / "tokenizer.json", notes["max_tokens"], Separation(notes["separator"])
+        )
+
+        def rank(request: str) -> list[float]:
+            scores: list[float] = predict(scorer, read(list_requests([request])[0]))[:, 0].tolist()
+            return scores
+
+        return rank
     encoder = load_headed(folder).eval()
     tokenizer = open_tokenizer(Path(folder) / "tokenizer.json", notes["max_tokens"])
 

@@ -16,10 +16,11 @@ from edgekd.distill.lean import LeanEncoder, make_lean
 from edgekd.distill.learner import Learner
 from edgekd.distill.lora import add_adapters, merge_adapters
 from edgekd.distill.teacher import HeadedEncoder, write_notes
-from edgekd.distill.training.examples import TokenizedExamples
+from edgekd.distill.training.examples import tokenize_examples
 from edgekd.distill.training.memory import kept_memory
 from edgekd.distill.training.plan import TrainingPlan
-from edgekd.distill.training.tokens import open_tokenizer, tokenize
+from edgekd.distill.training.reading import Separation, find_form, open_reader
+from edgekd.distill.training.tokens import open_tokenizer
 from edgekd.distill.training.train import train
 from edgekd.distill.weights import load_headed, load_tokenizer_json, save_headed
 from edgekd.distill.wide import check_pairs, fit_wide
@@ -66,14 +67,15 @@ def fine_tune(
     fresh = start_fresh(model)
     adapted = None if checkpoint.lora is None else add_adapters(model, checkpoint.lora)
     write_atomic(folder / "tokenizer.json", load_tokenizer_json(checkpoint.location))
-    tokenizer = open_tokenizer(folder / "tokenizer.json", checkpoint.max_tokens)
+    separation = _separation(lesson.learner, checkpoint, folder)
+    read = open_reader(folder / "tokenizer.json", checkpoint.max_tokens, separation)
     learn, validation = (
-        TokenizedExamples(tokenize(tokenizer, part.texts), part.targets)
-        for part in (lesson.learn, lesson.validation)
+        tokenize_examples(part, read, lesson.learner) for part in (lesson.learn, lesson.validation)
     )
+    separator = None if separation is None else separation.separator
     name = checkpoint.name
     plan = TrainingPlan(checkpoint.training, lesson.learner, session, name, name, lesson.weighing)
-    network: nn.Module = HeadedEncoder(model)
+    network: nn.Module = HeadedEncoder(model, separator=separator)
     if adapted is None:
         # Without the last layer's other tokens: a seventh fewer multiplications of six layers.
         network = make_lean(network.eval(), torch.arange(16).reshape(2, 8))
@@ -86,9 +88,9 @@ def fine_tune(
     _name_outputs(model, outputs)
     save_headed(model, folder)
     if pairs:
-        sizes = (tokenizer.get_vocab_size(), pairs)
+        sizes = (open_tokenizer(folder / "tokenizer.json", checkpoint.max_tokens).get_vocab_size(), pairs)
         fit_wide(learn.tokens, learn.targets, len(outputs), sizes, folder, lesson.weighing.weights)
-    write_notes(folder, name, outputs, checkpoint.max_tokens, None)
+    write_notes(folder, name, outputs, checkpoint.max_tokens, None, separator)
 
 
 def adopt(checkpoint: Checkpoint, learner: Learner, folder: Path) -> None:
@@ -102,7 +104,17 @@ def adopt(checkpoint: Checkpoint, learner: Learner, folder: Path) -> None:
     order = learner.match_outputs(own, checkpoint.location)
     write_atomic(folder / "tokenizer.json", load_tokenizer_json(checkpoint.location))
     save_headed(model, folder)
-    write_notes(folder, checkpoint.name, learner.outputs, checkpoint.max_tokens, order)
+    separation = _separation(learner, checkpoint, folder)
+    separator = None if separation is None else separation.separator
+    write_notes(folder, checkpoint.name, learner.outputs, checkpoint.max_tokens, order, separator)
+
+
+def _separation(learner: Learner, checkpoint: Checkpoint, folder: Path) -> Separation | None:
+    """Say how the written tokenizer separates a query from a candidate; None where rows are one text."""
+    if learner.list_size is None:
+        return None
+    tokenizer = open_tokenizer(folder / "tokenizer.json", checkpoint.max_tokens)
+    return Separation(find_form(tokenizer, checkpoint.location).separator)
 
 
 def _name_outputs(model: Any, outputs: tuple[str, ...]) -> None:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edgekd.distill.segments import segments
 from edgekd.distill.weights import quiet
 from edgekd.distill.wide import Wide
 
@@ -106,17 +107,32 @@ class LeanEncoder(nn.Module):
 
 
 class LeanBert(LeanEncoder):
-    """A `transformers` BertModel; with `fold` the token type's vector is added into the places."""
+    """A `transformers` BertModel; with `fold` the token type's vector is added into the places.
 
-    def __init__(self, bert: Any, pooler: nn.Linear, head: nn.Linear, fold: int | None = None) -> None:
+    With a separator what follows the first one in a row has the second type, and types stay apart.
+    """
+
+    def __init__(
+        self,
+        bert: Any,
+        pooler: nn.Linear,
+        head: nn.Linear,
+        fold: int | None = None,
+        separator: int | None = None,
+    ) -> None:
         super().__init__(bert, pooler, head)
         self.kinds: Tensor | None = bert.embeddings.token_type_embeddings.weight
-        if fold is not None:
+        self.separator = separator if len(bert.embeddings.token_type_embeddings.weight) > 1 else None
+        if fold is not None and self.separator is not None:
+            self.places = nn.Parameter(self.places[:fold].detach().clone(), requires_grad=False)
+        elif fold is not None:
             places = (self.places[:fold] + self.kinds[0]).detach().clone()
             self.places, self.kinds = nn.Parameter(places, requires_grad=False), None
 
     def _place(self, ids: Tensor) -> Tensor:
         places = self.places[: ids.shape[1]]
+        if self.separator is not None and self.kinds is not None:
+            return places + functional.embedding(segments(ids, self.separator), self.kinds)
         placed: Tensor = places if self.kinds is None else places + self.kinds[0]
         return placed
 
@@ -163,7 +179,7 @@ class LeanMPNet(LeanEncoder):
         return inner.q, inner.k, inner.v, inner.o, layer.attention.LayerNorm
 
 
-_FORMS: dict[str, type[LeanBert] | type[LeanMPNet]] = {"BertModel": LeanBert, "MPNetModel": LeanMPNet}
+_ENCODERS = ("BertModel", "MPNetModel")
 
 
 def make_lean(module: nn.Module, example_ids: Tensor, fold: int | None = None) -> nn.Module:
@@ -171,12 +187,13 @@ def make_lean(module: nn.Module, example_ids: Tensor, fold: int | None = None) -
 
     A module is taken for `head(tanh(pooler(encoder(ids)[first])))` if it holds one such encoder with
     exact GELU, the pooler in it or beside the head, and if the lean form then answers the example as
-    the module does. A module that puts its head's outputs in another `order` says so by that name.
+    the module does. A module that puts its head's outputs in another `order` says so by that name, and by
+    `separator` one that reads pairs: of the example's ids the fourth in each row is then that one.
     Whoever calls proves parity on real text all the same.
     """
     if isinstance(module, Wide) and isinstance(module.network, nn.Module):
         return module.around(make_lean(module.network, example_ids, fold))
-    encoders: list[Any] = [child for child in module.modules() if type(child).__name__ in _FORMS]
+    encoders: list[Any] = [child for child in module.modules() if type(child).__name__ in _ENCODERS]
     if len(encoders) != 1 or encoders[0].config.hidden_act != "gelu":
         return module
     (encoder,) = encoders
@@ -190,7 +207,13 @@ def make_lean(module: nn.Module, example_ids: Tensor, fold: int | None = None) -
     order = getattr(module, "order", None)
     if order is not None:
         head = _reorder(head, order)
-    lean = _FORMS[type(encoder).__name__](encoder, pooler, head, fold).eval()
+    separator = getattr(module, "separator", None)
+    if separator is not None:
+        example_ids = example_ids.clone()
+        example_ids[:, 3] = separator
+    parts = (encoder, pooler, head, fold)
+    is_mpnet = type(encoder).__name__ == "MPNetModel"  # which has no token types
+    lean = LeanMPNet(*parts).eval() if is_mpnet else LeanBert(*parts, separator).eval()
     with quiet(), torch.no_grad():  # an example may begin with the padding token
         wanted = module(example_ids)
         got = lean(example_ids)

@@ -1,13 +1,13 @@
 """What differs by kind of answer where models learn: the seam between one training loop and many tasks.
 
 A learner is a frozen value that the caller gives. Teachers, labels, students, the loop and its log ask it
-for everything that depends on what an answer is: a class, a number, later the order of a query's candidates.
+for everything that depends on what an answer is: a class, a number, the order of a query's candidates.
 `learners/` has one file per kind. It is made without torch; only its objective needs that.
 
 A row is one request. A model gives outputs [row, output] for the rows of a batch, and targets have one entry
-per row. A learner whose row has several examples (a query's candidates) would get outputs [row, example] and
-a mask of the real ones in its `Batch`: losses, weights and figures are per row already, so that nothing else
-in the loop would change.
+per row. Where a row has several examples (a query's candidates) a model gives one output for each, and they
+are laid out as [row, place], NaN where a row has no further example; targets are a table of that shape, too.
+Losses, weights and figures are per row either way.
 """
 
 from __future__ import annotations
@@ -27,9 +27,12 @@ if TYPE_CHECKING:  # two seconds, which finished stages are spared
     from edgekd.distill.logs.events import Event
 
 Outputs = Float[np.ndarray, "row output"]
-"""What a model gives, or its teacher, before any softmax or sigmoid."""
+"""What a model gives, or its teacher, before any softmax or sigmoid; [row, place] where rows are lists."""
 Targets = npt.NDArray[Any]
-"""What a row should get, shape [row]; each learner says in which form."""
+"""What a row should get, shape [row]; each learner says in which form.
+
+Of lists [row, place]: NaN where nobody has judged, -1 where there is no example, at the end of a row.
+"""
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,10 @@ class Learner(Protocol):
     @property
     def takes_pairs(self) -> bool:
         """Whether a linear model of tokens and pairs can stand beside a network: see `wide`."""
+
+    @property
+    def list_size(self) -> int | None:
+        """How many examples of a row an epoch shows at most; None where each row is one example."""
 
     @property
     def no_target(self) -> int | float:

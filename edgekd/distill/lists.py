@@ -81,12 +81,40 @@ def list_requests(requests: Sequence[str]) -> tuple[list[str], Lists]:
     return [example for part in parts for example in part], Lists(starts)
 
 
-def take_places(
-    table: npt.NDArray[Any], places: Places, missing: float
-) -> npt.NDArray[Any]:
+def draw_places(
+    targets: Float[np.ndarray, "row place"], size: int, is_taught: bool, rng: np.random.Generator
+) -> Places:
+    """Choose at random at most `size` examples of each row, in the order of their places.
+
+    One with the highest target is always among them, where one is over 0. Targets are NaN where nobody
+    judged, and such examples are chosen only where a teacher speaks of them; -1 where there is no example.
+    """
+    keys = np.where(targets != NO_EXAMPLE if is_taught else targets >= 0, rng.random(targets.shape), np.inf)
+    judged = np.where(targets > 0, targets, 0.0)
+    is_best = (judged > 0) & (judged == judged.max(axis=1, keepdims=True))
+    first = np.where(is_best, keys, np.inf).argmin(axis=1)
+    rows = np.flatnonzero(is_best.any(axis=1))
+    keys[rows, first[rows]] = -1.0
+    slots = max(1, min(size, int(np.isfinite(keys).sum(axis=1).max(initial=1))))
+    chosen = np.argsort(keys, axis=1, kind="stable")[:, :slots]
+    after = targets.shape[1]
+    chosen = np.where(np.isfinite(np.take_along_axis(keys, chosen, axis=1)), chosen, after)
+    chosen.sort(axis=1)
+    return np.where(chosen == after, NO_EXAMPLE, chosen).astype(np.int32)
+
+
+def take_places(table: npt.NDArray[Any], places: Places, missing: float) -> npt.NDArray[Any]:
     """Take the values [row, slot] at some places of a table [row, place], `missing` where there is none."""
     inside = np.minimum(np.maximum(places, 0), table.shape[1] - 1)
-    return np.where(places == NO_EXAMPLE, table.dtype.type(missing), np.take_along_axis(table, inside, axis=1))
+    return np.where(
+        places == NO_EXAMPLE, table.dtype.type(missing), np.take_along_axis(table, inside, axis=1)
+    )
+
+
+def widen_table(table: npt.NDArray[Any], width: int, missing: float) -> npt.NDArray[Any]:
+    """Give a table [row, place] more places, filled with `missing`, or take away some that nobody needs."""
+    more = max(0, width - table.shape[1])
+    return np.pad(table[:, :width], ((0, 0), (0, more)), constant_values=missing)
 
 
 def parts_of(requests: Sequence[str]) -> list[str]:

@@ -9,7 +9,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from edgekd.distill.training.tokens import Tokens, open_tokenizer, tokenize
+from edgekd.distill.segments import segments
+from edgekd.distill.training.reading import Separation, open_reader
+from edgekd.distill.training.tokens import Tokens
 from edgekd.distill.weights import load_headed
 from edgekd.distill.wide import widen
 from edgekd.store import write_atomic
@@ -21,7 +23,7 @@ _NOTES = "teacher.json"
 class Teacher:
     """A model on disk: a Hugging Face folder with tokenizer.json and teacher.json.
 
-    `outputs` are the names of what it gives for a text.
+    `outputs` are the names of what it gives for a text. Where it reads pairs `separation` says how.
     """
 
     name: str
@@ -29,27 +31,46 @@ class Teacher:
     outputs: tuple[str, ...]
     max_tokens: int
     digest: str
+    separation: Separation | None = None
 
 
 class HeadedEncoder(nn.Module):
-    """A Hugging Face encoder with a head as `(ids, mask) -> outputs`; without a mask rows have no padding."""
+    """A Hugging Face encoder with a head as `(ids, mask) -> outputs`; without a mask rows have no padding.
 
-    def __init__(self, model: Any, order: list[int] | None = None) -> None:
+    With a `separator` a row is a pair, and what follows the first such id has the second token type, where
+    the encoder has one.
+    """
+
+    def __init__(self, model: Any, order: list[int] | None = None, separator: int | None = None) -> None:
         super().__init__()
         self.model = model
         self.order = order
+        self.separator = separator
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Compute outputs [row, output], in the task's order."""
-        outputs: Tensor = self.model(input_ids=ids, attention_mask=mask).logits
+        more = {}
+        if self.separator is not None and getattr(self.model.config, "type_vocab_size", 0) > 1:
+            more["token_type_ids"] = segments(ids, self.separator)
+        outputs: Tensor = self.model(input_ids=ids, attention_mask=mask, **more).logits
         return outputs if self.order is None else outputs[:, self.order]
 
 
 def write_notes(
-    folder: Path, name: str, outputs: tuple[str, ...], max_tokens: int, order: list[int] | None
+    folder: Path,
+    name: str,
+    outputs: tuple[str, ...],
+    max_tokens: int,
+    order: list[int] | None,
+    separator: int | None = None,
 ) -> None:
-    """Write what is known of a teacher beside its weights; the file calls its outputs labels."""
+    """Write what is known of a teacher beside its weights; the file calls its outputs labels.
+
+    `separator` is the id between the two texts that it reads, and left out where it reads one.
+    """
     notes = {"name": name, "labels": outputs, "max_tokens": max_tokens, "order": order}
+    if separator is not None:
+        notes["separator"] = separator
     write_atomic(folder / _NOTES, json.dumps(notes, indent=1))
 
 
@@ -62,13 +83,15 @@ def read_notes(folder: Path) -> dict[str, Any]:
 def open_teacher(folder: Path, digest: str) -> Teacher:
     """Describe the teacher that `fine_tune` or `adopt` wrote."""
     notes = read_notes(folder)
-    return Teacher(notes["name"], folder, tuple(notes["labels"]), notes["max_tokens"], digest)
+    separation = Separation(notes["separator"]) if "separator" in notes else None
+    return Teacher(notes["name"], folder, tuple(notes["labels"]), notes["max_tokens"], digest, separation)
 
 
 def load_teacher(teacher: Teacher, attention: str | None = None) -> HeadedEncoder:
     """Load the teacher's network in eval mode, without the linear model that may stand beside it."""
-    order = read_notes(teacher.path)["order"]
-    return HeadedEncoder(load_headed(str(teacher.path), attention=attention), order).eval()
+    notes = read_notes(teacher.path)
+    model = load_headed(str(teacher.path), attention=attention)
+    return HeadedEncoder(model, notes["order"], notes.get("separator")).eval()
 
 
 def load_whole(teacher: Teacher) -> nn.Module:
@@ -77,5 +100,5 @@ def load_whole(teacher: Teacher) -> nn.Module:
 
 
 def teacher_tokens(teacher: Teacher, texts: list[str]) -> Tokens:
-    """Tokenize as the teacher reads."""
-    return tokenize(open_tokenizer(teacher.path / "tokenizer.json", teacher.max_tokens), texts)
+    """Tokenize examples as the teacher reads them."""
+    return open_reader(teacher.path / "tokenizer.json", teacher.max_tokens, teacher.separation)(texts)

@@ -81,3 +81,27 @@ class ScoreLearning:
         from edgekd.distill.learners.score import score_as_taught
 
         return score_as_taught(distillation)
+
+
+class RankLearning:
+    """Where answers are orders of candidates."""
+
+    def plain(self, outputs: Sequence[str]) -> Learner:
+        """Learn orders from grades alone."""
+        from edgekd.distill.learners.rank import Rank
+
+        return Rank()
+
+    def from_rows(self, outputs: Sequence[str], emphasis: Emphasis, key: str) -> Learner:
+        """Learn orders as a teacher does."""
+        from edgekd.distill.learners.rank import rank_rows
+
+        return rank_rows(emphasis, key)
+
+    def as_taught(
+        self, outputs: Sequence[str], distillation: Distillation, critical: Sequence[str] = ()
+    ) -> Learner:
+        """Learn orders as a student does; nothing is critical."""
+        from edgekd.distill.learners.rank import rank_as_taught
+
+        return rank_as_taught(distillation)

@@ -14,6 +14,8 @@ MOST_KL = 0.005
 LEAST_TOP1 = 0.995
 MOST_MEAN_GAP, MOST_WORST_GAP = 0.002, 0.02
 """Of numbers from 0 to 1; stored in half precision a number moves by 0.001 or less."""
+MOST_MEAN_SHARE, MOST_WORST_SHARE = 0.02, 0.2
+"""Of scores, in standard deviations of the reference's: those of a list lie about one apart."""
 
 
 @dataclass(frozen=True)
@@ -72,3 +74,31 @@ def compare_numbers(
         return NumberAgreement(len(reference), float("inf"), float("inf"))
     gaps = np.abs(reference - candidate)
     return NumberAgreement(len(reference), float(gaps.mean()), float(gaps.max()))
+
+
+@dataclass(frozen=True)
+class ScoreAgreement:
+    """How far a candidate's scores lie from the reference's, on average and at worst.
+
+    Both are shares of the standard deviation of the reference's scores: a score has no unit of its own.
+    """
+
+    texts: int
+    mean_gap: float
+    worst_gap: float
+
+    @property
+    def is_equal(self) -> bool:
+        """Tell whether the candidate may label in the reference's place."""
+        return self.mean_gap <= MOST_MEAN_SHARE and self.worst_gap <= MOST_WORST_SHARE
+
+
+def compare_scores(
+    reference: Float[np.ndarray, " text"], candidate: Float[np.ndarray, " text"]
+) -> ScoreAgreement:
+    """Compare scores of the same texts; a candidate with a value that is not finite agrees in nothing."""
+    if not np.isfinite(candidate).all():
+        return ScoreAgreement(len(reference), float("inf"), float("inf"))
+    gaps = np.abs(reference.astype(np.float64) - candidate)
+    spread = max(float(reference.std(dtype=np.float64)), float(np.finfo(np.float32).tiny))
+    return ScoreAgreement(len(reference), float(gaps.mean()) / spread, float(gaps.max()) / spread)

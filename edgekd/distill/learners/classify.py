@@ -56,6 +56,7 @@ class Classify:
     soft_terms = ("kd_kl_t2",)
     choice = Choice(PROMOTION_SCORE, is_higher_better=True)
     takes_pairs = True
+    list_size = None
     no_target = -1
 
     def has_target(self, targets: Targets) -> Bool[np.ndarray, " row"]:
@@ -170,8 +171,10 @@ def classify_as_taught(
     """Learn classes from targets and a teacher's outputs, as a student does.
 
     Raises:
-        ConfigError: if a class is named that is not there.
+        ConfigError: if a class is named that is not there, or a setting is there that only rankings have.
     """
+    if distillation.rank is not None:
+        raise ConfigError("distillation.rank: is of orders of candidates, and a class has none; remove it")
     _check_classes(distillation.alpha_of, outputs, "distillation.alpha_of")
     alphas = [distillation.alpha_of.get(name, distillation.alpha) for name in outputs]
     return replace(

@@ -37,6 +37,7 @@ class Score:
     soft_terms = ("kd_kl",)
     choice = Choice("mean_absolute_error", is_higher_better=False)
     takes_pairs = False
+    list_size = None
     no_target = float("nan")
 
     def has_target(self, targets: Targets) -> Bool[np.ndarray, " row"]:
@@ -123,9 +124,11 @@ def score_as_taught(distillation: Distillation) -> Score:
     """Learn numbers from targets and a teacher's outputs, as a student does.
 
     Raises:
-        ConfigError: if a setting is there that only classes have.
+        ConfigError: if a setting is there that only classes or rankings have.
     """
     score_rows(distillation, "distillation")
+    if distillation.rank is not None:
+        raise ConfigError("distillation.rank: is of orders of candidates, and a score has none; remove it")
     return Score(distillation.alpha)
 
 

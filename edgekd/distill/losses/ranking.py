@@ -43,7 +43,7 @@ def list_margin_mse(
     teacher: Float[Tensor, "*query candidate"],
     real: Bool[Tensor, "*query candidate"] | None = None,
 ) -> Float[Tensor, "*query"]:
-    """Return the mean squared difference of margins over all pairs of a query's candidates, one value a query.
+    """Return the mean squared difference of margins over all pairs of candidates, one value a query.
 
     `margin_mse` of every two candidates, whichever is relevant. With d the student's scores minus the
     teacher's over n candidates, the mean of (d_i - d_j)^2 over pairs is twice the variance of d with n - 1

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from edgekd.distill.lists import Places, draw_places
 from edgekd.distill.losses import oversampled_rows
+from edgekd.distill.training.examples import TokenizedExamples
 from edgekd.distill.training.plan import TrainingPlan
 from edgekd.distill.training.skipping import skip_easy
 
@@ -13,8 +15,8 @@ from edgekd.distill.training.skipping import skip_easy
 class RowDraw:
     """Draws the rows of each epoch; seed and epoch alone decide, so that a killed run goes on alike."""
 
-    def __init__(self, plan: TrainingPlan, rows: int) -> None:
-        self._plan, self._rows = plan, rows
+    def __init__(self, plan: TrainingPlan, learn: TokenizedExamples) -> None:
+        self._plan, self._learn, self._rows = plan, learn, learn.rows
         self._counts: npt.NDArray[np.float32] | None = None  # how often a row counts in this epoch
 
     def draw(self, epoch: int, losses: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
@@ -30,6 +32,14 @@ class RowDraw:
         if share and epoch:
             drawn, self._counts = skip_easy(drawn, losses, share, seed, epoch)
         return drawn
+
+    def places(self, epoch: int) -> Places | None:
+        """Choose which examples of each row an epoch shows; None where each row is one."""
+        size = self._plan.learner.list_size
+        if self._learn.lists is None or size is None:
+            return None
+        rng = np.random.default_rng((self._plan.session.seed, epoch, 2))
+        return draw_places(self._learn.targets, size, self._learn.taught is not None, rng)
 
     def weigh(self, picked: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Return the weights of some rows in this epoch's loss, shape [picked]."""

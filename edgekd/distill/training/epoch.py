@@ -66,7 +66,7 @@ class Epochs:
         self._pieces = plan.training.accumulate * processes.count
         self._clock, self._dominating = clock, dominating
         self._gradient = StepGradient(model, plan, learn, processes, clock)
-        self._draw = RowDraw(plan, len(learn.tokens))
+        self._draw = RowDraw(plan, learn)
 
     def run(
         self, epoch: int, steps: int, tell: Tell | None, on_progress: Progress
@@ -77,6 +77,9 @@ class Epochs:
             TrainingError: if the loss is not finite.
         """
         plan, training, lengths = self._plan, self._plan.training, self._learn.tokens.lengths
+        places = self._draw.places(epoch)
+        if self._learn.lists is not None and places is not None:
+            lengths = self._learn.lists.sums(lengths, places)
         torch.manual_seed(plan.session.seed * 1000 + epoch)
         rng = np.random.default_rng((plan.session.seed, epoch))
         budget = max(1, round(training.batch * float(lengths.mean())))
@@ -89,7 +92,8 @@ class Epochs:
             picked = drawn[batch]
             weights = self._draw.weigh(picked)
             rate = rate_at(training, (epoch + (done + len(picked) / 2) / len(drawn)) / training.epochs)
-            losses = self._gradient.compute(picked, weights, stage)
+            shown = None if places is None else places[picked]
+            losses = self._gradient.compute(picked, weights, stage, shown)
             self._dominating.record(picked, losses.rows)
             norm = self._optimizer.step(rate)
             self._clock.switch("input")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from edgekd.distill.learner import Batch
+from edgekd.distill.lists import NO_EXAMPLE, Places, take_places
 from edgekd.distill.logs.profile import StageClock
 from edgekd.distill.training.device import autocast, device_of
 from edgekd.distill.training.examples import TokenizedExamples
@@ -20,10 +21,13 @@ from edgekd.distill.training.plan import TrainingPlan
 from edgekd.distill.training.predict import padded_tensors
 from edgekd.distill.training.processes import Processes
 from edgekd.distill.training.schedule import StageWeights
+from edgekd.distill.training.tokens import length_batches
 
 TOTAL = "total"
 FEATURE_TERMS = ("feature_mse", "attention_mse")
 """Names of the terms that features are matched by; the second is of relations where heads differ."""
+_PIECE_TOKENS = 1024
+"""Examples of lists go through the model in pieces of like length, padding included, so that little is it."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,16 @@ class StepGradient:
         self._objective = plan.learner.objective(self._device)
 
     def compute(
-        self, picked: npt.NDArray[np.int64], weights: npt.NDArray[np.float32], stage: StageWeights
+        self,
+        picked: npt.NDArray[np.int64],
+        weights: npt.NDArray[np.float32],
+        stage: StageWeights,
+        shown: Places | None = None,
     ) -> StepLosses:
-        """Add up the gradient of the weighted mean over the picked rows; `weights` has shape [picked]."""
+        """Add up the gradient of the weighted mean over the picked rows; `weights` has shape [picked].
+
+        `shown` says which examples of each picked row are compared; None where each row is one.
+        """
         learner = self._plan.learner
         names = (TOTAL, *learner.hard_terms, *learner.soft_terms)
         names += FEATURE_TERMS if stage.reads_features else ()
@@ -68,7 +79,10 @@ class StepGradient:
         for number, places in enumerate(self._shares(len(picked))):
             is_last = number == self._plan.training.accumulate - 1
             with self._processes.own_gradient(self._model, is_last):
-                batch, features = self._answer(picked[places], stage)
+                if shown is None:
+                    batch, features = self._answer(picked[places], stage)
+                else:
+                    batch, features = self._answer_lists(picked[places], shown[places]), None
                 terms = self._objective.terms(batch, survey)
                 of_rows = self._tensor(weights[places])
                 loss = (stage.total(terms.total, features) * of_rows).sum()
@@ -110,6 +124,26 @@ class StepGradient:
             else:
                 outputs = self._model(ids, mask)
         return Batch(outputs.float(), taught, targets), features
+
+    def _answer_lists(self, own: npt.NDArray[np.int64], shown: Places) -> Batch:
+        """Run the model on the shown examples of some rows: [row, slot], NaN in empty slots."""
+        learn, lists = self._learn, self._learn.lists
+        assert lists is not None, "only lists have several examples to show"
+        self._clock.switch("input")
+        numbers, is_real = lists.examples(own, shown)
+        targets = self._tensor(take_places(learn.targets[own], shown, NO_EXAMPLE))
+        taught = None
+        if learn.taught is not None:
+            taught = self._tensor(take_places(learn.taught[own].astype(np.float32), shown, np.nan))
+        pieces = list(length_batches(learn.tokens.lengths[numbers], _PIECE_TOKENS))
+        given = [padded_tensors(learn.tokens, numbers[piece], self._device) for piece in pieces]
+        self._clock.switch("student")
+        with autocast(self._device):
+            answers = torch.cat([self._model(ids, mask) for ids, mask in given]).float()
+        back = self._tensor(np.argsort(np.concatenate(pieces)))
+        outputs = answers.new_full(is_real.shape, torch.nan)
+        outputs[self._tensor(is_real)] = answers[back, 0]
+        return Batch(outputs, taught, targets)
 
     def _tensor(self, values: npt.NDArray[Any]) -> Tensor:
         return torch.from_numpy(values).to(self._device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,18 +52,22 @@ def open_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
 
 def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> Tokens:
     """Turn texts into ids; a text without tokens becomes the single id 0."""
-    encoded = [encoding.ids or [0] for encoding in tokenizer.encode_batch_fast(list(texts))]
-    starts = np.zeros(len(encoded) + 1, dtype=np.int64)
-    np.cumsum([len(ids) for ids in encoded], out=starts[1:])
-    ids = np.fromiter((i for row in encoded for i in row), dtype=np.int32, count=int(starts[-1]))
+    return join_ids([encoding.ids or [0] for encoding in tokenizer.encode_batch_fast(list(texts))])
+
+
+def join_ids(rows: Sequence[Sequence[int]]) -> Tokens:
+    """Put the ids of many texts into one array."""
+    starts = np.zeros(len(rows) + 1, dtype=np.int64)
+    np.cumsum([len(ids) for ids in rows], out=starts[1:])
+    ids = np.fromiter((i for row in rows for i in row), dtype=np.int32, count=int(starts[-1]))
     return Tokens(ids, starts)
 
 
-def mapped_tokens(path: Path, tokenizer: Tokenizer, texts: Sequence[str]) -> Tokens:
+def mapped_tokens(path: Path, read: Callable[[Sequence[str]], Tokens], texts: Sequence[str]) -> Tokens:
     """Turn texts into ids once, keep them beside `path`, and map them from there."""
     files = [path.with_suffix(f".{name}.npy") for name in ("ids", "starts")]
     if not all(file.exists() for file in files):
-        tokens = tokenize(tokenizer, texts)
+        tokens = read(texts)
         parts: tuple[npt.NDArray[Any], ...] = (tokens.ids, tokens.starts)
         for file, values in zip(files, parts, strict=True):
             temporary = file.with_suffix(f".{os.getpid()}")

@@ -45,10 +45,11 @@ def train(
 ) -> Progressed:
     """Train `model` in place; it ends with the weights of the epoch best on validation rows.
 
-    `model(ids, mask)` gives outputs [row, output]. Best is what the learner chooses by, the first of equals.
-    Training ends early where a stop rule says so (`ends_training`). A checkpoint per epoch in the folder's
-    `_resume` lets a killed run go on and end with the same bits: order and dropout depend on seed and epoch
-    alone. The log is written there, and at the end to the folder's `logs/train.jsonl`.
+    `model(ids, mask)` gives outputs [row, output], or [example, 1] where rows are lists. Best is what the
+    learner chooses by, the first of equals. Training ends early where a stop rule says so (`ends_training`).
+    A checkpoint per epoch in the folder's `_resume` lets a killed run go on and end with the same bits: order
+    and dropout depend on seed and epoch alone. The log is written there, and at the end to the folder's
+    `logs/train.jsonl`.
 
     Started by `torchrun`, the processes share the rows of every step, and take the step that one process
     would: the loss is divided by the weight of the whole step. Only the first writes. One process computes
@@ -69,7 +70,7 @@ def train(
     model.to(find_device() if processes.count == 1 else torch.device("cpu"))
     optimizer, resume = StudentOptimizer(model, plan.training, fresh), resume_folder(folder)
     state = load_checkpoint(resume, model, optimizer)
-    dominating = DominatingRows(len(learn.tokens))
+    dominating = DominatingRows(learn.rows)
     if state.epochs:
         dominating.load(resume / f"epoch-{state.epochs}.dominating")
     epochs = Epochs(processes.wrap(model), optimizer, learn, plan, processes, clock, dominating)
@@ -82,6 +83,8 @@ def train(
             state.epochs += 1
             clock.switch("judging")
             outputs = predict(model, validation.tokens)
+            if validation.lists is not None:
+                outputs = validation.lists.fold(outputs)
             found = _judge(outputs, validation, plan, state.epochs, losses, time.perf_counter() - began)
             state.history.append(found.model_dump(exclude={"time", "seconds"}, exclude_none=True))
             history = [events.EpochSummary.model_validate(entry) for entry in state.history]

@@ -19,7 +19,9 @@ from edgekd.distill.losses import (
     combined_loss,
     hard_cross_entropy,
     hidden_mse,
+    list_cross_entropy,
     list_divergence,
+    list_margin_mse,
     logit_mse,
     margin_mse,
     number_cross_entropy,
@@ -70,6 +72,13 @@ def numbers(logits: Tensor, classes: Tensor) -> Tensor:
     return torch.where(classes >= 0, logits.sigmoid(), torch.nan)
 
 
+def grades(scores: Tensor, mask: Tensor) -> Tensor:
+    """Grades of 0 to 3; padding has none, and among others every third is not judged."""
+    judged = (torch.arange(scores.shape[-1]) % 3 != 2).expand(scores.shape)
+    known = torch.where(judged, (scores.nan_to_num() * 2).round().clamp(0, 3), torch.nan)
+    return torch.where(mask, known, -1.0)
+
+
 LOSSES = {
     "hard_cross_entropy": Loss(lambda s, t, c, m: hard_cross_entropy(s, c), "label", "label"),
     "soft_divergence": Loss(lambda s, t, c, m: soft_divergence(s, t, 3.0), "label", "label"),
@@ -97,6 +106,8 @@ LOSSES = {
         "",
     ),
     "score_mse": Loss(lambda s, t, c, m: score_mse(s, t, m), "token", "token"),
+    "list_margin_mse": Loss(lambda s, t, c, m: list_margin_mse(s, t, m), "token", "token"),
+    "list_cross_entropy": Loss(lambda s, t, c, m: list_cross_entropy(s, grades(t, m)), "token", "token"),
     "margin_mse": Loss(lambda s, t, c, m: margin_mse(s, t, m), "token", "token"),
     "list_divergence": Loss(lambda s, t, c, m: list_divergence(s, t, 0.5, m), "token", "token"),
     "response_cross_entropy": Loss(
