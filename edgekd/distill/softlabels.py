@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,19 +25,18 @@ from edgekd.store import write_atomic
 NOTHING = Lexicon()
 
 
-class Listed(NamedTuple):
-    """What a student learns from.
+@dataclass(frozen=True)
+class WantedLists(Wanted):
+    """The examples of rows that are lists, row by row; `requests` are the rows."""
 
-    Attributes:
-        learn: Every example to be labelled, with its evidence and tags.
-        left_out: How many texts were left out as `list_texts` says.
-        requests: Of each row, where rows are lists: its examples follow those of the row before in `learn`.
-            None where each text is a row of its own.
-    """
+    requests: Sequence[str] = ()
+
+
+class Listed(NamedTuple):
+    """Texts to learn from, and how many were left out as `list_texts` says."""
 
     learn: Wanted
     left_out: int
-    requests: Sequence[str] | None = None
 
 
 def list_texts(data: TaskData, augmentations: int, seed: int, lexicon: Lexicon = NOTHING) -> Listed:
@@ -75,18 +75,17 @@ def list_texts(data: TaskData, augmentations: int, seed: int, lexicon: Lexicon =
                 texts.append(text)
                 rows.append((name, tag))
     wanted = Wanted(texts, [(name,) for name, _ in rows], [(tag,) for _, tag in rows])
-    return Listed(_spread(wanted), left_out, texts) if are_lists else Listed(wanted, left_out)
+    return Listed(_spread(wanted) if are_lists else wanted, left_out)
 
 
 def save_texts(listed: Listed, folder: Path) -> None:
     """Write the texts to `folder`, with what is kept beside their labels; of lists the requests alone."""
-    learn, left_out, requests = listed
+    learn, left_out = listed
     write_atomic(folder / "logs" / "left_out.json", json.dumps(left_out))
-    columns: dict[str, Any] = {"texts": learn.texts, "evidence": learn.evidence, "tags": learn.tags}
-    if requests is not None:
-        first = list_requests(requests)[1].starts[:-1].tolist()
-        rows = learn.take(first)
-        columns = {"requests": requests, "evidence": rows.evidence, "tags": rows.tags}
+    columns = {"texts": learn.texts, "evidence": learn.evidence, "tags": learn.tags}
+    if isinstance(learn, WantedLists):
+        rows = learn.take(list_requests(learn.requests)[1].starts[:-1].tolist())
+        columns = {"requests": learn.requests, "evidence": rows.evidence, "tags": rows.tags}
     write_atomic(folder / "learn.json", json.dumps(columns, ensure_ascii=False))
 
 
@@ -97,7 +96,7 @@ def open_texts(folder: Path) -> Listed:
     if "requests" not in columns:
         return Listed(Wanted(**columns), left_out)
     requests = columns["requests"]
-    return Listed(_spread(Wanted(requests, columns["evidence"], columns["tags"])), left_out, requests)
+    return Listed(_spread(Wanted(requests, columns["evidence"], columns["tags"])), left_out)
 
 
 def open_soft_labels(texts: Path, targets: Targets, store: LabelStore, learner: Learner) -> Examples:
@@ -109,21 +108,21 @@ def open_soft_labels(texts: Path, targets: Targets, store: LabelStore, learner: 
     Raises:
         DataError: if a text has no label yet.
     """
-    learn, _, requests = open_texts(texts)
+    learn, _ = open_texts(texts)
     taught = store.read(learn.texts, learner.temperature)
-    if requests is None:
+    if not isinstance(learn, WantedLists):
         whole = np.full(len(learn.texts), learner.no_target, dtype=targets.dtype)
         whole[: len(targets)] = targets
         return Examples(list(learn.texts), whole, taught)
-    _, lists = list_requests(requests)
+    _, lists = list_requests(learn.requests)
     whole = np.where(lists.places == NO_EXAMPLE, NO_EXAMPLE, np.nan).astype(targets.dtype)
     whole[: len(targets)] = widen_table(targets, whole.shape[1], NO_EXAMPLE)
-    return Examples(list(requests), whole, lists.fold(taught[:]))
+    return Examples(list(learn.requests), whole, lists.fold(taught[:]))
 
 
-def _spread(rows: Wanted) -> Wanted:
+def _spread(rows: Wanted) -> WantedLists:
     """Turn rows of requests into their examples, each with what is kept beside its row."""
     examples, lists = list_requests(rows.texts)
     numbers = np.repeat(np.arange(len(lists)), lists.counts).tolist()
     beside = rows.take(numbers)
-    return Wanted(examples, beside.evidence, beside.tags)
+    return WantedLists(examples, beside.evidence, beside.tags, rows.texts)
