@@ -1,12 +1,18 @@
 """A request of several candidates as one string, and the examples that a model reads of it.
 
-The parts, the query first, stand between ASCII unit separators (U+001F). A request of a task whose models read
-one text is that text, so whoever hands requests on needs to know nothing of candidates.
+The parts, the query first, stand between ASCII unit separators (U+001F). A request of a task whose models
+read one text is that text, so whoever hands requests on needs to know nothing of candidates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 UNIT = "\x1f"
 
@@ -41,3 +47,28 @@ def list_examples(request: str) -> list[str]:
     """
     query, candidates = split_request(request)
     return [query + UNIT + candidate for candidate in candidates] or [query]
+
+
+def describe_request(request: str) -> dict[str, Any]:
+    """Return a request as the JSON object that asks for it.
+
+    >>> describe_request("where is my order"), describe_request(join_request("naruto", ["Bleach 1"]))
+    ({'text': 'where is my order'}, {'query': 'naruto', 'candidates': ['Bleach 1']})
+    """
+    query, candidates = split_request(request)
+    return {"query": query, "candidates": candidates} if candidates else {"text": query}
+
+
+def join_outputs(parts: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    """Join outputs [row, place] of requests, padded with NaN to as many places as the longest has.
+
+    >>> join_outputs([np.ones((1, 1), np.float32), np.zeros((1, 2), np.float32)]).tolist()
+    [[1.0, nan], [0.0, 0.0]]
+    """
+    width = max((part.shape[1] for part in parts), default=0)
+    rows = np.full((sum(map(len, parts)), width), np.nan, np.float32)
+    start = 0
+    for part in parts:
+        rows[start : start + len(part), : part.shape[1]] = part
+        start += len(part)
+    return rows

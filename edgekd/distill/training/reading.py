@@ -63,14 +63,14 @@ def open_reader(path: Path, max_tokens: int, separation: Separation | None = Non
     """Open a tokenizer.json to read examples by; with a separation they are pairs.
 
     A pair has at most `max_tokens` ids. Its query keeps half of them, without what the tokenizer adds, and
-    the candidate gets the rest. Where they are read apart each text has as many on its own.
+    the candidate gets what is left; where they are read apart the other half, however short the query is.
     """
     tokenizer = open_tokenizer(path, max_tokens)
     if separation is None:
         return lambda texts: tokenize(tokenizer, texts)
     apart = separation.apart
     form = PairForm((), (separation.separator,), ()) if apart else find_form(tokenizer, str(path))
-    query_room, room = (max_tokens, None) if apart else (max_tokens // 2, max_tokens - sum(map(len, form)))
+    half, room = max_tokens // 2, max_tokens - sum(map(len, form))
 
     def read(examples: Sequence[str]) -> Tokens:
         pairs = [split_request(example) for example in examples]
@@ -79,8 +79,8 @@ def open_reader(path: Path, max_tokens: int, separation: Separation | None = Non
         ids = {text: encoding.ids for text, encoding in zip(texts, encoded, strict=True)}
         rows = []
         for query, (candidate,) in pairs:
-            asked = ids[query][:query_room] or ([0] if apart else [])
-            given = ids[candidate] if room is None else ids[candidate][: room - len(asked)]
+            asked = ids[query][:half] or ([0] if apart else [])
+            given = ids[candidate][: room - (half if apart else len(asked))]
             rows.append([*form.before, *asked, *form.between, *given, *form.after])
         return join_ids(rows)
 
