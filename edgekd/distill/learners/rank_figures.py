@@ -25,7 +25,7 @@ def ndcg(scores: Table, grades: Table) -> Float[np.ndarray, " row"]:
     discounts = 1 / np.log2(np.arange(2, ranked.shape[1] + 2))
     most = ((np.exp2(best) - 1) * discounts).sum(axis=1)
     found = ((np.exp2(ranked) - 1) * discounts).sum(axis=1)
-    return np.divide(found, most, out=np.full(len(most), np.nan), where=most > 0)
+    return np.asarray(np.divide(found, most, out=np.full(len(most), np.nan), where=most > 0))
 
 
 def reciprocal_rank(scores: Table, grades: Table) -> Float[np.ndarray, " row"]:
