@@ -14,7 +14,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 
-from edgekd.config import FeatureStage, StudentModel
+from edgekd.config import FeatureStage, StaticModel, StudentModel
 from edgekd.distill.cut import cut_layers
 from edgekd.distill.examples import Lesson, Session
 from edgekd.distill.lean import make_lean
@@ -30,7 +30,7 @@ from edgekd.distill.training.inner import InnerStudent
 from edgekd.distill.training.plan import TrainingPlan
 from edgekd.distill.training.reading import Separation, find_form, open_reader
 from edgekd.distill.training.schedule import OUTPUT_ALONE, Schedule, StageWeights, features_first
-from edgekd.distill.training.tokens import mapped_tokens
+from edgekd.distill.training.tokens import Tokens, mapped_tokens
 from edgekd.distill.training.train import train
 from edgekd.distill.vocabulary import prune_vocabulary
 from edgekd.distill.wide import check_pairs, fit_wide
@@ -81,7 +81,10 @@ def distil(
         for name, part in (("learn", lesson.learn), ("validation", lesson.validation))
     )
     learn = replace(learn, texts=queries_of(asked) if is_paired else asked)
-    network, taught = _make_network(model, teacher, kept, features, separation)
+    if model.kind == "static" and separation is not None:
+        network, taught = _make_towers(model, teacher, kept, separation, learn.tokens)
+    else:
+        network, taught = _make_network(model, teacher, kept, features, separation)
     schedule = _schedule(features) if isinstance(taught, InnerStudent) else OUTPUT_ALONE
     plan = TrainingPlan(model.training, learner, session, model.name, teacher.name, lesson.weighing, schedule)
     train(taught, learn, validation, plan, folder, also=also, on_progress=on_progress)
@@ -99,12 +102,6 @@ def _make_network(
     separation: Separation | None,
 ) -> tuple[StaticNetwork | HeadedEncoder, nn.Module]:
     """Make a student, and the form of it that is trained; both share their parameters."""
-    if model.kind == "static" and separation is not None:
-        width = model.dimension
-        tower = StaticNetwork(len(kept), model.pairs, model.dimension, model.hidden, width)
-        start_from_teacher(tower, teacher, kept)
-        start_as_bag(tower)
-        return tower, TwoTowers(tower, separation.separator)
     if model.kind == "static":
         static = StaticNetwork(len(kept), model.pairs, model.dimension, model.hidden, len(teacher.outputs))
         start_from_teacher(static, teacher, kept)
@@ -121,6 +118,16 @@ def _make_network(
         return student, taught
     other = load_teacher(teacher, attention="eager").model
     return student, InnerStudent(taught, student.model, other, kept, features.layers)
+
+
+def _make_towers(
+    model: StaticModel, teacher: Teacher, kept: npt.NDArray[np.int64], separation: Separation, tokens: Tokens
+) -> tuple[StaticNetwork | HeadedEncoder, nn.Module]:
+    """Make the encoder of two towers, and the pair of them that is trained, for pairs like these tokens."""
+    tower = StaticNetwork(len(kept), model.pairs, model.dimension, model.hidden, model.dimension)
+    start_from_teacher(tower, teacher, kept)
+    start_as_bag(tower, np.bincount(tokens.ids, minlength=len(kept)))
+    return tower, TwoTowers(tower, separation.separator)
 
 
 def _separation(tokenizer_json: str, teacher: Teacher, apart: bool) -> Separation:

@@ -6,13 +6,18 @@ the encoder alone; the scorer around it is for training and for reference.
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from edgekd.distill.static import StaticNetwork
 
 _SCALE = 0.2
 """Of a vector at the start: two that point alike then have a product of about 10."""
+_RARE = 1e-3
+"""Share of the tokens at which a token weighs half."""
 
 
 class TwoTowers(nn.Module):
@@ -46,15 +51,23 @@ class TwoTowers(nn.Module):
         return scores
 
 
-def start_as_bag(encoder: StaticNetwork) -> None:
+def start_as_bag(encoder: StaticNetwork, counts: npt.NDArray[np.int64]) -> None:
     """Let an encoder begin as the normalised sum of its token vectors, as far as its hidden layer is wide.
 
     gelu(x) - gelu(-x) is x, so that half of the hidden units carry a component and half its negative. A
-    product of such sums is a fair score before any training; of random layers it is none.
+    product of such sums is a fair score before any training; of random layers it is none. Token vectors are
+    made equally long and then weighted by a / (a + share), of all tokens that are read, `counts` [token]:
+    what stands in every candidate tells none from another (smooth inverse frequency; Arora, S. et al. 2017, A
+    simple but tough-to-beat baseline for sentence embeddings, ICLR).
     """
     kept = min(encoder.table.embedding_dim, encoder.inner.out_features // 2, encoder.head.out_features)
     unit = torch.eye(kept)
+    shares = torch.from_numpy(counts / counts.sum()).to(torch.float32)
     with torch.no_grad():
+        table = encoder.table.weight
+        length = encoder.table.embedding_dim**0.5
+        rare = _RARE / (_RARE + shares)
+        table.copy_(functional.normalize(table, dim=1) * (length * rare)[:, None])
         for layer in (encoder.inner, encoder.head):
             layer.weight.zero_()
             layer.bias.zero_()
