@@ -132,8 +132,8 @@ class LeanBert(LeanEncoder):
     def _place(self, ids: Tensor) -> Tensor:
         places = self.places[: ids.shape[1]]
         if self.separator is not None and self.kinds is not None:
-            of_both: Tensor = places + functional.embedding(segments(ids, self.separator), self.kinds)
-            return of_both
+            of_kind: Tensor = places + functional.embedding(segments(ids, self.separator), self.kinds)
+            return of_kind
         placed: Tensor = places if self.kinds is None else places + self.kinds[0]
         return placed
 

@@ -115,9 +115,9 @@ def open_soft_labels(texts: Path, targets: Targets, store: LabelStore, learner: 
         whole[: len(targets)] = targets
         return Examples(list(learn.texts), whole, taught)
     _, lists = list_requests(learn.requests)
-    whole = np.where(lists.places == NO_EXAMPLE, float(NO_EXAMPLE), np.nan).astype(targets.dtype)
-    whole[: len(targets)] = widen_table(targets, whole.shape[1], NO_EXAMPLE)
-    return Examples(list(learn.requests), whole, lists.fold(taught[:]))
+    grades = np.where(lists.places == NO_EXAMPLE, NO_EXAMPLE, np.nan).astype(targets.dtype)
+    grades[: len(targets)] = widen_table(targets, lists.places.shape[1], NO_EXAMPLE)
+    return Examples(list(learn.requests), grades, lists.fold(taught[:]))
 
 
 def _spread(rows: Wanted) -> WantedLists:
