@@ -132,13 +132,13 @@ def product_rows(queries: Rows, judgments: Rows, products: Catalogue) -> list[di
     return rows
 
 
-def take_share(rows: Rows, train: int | None) -> Rows:
-    """Leave out all but `train` training rows, by the digest of their ids; None keeps all."""
-    if train is None:
-        return rows
-    names = [row["id"] for row in rows if row["split"] == "train"]
-    kept = set(sorted(names, key=lambda name: hashlib.sha1(name.encode()).hexdigest())[:train])
-    return [row for row in rows if row["split"] != "train" or row["id"] in kept]
+def take_share(rows: Rows, most: Mapping[str, int | None]) -> Rows:
+    """Keep at most so many rows of each split, by the digest of their ids; None keeps all."""
+    kept = set()
+    for split, count in most.items():
+        names = [row["id"] for row in rows if row["split"] == split]
+        kept |= set(sorted(names, key=lambda name: hashlib.sha1(name.encode()).hexdigest())[:count])
+    return [row for row in rows if row["id"] in kept]
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -161,13 +161,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
     parser.add_argument("--data", type=Path, default=ROOT.parent.parent / "shared" / "data")
     parser.add_argument("--out", type=Path, default=ROOT / "made")
-    parser.add_argument("--train", type=int, help="training rows of film search to keep; all by default")
+    for split in ("train", "dev", "test"):
+        parser.add_argument(f"--{split}", type=int, help="rows of film search to keep; all by default")
     asked = parser.parse_args()
+    most = {split: getattr(asked, split) for split in ("train", "dev", "test")}
     films = read_rows(asked.data / "msrd_movies" / "movies.jsonl.gz")
     queries = read_rows(asked.data / "msrd_movies" / "queries.jsonl.gz")
     catalogue = Catalogue({film["id"]: describe_film(film) for film in films})
-    write_rows(take_share(film_rows(queries, catalogue), asked.train), asked.out / "msrd.jsonl.gz")
-    write_rows(take_share(split_by_film(queries, catalogue), asked.train), asked.out / "msrd-films.jsonl.gz")
+    write_rows(take_share(film_rows(queries, catalogue), most), asked.out / "msrd.jsonl.gz")
+    write_rows(take_share(split_by_film(queries, catalogue), most), asked.out / "msrd-films.jsonl.gz")
     folder = asked.data / "icecat_search"
     products = Catalogue(
         {row["id"]: describe_product(row) for row in read_rows(folder / "products.jsonl.gz")}

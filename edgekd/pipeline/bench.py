@@ -21,6 +21,7 @@ from edgekd.pipeline.context import Context
 from edgekd.pipeline.opening import open_rows
 from edgekd.progress import Progress
 from edgekd.serving.subject import open_subject
+from edgekd.single.requests import make_requests
 from edgekd.stats.interval import Interval
 from edgekd.store import Stage
 
@@ -79,7 +80,7 @@ def bench_step(
         f"bench/{threads}-threads",
         4,
         "edgekd.pipeline.bench:build_bench",
-        settings={"plan": asdict(plan), "inputs": setting.inputs},
+        settings={"plan": asdict(plan), "inputs": setting.inputs, **_candidates(context, threads)},
         inputs={
             "rows": context.data.part("validation"),
             **({"teacher": teacher} if setting.pytorch else {}),
@@ -89,6 +90,13 @@ def bench_step(
         reads={"environment": read_environment(threads).fingerprint},
         alone=True,
     )
+
+
+def _candidates(context: Context, threads: int) -> dict[str, int]:
+    """Say how many candidates a timed request has: the most that a target with these threads names."""
+    asked = [target.limits.candidates for target in context.targets if target.threads == threads]
+    known = [count for count in asked if count is not None]
+    return {"candidates": max(known)} if known else {}
 
 
 def bench_artifacts(
@@ -107,7 +115,9 @@ def bench_artifacts(
 def build_bench(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
     """Measure, and keep every sample."""
     plan = MeasurePlan(**settings["plan"])
-    texts = _spread(open_rows(inputs["rows"].path).split("validation"), settings["inputs"])
+    texts: Sequence[str] = _spread(open_rows(inputs["rows"].path).split("validation"), settings["inputs"])
+    if count := settings.get("candidates"):
+        texts = make_requests(texts, count)
     of, threads = "edgekd.serving.subject:open_subject", str(plan.threads)
     subjects, expected = [], {}
     if "teacher" in inputs:
