@@ -12,7 +12,7 @@ from edgekd.engines.look import find_made
 from edgekd.engines.step import Step
 from edgekd.errors import MissingRuntimeError
 from edgekd.pipeline.context import Context
-from edgekd.pipeline.road import list_builds, plan_learning, plan_variants
+from edgekd.pipeline.road import count_variants, plan_learning, plan_variants
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def forecast(context: Context, data: TaskData, targets: Sequence[Target]) -> For
         has_teacher=ahead.teacher in made,
         students={name: step in made for name, step in ahead.students.items()},
         targets=tuple(target.name for target in targets),
-        variants=sum(len(list_builds(context, target)) for target in targets),
+        variants=sum(count_variants(context, target) for target in targets),
         cached_variants=sum(step in there for step in compiled),
     )
 

@@ -108,6 +108,13 @@ def list_builds(context: Context, target: Target) -> list[tuple[str, Build]]:
     return [(name, build) for name, kind in kinds.items() for build in target.builds if serves(build, kind)]
 
 
+def count_variants(context: Context, target: Target) -> int:
+    """Count a target's variants, cascades among them."""
+    students = [name for name, _ in list_builds(context, target)]
+    pairs = ((entry.first, entry.second) for entry in context.project.cascades)
+    return len(students) + sum(students.count(second) for first, second in pairs if first in students)
+
+
 def plan_teacher(context: Context, teacher: Step, target: Target) -> Step:
     """Compile the teacher for ONNX Runtime in fp32, which its students are measured beside.
 
