@@ -127,6 +127,9 @@ class Teacher(Emphasis):
     pairs: int = Field(0, ge=0)
     """Rows of a linear model of pairs of neighbouring tokens, whose logits are added to those of the network
     that is fine-tuned: it remembers what training words. 0: none."""
+    through: str | None = None
+    """An encoder's file in models/: it learns what the teacher says, and students learn from it. They are
+    judged against the teacher all the same."""
     lora: Lora | None = None
     """Trains low-rank adapters and the head instead of all weights; wants a rate about ten times as high."""
 

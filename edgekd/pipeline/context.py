@@ -124,15 +124,23 @@ class Context:
     def teacher(self) -> EncoderModel:
         """The teacher file, or one made for a folder or hub name."""
         setting = self.project.teacher
-        if ":" in setting.model or (self.folder / setting.model / "config.json").is_file():
-            name = setting.model.rstrip("/").rsplit("/", 1)[-1].lower()
-            model = EncoderModel(kind="encoder", name=name, weights=setting.model)
-        else:
-            found = load_model(setting.model, self.folder)
-            if not isinstance(found, EncoderModel):
-                raise ConfigError(f"teacher.model: '{setting.model}' is a student shape; name an encoder")
-            model = found
+        model = self._find_encoder(setting.model, "teacher.model")
         return model.model_copy(update={"training": setting.training}) if setting.training else model
+
+    @cached_property
+    def through(self) -> EncoderModel | None:
+        """The model between the teacher and its students; None where they learn from the teacher itself."""
+        name = self.project.teacher.through
+        return None if name is None else self._find_encoder(name, "teacher.through")
+
+    def _find_encoder(self, given: str, key: str) -> EncoderModel:
+        if ":" in given or (self.folder / given / "config.json").is_file():
+            name = given.rstrip("/").rsplit("/", 1)[-1].lower()
+            return EncoderModel(kind="encoder", name=name, weights=given)
+        found = load_model(given, self.folder)
+        if not isinstance(found, EncoderModel):
+            raise ConfigError(f"{key}: '{given}' is a student shape; name an encoder")
+        return found
 
 
 def library_versions(*names: str) -> dict[str, str]:

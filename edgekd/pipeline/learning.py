@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from edgekd.config import Data, Distillation, StudentModel, Training
+from edgekd.config import Data, Distillation, EncoderModel, StudentModel, Training
 from edgekd.config.project import Teacher
 from edgekd.data.load import load_and_compare
 from edgekd.data.shared import HELD_OUT, SharedTexts
@@ -23,6 +23,9 @@ from edgekd.pipeline.opening import TEACHER, open_rows, open_task, write_task
 from edgekd.progress import Progress
 from edgekd.store import digest_json, write_atomic
 from edgekd.tasks import load_task
+
+if TYPE_CHECKING:  # torch: two seconds
+    from edgekd.distill.examples import Lesson
 
 _DISTIL_VERSION = {"transformer": 6, "narrow": 3, "static": 9}
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
@@ -145,26 +148,62 @@ def distil_step(context: Context, teacher: Step, labels: Step, model: StudentMod
     )
 
 
-def build_student(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
-    """Write the student."""
-    from edgekd.distill.distil import distil
-    from edgekd.distill.examples import Examples, Lesson, Session
-    from edgekd.distill.logs.trackers import open_trackers
+def through_step(context: Context, teacher: Step, labels: Step, model: EncoderModel) -> Step:
+    """Teach the model between the teacher and its students what the teacher says."""
+    from edgekd.distill.weights import describe_weights, find_weights
+
+    location = find_weights(model.weights, context.folder)
+    taught = distil_step(context, teacher, labels, context.students[0])  # learns from the same
+    return Step(
+        "through",
+        1,
+        "edgekd.pipeline.learning:build_through",
+        settings={**taught.settings, "model": model.model_dump(mode="json")},
+        inputs=taught.inputs,
+        reads={**taught.reads, "weights": describe_weights(location)},
+        how={"weights": location, "labels": taught.how["labels"]},
+        together=True,
+    )
+
+
+def build_through(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
+    """Write that model, as a teacher."""
+    from edgekd.distill.examples import Session
+    from edgekd.distill.fine_tune import Checkpoint, fine_tune
+
+    model, task = settings["model"], open_task(inputs["rows"].path)
+    training = Training.model_validate(model["training"])
+    checkpoint = Checkpoint(model["name"], settings["weights"], model["max_tokens"], training)
+    session = Session(task.name, settings["seed"], settings["threads"])
+    fine_tune(checkpoint, _taught_lesson(settings, inputs), folder, session, progress)
+
+
+def _taught_lesson(settings: Settings, inputs: Inputs) -> Lesson:
+    """Gather targets and what the teacher says of the same rows."""
+    from edgekd.distill.examples import Examples, Lesson
     from edgekd.distill.softlabels import open_soft_labels
-    from edgekd.distill.teacher import open_teacher
     from edgekd.distill.weighing import weigh_rows
 
     data, how = open_rows(inputs["rows"].path), Distillation.model_validate(settings["distillation"])
-    task, model = open_task(inputs["rows"].path), settings["model"]
     train, rows = data.split("train"), data.split("validation")
-    teacher = inputs["teacher"]
-    store = open_store(Path(settings["labels"]), teacher.digest, data)
-    learner = task.learning.as_taught(data.outputs, how, settings["critical"])
+    store = open_store(Path(settings["labels"]), inputs["teacher"].digest, data)
+    learner = open_task(inputs["rows"].path).learning.as_taught(data.outputs, how, settings["critical"])
     learn = open_soft_labels(inputs["texts"].path, train.targets, store, learner)
     by_target, more = learner.weigh(train.targets), len(learn.texts) - len(train)
     weighing = weigh_rows(train, how, "distillation", by_target=by_target, unlabelled=more)
     taught = read_answers(inputs["validation"].path, rows).outputs
-    lesson = Lesson(learner, learn, Examples(rows.requests, rows.targets, taught), weighing)
+    return Lesson(learner, learn, Examples(rows.requests, rows.targets, taught), weighing)
+
+
+def build_student(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
+    """Write the student."""
+    from edgekd.distill.distil import distil
+    from edgekd.distill.examples import Session
+    from edgekd.distill.logs.trackers import open_trackers
+    from edgekd.distill.teacher import open_teacher
+
+    teacher, model = inputs["teacher"], settings["model"]
+    lesson = _taught_lesson(settings, inputs)
     names = settings["trackers"] if is_first_process() else ()
     with open_trackers(names, settings["run"], Path(settings["tracking"])) as send:
         distil(
@@ -172,8 +211,8 @@ def build_student(folder: Path, settings: Settings, inputs: Inputs, progress: Pr
             open_teacher(teacher.path, teacher.digest),
             lesson,
             folder,
-            Session(task.name, settings["seed"], settings["threads"]),
-            features=how.features,
+            Session(open_task(inputs["rows"].path).name, settings["seed"], settings["threads"]),
+            features=Distillation.model_validate(settings["distillation"]).features,
             also=send,
             on_progress=progress,
         )

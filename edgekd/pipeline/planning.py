@@ -96,7 +96,14 @@ def _describe(seen: Seen) -> str:
 def _learning_steps(context: Context, learning: Learning) -> list[Step]:
     """List what is made up to the students, with what the teacher is judged by where there are floors."""
     bias = bias_step(context, learning.teacher)
-    return [learning.teacher, *([bias] if bias else []), learning.labels, *learning.students.values()]
+    taught = [] if learning.guide is learning.teacher else [learning.guide]
+    return [
+        learning.teacher,
+        *([bias] if bias else []),
+        *taught,
+        learning.labels,
+        *learning.students.values(),
+    ]
 
 
 def _bench_steps(

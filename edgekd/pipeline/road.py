@@ -19,7 +19,7 @@ from edgekd.pipeline.compiling import Trained, Variant, compile_step, name_varia
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.exporting import export_step
 from edgekd.pipeline.labelling import find_labels, label_step, texts_step
-from edgekd.pipeline.learning import distil_step, teacher_step
+from edgekd.pipeline.learning import distil_step, teacher_step, through_step
 from edgekd.pipeline.opening import TEACHER
 from edgekd.pipeline.restoring import describe_restored, restore_step
 from edgekd.pipeline.routing import decide_step, find_policy_holders
@@ -31,9 +31,13 @@ TOLERATED = (ParityError,)
 
 @dataclass(frozen=True)
 class Learning:
-    """The steps that learn; `labelled` says whether every text has a label already."""
+    """The steps that learn; `labelled` says whether every text has a label already.
+
+    `guide` is what students learn from: the teacher, or a model between.
+    """
 
     teacher: Step
+    guide: Step
     labels: Step
     students: Mapping[str, Step]
     labelled: bool
@@ -41,16 +45,24 @@ class Learning:
 
 def plan_learning(context: Context) -> Learning:
     """List the steps up to the students, with the labels that are there now; nothing is made."""
-    teacher = teacher_step(context)
+    teacher = guide = teacher_step(context)
+    labels, labelled = _plan_labels(context, teacher)
+    if context.through is not None:
+        guide = through_step(context, teacher, labels, context.through)
+        labels, labelled = _plan_labels(context, guide)
+    students = {model.name: distil_step(context, guide, labels, model) for model in context.students}
+    return Learning(teacher, guide, labels, students, labelled)
+
+
+def _plan_labels(context: Context, teacher: Step) -> tuple[Step, bool]:
+    """Return the step of a teacher's labels, and whether every text has one."""
     texts = texts_step(context, teacher)
     made = find_made(context.store, [context.data, teacher, texts])
     shards = None
     if len(made.keys() & {context.data, teacher, texts}) == 3:
         with suppress(OSError, ValueError, DataError):  # damaged, so texts will be labelled anew
             shards = find_labels(context, made[context.data].path, made[teacher], made[texts])
-    labels = label_step(context, teacher, shards or _NOT_YET)
-    students = {model.name: distil_step(context, teacher, labels, model) for model in context.students}
-    return Learning(teacher, labels, students, shards is not None)
+    return label_step(context, teacher, shards or _NOT_YET), shards is not None
 
 
 @dataclass(frozen=True)

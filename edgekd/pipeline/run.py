@@ -46,6 +46,7 @@ from edgekd.pipeline.learning import (
     distil_step,
     load_and_compare_stage,
     teacher_step,
+    through_step,
 )
 from edgekd.pipeline.needs import (
     ADAPTING,
@@ -161,7 +162,7 @@ def run_share(context: Context, share: Share) -> int:
 
 
 def _load(context: Context) -> TaskData:
-    _ = context.students, context.teacher  # read the files before anything costs time
+    _ = context.students, context.teacher, context.through  # read the files before anything costs time
     data, shared = load_and_compare_stage(context)
     found = examine(context, data, shared)
     for line in describe_shared(shared):
@@ -181,10 +182,14 @@ def _learn(context: Context, data: TaskData, step: int) -> Results:
     teacher = teacher_step(context)
     stage = context.engine.make(teacher)
     floors = find_teacher_floors(context, data, teacher)
-    results = Results(data, teacher, stage, label_stage(context, data, teacher), floors)
+    guide, labels = teacher, label_stage(context, data, teacher)
+    if context.through is not None and step >= STEPS.index("distill"):
+        guide = through_step(context, teacher, labels.step, context.through)
+        labels = label_stage(context, data, guide)
+    results = Results(data, teacher, stage, labels, floors)
     if step >= STEPS.index("distill"):
         for model in context.students:
-            student = distil_step(context, teacher, results.labels.step, model)
+            student = distil_step(context, guide, labels.step, model)
             results.student_steps[model.name] = student
             results.students[model.name] = context.engine.make(student)
     return results

@@ -190,9 +190,18 @@ def test_the_bundle_ranks_as_a_function(project, tmp_path, run_edgekd):
     assert answer["order"] == list(load(promoted(project, "desk")).rank(QUERY, list(BOOKS)).order)
 
 
+def test_students_may_learn_through_a_model_between(project, run_edgekd):
+    done = run_edgekd("distill", "project.yaml", "--set", "teacher.through=./teacher", cwd=project[0])
+    assert done.returncode == 0, done.stderr
+    lines = done.stderr.splitlines()
+    steps = [line.partition(":")[0] for line in lines if ": done in" in line or ": cached" in line]
+    assert steps.index("teacher") < steps.index("through") < steps.index("distil/pairs-2l")
+
+
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
+        ("teacher.through=towers", "teacher.through: 'towers' is a student shape; name an encoder"),
         ("routing={teacher_per_1k: 3}", "routing: thresholds are of probabilities of labels"),
         ("slices.2.metric=f1", "unknown metric 'f1'"),
         ("slices.0.recall_of=[gift]", "recall_of"),
