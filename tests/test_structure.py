@@ -82,6 +82,8 @@ def test_no_function_takes_more_than_eight_parameters():
 VOCABULARY = {"intent", "accuracy", "recall", "alarm", "escalation", "confusion", "confusions", "rerank"} | {
     "logit",
     "logits",
+    "ndcg",
+    "mrr",
 }
 """Words of single tasks, which no identifier of a tier that serves all of them holds."""
 ALLOWED = {
@@ -90,6 +92,7 @@ ALLOWED = {
     "distill/losses/": "one function per loss",
     "distill/learners/": "one module per kind of answer that is learned",
     "evaluate/classify/": "quality where answers are classes",
+    "evaluate/rank/": "quality where answers are orders of candidates",
     "data/mangaassist/": "the built-in rows of the intent task",
     "serving/calibrate.py": "a label of its logits: the head of classes alone imports it",
     "config/distillation.py": "the key `logits`: a loss of classes",
