@@ -51,7 +51,7 @@ class RankTerms(Frozen):
     """Weight of the squared error of score differences, over all pairs of a list."""
     score_mse: float = Field(0.0, ge=0)
     """Weight of the squared error of the scores themselves."""
-    candidates: int = Field(12, ge=2)
+    candidates: int = Field(8, ge=2)
     """How many candidates of a row an epoch shows at most; each epoch draws others."""
 
     @model_validator(mode="after")

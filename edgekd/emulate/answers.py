@@ -31,7 +31,7 @@ _SECONDS_A_TEXT = 5
 
 
 def emulated_outputs(machine: Machine, artifact: Path, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-    """Return outputs [text, output].
+    """Return outputs [text, output]; of requests with candidates a row ends in NaN where it has fewer.
 
     Raises:
         MeasurementError: the artifact does not answer there; the message has its last line.
@@ -55,7 +55,9 @@ def emulated_outputs(machine: Machine, artifact: Path, texts: Sequence[str]) -> 
             lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
             raise MeasurementError(f"{machine.name}: {artifact.name} does not answer: {lines[-1]:.300}")
         outputs: npt.NDArray[np.float32] = np.load(out, allow_pickle=False)
-    if outputs.ndim != 2 or len(outputs) != len(texts) or not np.isfinite(outputs).all():
+    known = np.isfinite(outputs)
+    is_whole = outputs.ndim == 2 and len(outputs) == len(texts) and bool(known[:, :1].all())
+    if not is_whole or not (known == (np.arange(outputs.shape[1]) < known.sum(1)[:, None])).all():
         raise MeasurementError(
             f"{machine.name}: expected {len(texts)} rows of finite outputs, got {list(outputs.shape)}"
         )

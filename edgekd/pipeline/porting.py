@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edgekd.compile import Artifact, open_artifact
 from edgekd.config import Hardware
 from edgekd.emulate import Machine, emulated_outputs, find_machine
@@ -21,6 +19,7 @@ from edgekd.pipeline.answering import artifact_step, read_served
 from edgekd.pipeline.context import Context, library_versions
 from edgekd.pipeline.opening import open_rows
 from edgekd.progress import Progress
+from edgekd.serving.request import join_outputs
 from edgekd.store import write_atomic
 
 _AGREEMENT = "agreement.json"
@@ -116,7 +115,8 @@ def build_agreement(folder: Path, settings: Settings, inputs: Inputs, progress: 
     progress(0.0, f"{len(texts)} texts under emulation")
     there = emulated_outputs(find_machine(settings["machine"]), artifact.path, texts)
     bias, head = answers["answer"].bias, open_artifact(artifact.path).head
-    found = compare_answers(np.concatenate(here), there, ids, head, bias)
+    table = join_outputs([*here, there])  # as wide as the longest row of either
+    found = compare_answers(table[: len(ids)], table[len(ids) :], ids, head, bias)
     write_atomic(folder / _AGREEMENT, json.dumps(found.to_json(), indent=1))
 
 
