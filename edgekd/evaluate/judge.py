@@ -31,15 +31,13 @@ def evaluate(
     """Evaluate one artifact's predictions on the rows of one split.
 
     References are `teacher`, `fp32` and, where there is one, `incumbent`; answers that come with the rows are
-    judged beside them. `temperature` is the artifact's
-    own: it changes the calibration figures and no answer. Values carry two-sided intervals, drops one-sided
-    bounds.
+    judged beside them. `temperature` is the artifact's own: it changes the calibration figures and no answer.
+    Values carry two-sided intervals, drops one-sided bounds.
 
     Raises:
         DataError: if arrays do not fit one another, before anything is computed.
         SliceError: if a slice has no mask or asks for what the task does not know.
     """
-    baselines = find_baselines(scorer, rows)
     for name, table in {"candidate": predictions, **references}.items():
         scorer.check(table, rows, name)
     baselines = find_baselines(scorer, rows)

@@ -25,7 +25,7 @@ class Rows:
     """Two test rows, as `read_answered` reads them."""
 
     ids = ("0", "1")
-    labels = ("a", "b", "c")
+    outputs = ("a", "b", "c")
 
 
 def test_the_fp32_drop_is_against_the_student_that_was_compiled(artifact, tmp_path):

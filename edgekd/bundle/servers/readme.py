@@ -18,7 +18,7 @@ _SCORED = (
 
 
 def describe_request(served: Served, inputs: Sequence[str]) -> str:
-    """Show a request and the response to it, with the artifact's own outputs."""
+    """Show a request and the response to it, with the artifact's own logits."""
     row, output = served.example, served.manifest["output"]["name"]
     request = {
         "inputs": [
@@ -57,14 +57,14 @@ The artifact, asked when this bundle was made, answers:
 
 
 def describe_answer(served: Served, policy: str) -> str:
-    """Say how outputs become an answer, and who runs the artifact's routing policy."""
+    """Say how logits become an answer, and who runs the artifact's routing policy."""
     if not served.artifact.head.labels:
-        return f"## From outputs to an answer\n{_fill(_SCORED)}\n\n"
+        return f"## From logits to an answer\n{_fill(_SCORED)}\n\n"
     known = read_calibration(served.artifact.path / "calibration.json")
     parts = [
-        "The server gives outputs, which `labels.txt` names. `client.py` makes the answer of them, with "
+        "The server gives logits, which `labels.txt` names. `client.py` makes the answer of them, with "
         "`calibration.json` and the code that was judged, in `serving/`. A probability is "
-        f"softmax(outputs / {known.temperature:g})."
+        f"softmax(logits / {known.temperature:g})."
     ]
     if bias := describe_bias(known.bias):
         parts.append(
@@ -76,7 +76,7 @@ def describe_answer(served: Served, policy: str) -> str:
         parts.append("The label is that of the largest logit.")
     if known.routing:
         parts.append(f"**{describe_policy(served.target.bundle or '', policy)}**")
-    return "## From outputs to an answer\n" + "".join(f"{_fill(part)}\n\n" for part in parts)
+    return "## From logits to an answer\n" + "".join(f"{_fill(part)}\n\n" for part in parts)
 
 
 def describe_client(served: Served) -> str:
@@ -85,15 +85,15 @@ def describe_client(served: Served) -> str:
     said = f"{answer} and its calibrated probability" if served.artifact.head.labels else answer
     golden = (
         f"""\
-`golden.jsonl` has {len(served.golden)} texts with their ids, outputs and {answer}, as the artifact's student
+`golden.jsonl` has {len(served.golden)} texts with their ids, logits and {answer}, as the artifact's student
 answers by itself. This holds the server to them:
 
 ```sh
 python client.py --golden
 ```
 
-{answer.capitalize()}s must be the same and outputs within 0.01. An int8 model on another kind of CPU rounds
-elsewhere: where only outputs differ, raise `--tolerance`.
+{answer.capitalize()}s must be the same and logits within 0.01. An int8 model on another kind of CPU rounds
+elsewhere: where only logits differ, raise `--tolerance`.
 """
         if served.golden
         else "No texts were given (`edgekd bundle --texts FILE`), so there is no golden file.\n"
@@ -127,7 +127,7 @@ def describe_batching(served: Served, means: str) -> str:
     else:
         seen = (
             f"Of {found.compared} texts answered in batches of up to 8 of equal length, {found.changed} got "
-            f"another {answer} than alone; outputs moved by at most {found.worst:.2g} (their standard "
+            f"another {answer} than alone; logits moved by at most {found.worst:.2g} (their standard "
             f"deviation is {found.spread:.2g})."
         )
         if not found.is_harmless:

@@ -77,7 +77,7 @@ class Served:
     def named(self) -> str:
         """Say in a sentence what the outputs are."""
         return (
-            "`labels.txt` names the outputs." if self.artifact.head.labels else "The one logit is a score's."
+            "`labels.txt` names the logits." if self.artifact.head.labels else "The one logit is a score's."
         )
 
 

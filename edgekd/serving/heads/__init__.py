@@ -26,7 +26,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..errors import ServingError
-from ..tokenize import open_tokenizer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -120,6 +119,8 @@ def open_reader(path: Path, max_tokens: int, head: Head) -> Callable[[str], list
     if own is not None:
         found: Callable[[str], list[list[int]]] = own(path, max_tokens, head)
         return found
+    from ..tokenize import open_tokenizer  # not where a server's client makes answers of outputs
+
     tokenize = open_tokenizer(path, max_tokens)
     return lambda text: [tokenize(text)]
 

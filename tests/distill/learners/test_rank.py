@@ -19,6 +19,7 @@ from edgekd.config import (
     Training,
     TransformerModel,
 )
+from edgekd.data.rank_reader import RANKS
 from edgekd.data.taskdata import TaskData
 from edgekd.distill.distil import distil
 from edgekd.distill.eager import open_eager
@@ -59,24 +60,11 @@ MODELS = {
 }  # fmt: skip
 
 
-class PairReader:
-    """Queries with candidates and grades, as a task's reader gives them."""
-
-    kind = pa.list_(pa.float32())
-
-    def request(self, row):
-        return join_request(row["text"], row["candidates"])
-
-
 class Task(NamedTuple):
     data: TaskData
 
     def grades(self, split: str) -> np.ndarray:
-        rows = self.data.split(split).table["label"].to_pylist()
-        table = np.full((len(rows), max(map(len, rows))), -1, np.float32)
-        for row, grades in zip(table, rows, strict=True):
-            row[: len(grades)] = [np.nan if grade is None else grade for grade in grades]
-        return table
+        return self.data.split(split).targets
 
     def examples(self, split: str, taught=None) -> Examples:
         return Examples(self.data.split(split).requests, self.grades(split), taught)
@@ -112,7 +100,7 @@ def task() -> Task:
                     "candidates": candidates,
                 }
             )
-    return Task(TaskData(pa.Table.from_pylist(rows), (), PairReader()))
+    return Task(TaskData(pa.Table.from_pylist(rows), (), RANKS))
 
 
 def score(network, tokens, requests) -> np.ndarray:
