@@ -25,11 +25,14 @@ from edgekd.evaluate.arrays import Table
 from edgekd.evaluate.rank.slices import incoming_order
 from edgekd.evaluate.rank.values import align, is_best_first, mrr_at_10, ndcg_at_10, tells_orders_apart
 from edgekd.pipeline.answering import artifact_answers
-from edgekd.pipeline.run import run
+from edgekd.pipeline.bench import in_ms
+from edgekd.pipeline.context import Context
+from edgekd.pipeline.run import Results, run
 from edgekd.serving.request import split_request
 from edgekd.stats.bounded import BoundedMean
 
 ZERO_SHOT, INCOMING, TEACHER = "zero-shot MiniLM-L6, cosine", "the order that came in (BM25)", "teacher"
+BUDGETS = (25, 50, 100)
 _BATCH = 64
 
 
@@ -73,6 +76,43 @@ def table(systems: Mapping[str, Table], truth: Table) -> list[str]:
             cells.append(f"{100 * value:.1f} [{100 * low:.1f}–{100 * high:.1f}]")
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
+
+
+def at_budgets(context: Context, results: Results, systems: Mapping[str, Table], truth: Table) -> list[str]:
+    """List NDCG@10 where only as many candidates are reordered as a time allows, the others left after them.
+
+    A candidate's time is the p95 of a timed request over its candidates: on this machine, one thread.
+    """
+    counts = {target.limits.candidates for target in context.targets} - {None}
+    if len(counts) != 1:
+        return []
+    (count,) = counts
+    heads = " | ".join(f"{budget} ms" for budget in BUDGETS)
+    lines = [
+        "| NDCG@10 within | ms per candidate | " + heads + " |",
+        "| --- | ---: |" + " ---: |" * len(BUDGETS),
+    ]
+    seen = set()
+    for target in context.targets:
+        bench = results.benches[target.threads]
+        for variant in results.variants[target.name]:
+            if variant.artifact is None or variant.artifact.digest in seen:
+                continue
+            seen.add(variant.artifact.digest)
+            p95 = in_ms(bench.result.percentile(bench.names[variant.artifact.digest], 0.95))
+            if p95 is None:
+                continue
+            each = p95.estimate / count
+            cells = []
+            for budget in BUDGETS:
+                scores = systems[variant.name].copy()
+                kept = int(budget / each)
+                places = np.arange(scores.shape[1])
+                below = np.nanmin(scores, axis=1, keepdims=True) - 1 - places
+                scores = np.where((places >= kept) & ~np.isnan(scores), below, scores)
+                cells.append(f"{100 * float(ndcg_at_10(scores, truth).mean()):.1f}")
+            lines.append(f"| {variant.name} | {each:.3f} | {' | '.join(cells)} |")
+    return ["", *lines]
 
 
 def claims(systems: Mapping[str, Table], truth: Table) -> list[tuple[str, float, float]]:
@@ -129,6 +169,7 @@ def main() -> None:
         f"{len(results.data.split('train')):,} training rows. Percent; brackets hold one-sided 95 % bounds.",
         "",
         *table(systems, truth),
+        *at_budgets(context, results, systems, truth),
         "",
         "| asked | above the bar by, points | at least | shown |",
         "| --- | ---: | ---: | --- |",
