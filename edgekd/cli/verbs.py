@@ -188,6 +188,7 @@ def answer_texts(
     """Answer texts with an artifact as it was judged: by its routing policy, where it has one."""
     from edgekd.compile import open_artifact
     from edgekd.serving import ServingError, load
+    from edgekd.serving.request import split_request
     from edgekd.serving.respond import respond
 
     opened, known = open_artifact(artifact), list_plugins("runtimes")
@@ -196,13 +197,18 @@ def answer_texts(
     require_libraries((opened.runtime, "tokenizers"))
     try:
         model = load(artifact, verify=False)
-        answers = [respond(model, model.parse(text), slices, student_only=student_only) for text in texts]
+        requests = [model.parse(text) for text in texts]
+        answers = [respond(model, request, slices, student_only=student_only) for request in requests]
     except ServingError as error:
         raise ArtifactError(str(error)) from None
     lines = []
-    for answer in answers:
+    for request, answer in zip(requests, answers, strict=True):
+        candidates = split_request(request)[1]
+        if candidates:
+            lines += [f"{candidates[place]}  {answer['scores'][place]:.3f}" for place in answer["order"]]
+            continue
         routed = f"  {answer['action']} ({answer['reason']})" if "action" in answer else ""
-        said = [value for name, value in answer.items() if name not in ("text", "query", "action", "reason")]
+        said = [value for name, value in answer.items() if name not in ("text", "action", "reason")]
         shown = "  ".join(f"{value:.3f}" if isinstance(value, float) else str(value) for value in said)
         lines.append(f"{shown}{routed}")
     return Outcome(tuple(lines), [{**answer, "model": opened.digest} for answer in answers])

@@ -85,5 +85,7 @@ def test_candidates_are_said_in_their_order(run_edgekd, graphs, tmp_path):
     ranking = load(made.path).rank(**asked)
     assert (answer["query"], answer["order"]) == (asked["query"], list(ranking.order))
     assert answer["scores"] == list(ranking.scores)
+    shown = run_edgekd("predict", made.path, json.dumps(asked)).stdout.splitlines()
+    assert [line.rpartition("  ")[0] for line in shown] == [asked["candidates"][at] for at in ranking.order]
     refused = run_edgekd("predict", made.path, "where is my parcel")
     assert refused.returncode == 2 and 'expected {"query": "...", "candidates"' in refused.stderr

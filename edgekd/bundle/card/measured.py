@@ -122,8 +122,10 @@ def _slice(facts: Facts, result: SliceResult) -> list[str]:
     drop, value = result.drop_from("teacher"), result.value
     # Of false alarms the value is a share of wrong answers; a drop is always of right ones.
     sign = -1 if result.metric == "false_alarm" else 1
-    floor = facts.checks.get(f"floor {result.name}")
-    floors = [f"{floor['limit']}: {floor['status']}" if floor else ""] if _has_floors(facts) else []
+    asked = [check for name, check in facts.checks.items() if _is_floor(name) and _of(name) == result.name]
+    floors = (
+        ["; ".join(f"{check['limit']}: {check['status']}" for check in asked)] if _has_floors(facts) else []
+    )
     return [
         result.name,
         f"{result.n:,}",
@@ -134,12 +136,22 @@ def _slice(facts: Facts, result: SliceResult) -> list[str]:
         "" if result.margin is None else f"{100 * result.margin:.2f}",
         result.tier,
         check["status"] if check else ABSENT,
-        *floors,
+        *([floors] if _has_floors(facts) else []),
     ]
 
 
 def _has_floors(facts: Facts) -> bool:
-    return any(name.startswith("floor ") for name in facts.checks)
+    return any(map(_is_floor, facts.checks))
+
+
+def _is_floor(check: str) -> bool:
+    """Whether a check asks for a least value: a number, or that of an answer that comes with the rows."""
+    return check.startswith(("floor ", "above-"))
+
+
+def _of(check: str) -> str:
+    """Return the slice that a check is of."""
+    return check.partition(" ")[2]
 
 
 def _value(result: SliceResult) -> str:
