@@ -136,7 +136,7 @@ def _slice(facts: Facts, result: SliceResult) -> list[str]:
         "" if result.margin is None else f"{100 * result.margin:.2f}",
         result.tier,
         check["status"] if check else ABSENT,
-        *([floors] if _has_floors(facts) else []),
+        *floors,
     ]
 
 
