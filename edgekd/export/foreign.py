@@ -41,11 +41,6 @@ def adopt_model(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
     )
 
 
-def is_foreign(path: Path) -> bool:
-    """Whether a path is such a model, and no project file."""
-    return path.suffix == ".onnx" or (path / "config.json").is_file()
-
-
 def _adopt_folder(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
     import torch
 

@@ -22,11 +22,6 @@ from edgekd.report.view import TargetReport
 from edgekd.stats.interval import Interval
 
 
-def target_line(target: TargetReport) -> str:
-    """Print one target: its variant's figures and what became of it."""
-    return target_lines((target,))[0]
-
-
 def target_lines(targets: Sequence[TargetReport]) -> list[str]:
     """Print targets, one line each, with their columns under one another.
 

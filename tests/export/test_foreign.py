@@ -20,7 +20,7 @@ from transformers import (
 
 from edgekd.distill.weights import find_weights, quiet
 from edgekd.errors import ConfigError
-from edgekd.export.foreign import adopt_model, is_foreign
+from edgekd.export.foreign import adopt_model
 from edgekd.export.one_input import quantized_operators
 from edgekd.serving.heads import Head
 
@@ -217,10 +217,6 @@ def test_weights_that_could_run_code_are_refused(package, tmp_path):
     (tmp_path / "out").mkdir()
     with pytest.raises(ConfigError, match="cannot be loaded as a classifier"):
         adopt_model(tmp_path / "model", tmp_path / "out", TEXTS)
-
-
-def test_what_is_foreign(package, tmp_path):
-    assert is_foreign(package) and is_foreign(tmp_path / "a.onnx") and not is_foreign(tmp_path)
 
 
 def test_operators_of_a_quantized_model(graphs_of_an_int8_model):

@@ -2,7 +2,11 @@ from dataclasses import replace
 
 from report_example import example_report
 
-from edgekd.report.lines import target_line, target_lines
+from edgekd.report.lines import target_lines
+
+
+def target_line(target):
+    return target_lines((target,))[0]
 
 
 def test_promoted_line_holds_every_figure():
