@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from edgekd.compile import Artifact, open_artifact
 from edgekd.compile.choose import serves
 from edgekd.config import Build, Target
+from edgekd.config.project import Cascade
 from edgekd.engines.look import find_made
 from edgekd.engines.step import Step
 from edgekd.errors import DataError, ParityError
@@ -104,14 +105,27 @@ def plan_variants(
 
 
 def _plan_cascades(context: Context, single: Sequence[Ahead]) -> Iterator[Ahead]:
-    """List a target's cascades: each build of the second student behind the first build of the first."""
+    """List a target's cascades."""
+    builds = [(ahead.student, ahead.build) for ahead in single]
     for entry in context.project.cascades:
-        first = next((ahead for ahead in single if ahead.student == entry.first), None)
-        for second in single:
-            if first is not None and second.student == entry.second:
-                parts = Compiled(first.name, first.compiled), Compiled(second.name, second.compiled)
-                name, student = f"{entry.first}+{second.name}", f"{entry.first}+{entry.second}"
-                yield Ahead(name, student, second.build, cascade_step(context, *parts), None, None)
+        for before, after in _pair_builds(builds, entry):
+            first, second = single[before], single[after]
+            parts = Compiled(first.name, first.compiled), Compiled(second.name, second.compiled)
+            name, student = f"{entry.first}+{second.name}", f"{entry.first}+{entry.second}"
+            yield Ahead(name, student, second.build, cascade_step(context, *parts), None, None)
+
+
+def _pair_builds(builds: Sequence[tuple[str, Build]], entry: Cascade) -> Iterator[tuple[int, int]]:
+    """Pair each build of the second student with the first one of the first that needs no other engine."""
+    for after, (second, build) in enumerate(builds):
+        engines = build.runtime, "numpy"
+        before = [
+            place
+            for place, (first, other) in enumerate(builds)
+            if first == entry.first and other.runtime in engines
+        ]
+        if second == entry.second and before:
+            yield before[0], after
 
 
 def list_builds(context: Context, target: Target) -> list[tuple[str, Build]]:
@@ -122,9 +136,8 @@ def list_builds(context: Context, target: Target) -> list[tuple[str, Build]]:
 
 def count_variants(context: Context, target: Target) -> int:
     """Count a target's variants, cascades among them."""
-    students = [name for name, _ in list_builds(context, target)]
-    pairs = ((entry.first, entry.second) for entry in context.project.cascades)
-    return len(students) + sum(students.count(second) for first, second in pairs if first in students)
+    builds = list_builds(context, target)
+    return len(builds) + sum(len(list(_pair_builds(builds, entry))) for entry in context.project.cascades)
 
 
 def plan_teacher(context: Context, teacher: Step, target: Target) -> Step:
