@@ -28,6 +28,7 @@ from edgekd.pipeline.teacher_forms import (
     open_network,
 )
 from edgekd.progress import Progress
+from edgekd.serving.request import list_examples
 from edgekd.store import write_atomic
 
 if TYPE_CHECKING:
@@ -157,8 +158,8 @@ def _is_long(data: TaskData, teacher: Teacher, network: nn.Module, texts: int) -
 
     if texts < LEAST_TEXTS:
         return False
-    train = data.split("train").texts
-    some = teacher_tokens(teacher, train[:: max(1, len(train) // 256)])
+    train = data.split("train").requests
+    some = teacher_tokens(teacher, [list_examples(one)[0] for one in train[:: max(1, len(train) // 256)]])
     weights = sum(part.weight.numel() for part in network.modules() if isinstance(part, nn.Linear))
     return float(some.lengths.mean()) * texts * weights >= LEAST_MULTIPLICATIONS
 
