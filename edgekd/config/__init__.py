@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from edgekd.config.data import Carve, Columns, Data
     from edgekd.config.distillation import Distillation, FeatureStage, Origin, RankTerms
     from edgekd.config.emphasis import Emphasis, Reviewed
     from edgekd.config.model import (
@@ -18,15 +19,7 @@ if TYPE_CHECKING:
         Training,
         TransformerModel,
     )
-    from edgekd.config.project import (
-        Carve,
-        Columns,
-        Data,
-        Measure,
-        Project,
-        StudentEntry,
-        Teacher,
-    )
+    from edgekd.config.project import Measure, Project, StudentEntry, Teacher
     from edgekd.config.reading import load_model, load_project, load_target
     from edgekd.config.slices import Slice
     from edgekd.config.target import Build, Hardware, Limits, Price, Target
@@ -65,10 +58,11 @@ __all__ = [
 ]
 
 _PARTS = {
+    "data": "Carve Columns Data",
     "distillation": "Distillation FeatureStage Origin RankTerms",
     "emphasis": "Emphasis Reviewed",
     "model": "EncoderModel Lora Model NarrowModel StaticModel StudentModel Training TransformerModel",
-    "project": "Carve Columns Data Measure Project StudentEntry Teacher",
+    "project": "Measure Project StudentEntry Teacher",
     "reading": "load_model load_project load_target",
     "slices": "Slice",
     "target": "Build Hardware Limits Price Target",

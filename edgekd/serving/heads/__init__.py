@@ -19,8 +19,9 @@ An artifact holds the module of its own head and no other.
 from __future__ import annotations
 
 import importlib
+import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -151,6 +152,34 @@ def choose_model(folder: Path, manifest: Mapping[str, Any], plain: type) -> type
     """
     own: type = getattr(_import_head_of(folder, manifest), "Model", plain)
     return own
+
+
+def require_unfitted(path: Path, labels: tuple[str, ...], known: Iterable[str], cannot: str) -> None:
+    """Make sure that the `calibration.json` at `path` asks nothing of a head for which nothing is fitted.
+
+    `known` are the keys that it may have, all empty; `cannot` says why there is nothing in them.
+
+    Raises:
+        ServingError: there are labels, or something in it.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        wrong = sorted(name for name, value in document.items() if name not in known or value)
+    except (OSError, ValueError, AttributeError) as error:
+        raise ServingError(f"{path}: expected an object with routing, got {error!r:.80}") from None
+    if wrong or labels:
+        raise ServingError(f"{path}: {wrong[0] if wrong else 'labels'}: {cannot}")
+
+
+def refuse_policy(policy: Mapping[str, Any], bias: Mapping[str, float], cannot: str) -> None:
+    """Refuse any routing policy and any bias for a head that takes none; `cannot` says why.
+
+    Raises:
+        ServingError: there is one.
+    """
+    for name, value in (("routing", policy), ("bias", bias)):
+        if value:
+            raise ServingError(f"{name}: {cannot}")
 
 
 def _import_head_of(folder: Path, manifest: Mapping[str, Any]) -> ModuleType:

@@ -26,7 +26,7 @@ from ..loader import Model as OneText
 from ..manifest import read_manifest
 from ..pairs import open_pairs, open_towers
 from ..request import UNIT, join_outputs, join_request, split_request
-from . import Head, read_head
+from . import Head, read_head, refuse_policy, require_unfitted
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -241,13 +241,7 @@ def open_head(path: Path, labels: tuple[str, ...]) -> Rank:
     Raises:
         ServingError: there are labels, a temperature, a bias or a routing policy.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        wrong = sorted(name for name, value in document.items() if name not in UNCALIBRATED or value)
-    except (OSError, ValueError, AttributeError) as error:
-        raise ServingError(f"{path}: expected an object with routing, got {error!r:.80}") from None
-    if wrong or labels:
-        raise ServingError(f"{path}: {wrong[0] if wrong else 'labels'}: {_CANNOT}")
+    require_unfitted(path, labels, UNCALIBRATED, _CANNOT)
     return Rank()
 
 
@@ -260,7 +254,4 @@ def check_policy(policy: Mapping[str, Any], bias: Mapping[str, float], labels: t
     Raises:
         ServingError: there is one.
     """
-    del labels
-    for name, value in (("routing", policy), ("bias", bias)):
-        if value:
-            raise ServingError(f"{name}: {_CANNOT}")
+    refuse_policy(policy, bias, _CANNOT)

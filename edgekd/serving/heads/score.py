@@ -8,7 +8,6 @@ in training. There is no label either, hence no bias per class, and no policy th
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..errors import ServingError
+from . import refuse_policy, require_unfitted
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -78,13 +77,7 @@ def open_head(path: Path, labels: tuple[str, ...]) -> Scorer:
     Raises:
         ServingError: there are labels, a temperature, a bias or a routing policy.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        wrong = sorted(name for name, value in document.items() if name not in UNCALIBRATED or value)
-    except (OSError, ValueError, AttributeError) as error:
-        raise ServingError(f"{path}: expected an object with routing, got {error!r:.80}") from None
-    if wrong or labels:
-        raise ServingError(f"{path}: {wrong[0] if wrong else 'labels'}: {_CANNOT}")
+    require_unfitted(path, labels, UNCALIBRATED, _CANNOT)
     return Scorer()
 
 
@@ -97,7 +90,4 @@ def check_policy(policy: Mapping[str, Any], bias: Mapping[str, float], labels: t
     Raises:
         ServingError: there is one.
     """
-    del labels
-    for name, value in (("routing", policy), ("bias", bias)):
-        if value:
-            raise ServingError(f"{name}: {_CANNOT}")
+    refuse_policy(policy, bias, _CANNOT)
