@@ -277,8 +277,9 @@ def shorten_samples(path: str, count: int) -> None:
 def probe_cache(answer: Callable[[str], object], texts: list[str]) -> float | None:
     """Compare texts never seen with texts seen before: median time of the first over that of the second.
 
-    A text never seen is a seen one with its words in reverse, so that the model's work stays the same. Far
-    above 1 means that answers are remembered. None where too few texts have several words.
+    A text never seen is a seen one with its words in reverse, within each of its parts (between U+001F), so
+    that the model's work stays the same. Far above 1 means that answers are remembered. None where too few
+    texts have several words.
     """
     clock = time.perf_counter_ns
     known = set(texts)
@@ -286,7 +287,7 @@ def probe_cache(answer: Callable[[str], object], texts: list[str]) -> float | No
     unseen: list[int] = []
     began = clock()
     for text in texts:
-        turned = " ".join(reversed(text.split()))
+        turned = "\x1f".join(" ".join(reversed(part.split())) for part in text.split("\x1f"))
         if turned in known:
             continue
         known.add(turned)
