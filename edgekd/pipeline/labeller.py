@@ -71,7 +71,7 @@ def choose_labeller(context: Context, data: TaskData, teacher: Step, texts: int)
     opened = open_teacher(stage.path, stage.digest)
     network = open_network(opened)
     exact = torch_labeller(network, threads=context.project.threads)
-    if not _is_long(data, opened, network, texts):
+    if not is_long(data, opened, network, texts):
         return exact
     forms = forms_worth_a_try(read_environment(1).isa)
     if not forms:
@@ -150,7 +150,7 @@ def build_labeller(folder: Path, settings: Settings, inputs: Inputs, progress: P
     write_atomic(folder / "logs" / "trials.json", json.dumps(trials, indent=1))
 
 
-def _is_long(data: TaskData, teacher: Teacher, network: nn.Module, texts: int) -> bool:
+def is_long(data: TaskData, teacher: Teacher, network: nn.Module, texts: int) -> bool:
     """Tell whether PyTorch would label for longer than it takes to look for something faster."""
     from torch import nn
 

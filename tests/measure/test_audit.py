@@ -7,6 +7,7 @@ from edgekd.measure.audit import is_same, read_answers
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.session import measure_subjects
 from edgekd.measure.subject import Subject
+from edgekd.measure.worker import probe_cache
 
 TEXTS = [f"the text of number {number}" for number in range(40)]
 LONGER = MeasurePlan(rounds=2, seconds=0.1, warmup_seconds=0.02)
@@ -70,6 +71,12 @@ def test_a_cache_of_answers_is_found(tmp_path):
     flags = measure_subjects(subjects, TEXTS, tmp_path, LONGER).flags
     assert any("cached: a text never seen takes" in flag and "it remembers answers" in flag for flag in flags)
     assert not any(flag.startswith("plain: a text never seen") for flag in flags)
+
+
+def test_a_text_never_seen_has_the_parts_of_the_one_it_is_made_of():
+    asked = []
+    probe_cache(lambda text: asked.append(text) or 1, [f"a{number} b\x1fc d{number}" for number in range(10)])
+    assert "b a0\x1fd0 c" in asked and all(text.count("\x1f") == 1 for text in asked)
 
 
 def test_one_text_is_flagged(tmp_path, small_plan):

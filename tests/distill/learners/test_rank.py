@@ -41,6 +41,7 @@ from edgekd.distill.softlabels import list_texts, open_soft_labels, save_texts
 from edgekd.distill.student import load_module, load_scorer, open_student, student_tokens
 from edgekd.distill.teacher import Teacher, load_teacher, open_teacher, teacher_tokens
 from edgekd.errors import ConfigError
+from edgekd.pipeline.labeller import is_long
 from edgekd.serving.request import join_request, list_examples, split_request
 
 SESSION = Session("search", 0, 1)
@@ -257,6 +258,12 @@ def test_a_trained_ranker_is_taken_as_it_is(tmp_path, teacher, task):
         for each in (teacher, adopted)
     )
     assert np.array_equal(one, other)
+
+
+def test_how_long_labelling_takes_is_told_by_the_pairs(task, teacher):
+    network = load_teacher(teacher)
+    assert is_long(task.data, teacher, network, 10**9)
+    assert not is_long(task.data, teacher, network, 5000)
 
 
 def test_a_labeller_must_score_alike(task, teacher):
