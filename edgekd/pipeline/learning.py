@@ -119,13 +119,14 @@ def build_teacher(folder: Path, settings: Settings, inputs: Inputs, progress: Pr
 def distil_step(context: Context, teacher: Step, labels: Step, model: StudentModel) -> Step:
     """Distil one student; `labels` is the step that gave the labels' digest."""
     project = context.project
+    unread = {"augmentations", *(() if project.distillation.rank else ("rank",))}
     return Step(
         f"distil/{model.name}",
         _DISTIL_VERSION[model.kind],
         "edgekd.pipeline.learning:build_student",
         settings={
             "model": model.model_dump(mode="json"),
-            "distillation": project.distillation.model_dump(mode="json", exclude={"augmentations"}),
+            "distillation": project.distillation.model_dump(mode="json", exclude=unread),
             "critical": _critical(context),
             "seed": project.seed,
             "threads": project.threads,
