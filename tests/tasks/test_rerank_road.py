@@ -39,7 +39,7 @@ students:
 cascades: [{first: towers, second: pairs-2l}]
 targets: [desk, intel]
 threads: 1
-measure: {rounds: 3, seconds: 0.3, inputs: 16, pytorch: false}
+measure: {rounds: 3, seconds: 0.1, inputs: 16, pytorch: false}
 """
 MODELS = {
     "pairs-2l": "{kind: transformer, name: pairs-2l, layers: [0, -1], vocabulary: 3500, max_tokens: 32}\n",
