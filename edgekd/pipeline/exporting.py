@@ -81,7 +81,9 @@ def build_graph(folder: Path, settings: Settings, inputs: Inputs, progress: Prog
     )
     read = open_reader(folder / "tokenizer.json", limit, head)
     runs = [(text, ids or [0]) for text in texts for ids in read(text)]
-    texts, rows = map(list, zip(*runs[:: -(-len(runs) // settings["texts"])], strict=True))
+    # Not every n-th one: that could be the same place of every request.
+    chosen = np.linspace(0, len(runs) - 1, min(len(runs), settings["texts"])).round().astype(int)
+    texts, rows = map(list, zip(*(runs[place] for place in chosen), strict=True))
     progress(0.6, f"parity on {len(texts)} texts")
     longest = [token for row in rows for token in row] * (1 + limit // max(1, len(rows)))
     rows += [longest[:length] for length in {1, 2, 3, limit // 2, limit}]

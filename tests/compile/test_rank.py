@@ -20,6 +20,7 @@ BUILDS = [
     ("ranking", "onnxruntime", "int8-dynamic"),
     ("ranking", "openvino", "fp32"),
     ("ranking", "openvino", "int8-nncf"),
+    ("ranking", "litert", "fp32"),
     ("ranking-static", "onnxruntime", "fp32"),
     ("ranking-static", "onnxruntime", "int4-tables"),
     ("ranking-static", "openvino", "fp32"),
