@@ -203,12 +203,13 @@ def answer_texts(
         raise ArtifactError(str(error)) from None
     lines = []
     for request, answer in zip(requests, answers, strict=True):
-        candidates = split_request(request)[1]
-        if candidates:
-            lines += [f"{candidates[place]}  {answer['scores'][place]:.3f}" for place in answer["order"]]
+        if "order" in answer:
+            candidates = split_request(request)[1]
+            shown = [f"{candidates[place]}  {answer['scores'][place]:.3f}" for place in answer["order"]]
+            lines += shown or ["there are no candidates to put in order"]
             continue
         routed = f"  {answer['action']} ({answer['reason']})" if "action" in answer else ""
         said = [value for name, value in answer.items() if name not in ("text", "action", "reason")]
-        shown = "  ".join(f"{value:.3f}" if isinstance(value, float) else str(value) for value in said)
-        lines.append(f"{shown}{routed}")
+        line = "  ".join(f"{value:.3f}" if isinstance(value, float) else str(value) for value in said)
+        lines.append(f"{line}{routed}")
     return Outcome(tuple(lines), [{**answer, "model": opened.digest} for answer in answers])

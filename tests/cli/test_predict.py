@@ -87,5 +87,7 @@ def test_candidates_are_said_in_their_order(run_edgekd, graphs, tmp_path):
     assert answer["scores"] == list(ranking.scores)
     shown = run_edgekd("predict", made.path, json.dumps(asked)).stdout.splitlines()
     assert [line.rpartition("  ")[0] for line in shown] == [asked["candidates"][at] for at in ranking.order]
+    none = run_edgekd("predict", made.path, json.dumps({**asked, "candidates": []}))
+    assert (none.returncode, none.stdout) == (0, "there are no candidates to put in order\n")
     refused = run_edgekd("predict", made.path, "where is my parcel")
     assert refused.returncode == 2 and 'expected {"query": "...", "candidates"' in refused.stderr
