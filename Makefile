@@ -9,8 +9,8 @@ TIMED := $(wildcard tests/measure/test_*.py) tests/measure/memory/test_group.py 
 TIMED_ONES := tests/measure/remote/test_ssh.py::test_figures_equal_those_measured_here \
   tests/test_wheel.py::test_verb_works_without_any_extra_and_starts_fast
 MADE := EDGEKD_MADE="$(CURDIR)/.made"
-SHARED := $(MADE) OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist worksteal --durations=40 \
-  $(addprefix --ignore=,$(TIMED)) $(addprefix --deselect=,$(TIMED_ONES))
+SPREAD := $(MADE) OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist worksteal --durations=40
+SHARED := $(SPREAD) -m "not long" $(addprefix --ignore=,$(TIMED)) $(addprefix --deselect=,$(TIMED_ONES))
 ALONE := $(MADE) $(BIN)/python -m pytest $(TIMED) $(TIMED_ONES)
 define TESTS
 rm -rf .made
@@ -18,8 +18,13 @@ $(SHARED)
 $(ALONE)
 rm -rf .made
 endef
+define LONG_TESTS
+rm -rf .made
+$(SPREAD) -m long
+rm -rf .made
+endef
 
-.PHONY: demo test check servers tools clean
+.PHONY: demo test test-long check servers tools clean
 
 demo: $(VENV)/.all
 	$(BIN)/edgekd run bench/studies/mangaassist.yaml
@@ -27,11 +32,16 @@ demo: $(VENV)/.all
 test: $(VENV)/.dev tools
 	$(TESTS)
 
+# Kills, whole runs after whole runs, small trainings, the slowest compilers: beside `make test`, which leaves them out.
+test-long: $(VENV)/.dev tools
+	$(LONG_TESTS)
+
 check: $(VENV)/.dev tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(TESTS)
+	$(LONG_TESTS)
 
 # Bundles served by a real Triton, as PyTriton ships it; in an environment of its own, for it needs numpy below 2.
 servers: $(VENV)/.dev

@@ -19,7 +19,7 @@ def open_optimum(folder: str, threads: str) -> Answer:
     from optimum.onnxruntime import ORTModelForSequenceClassification
     from transformers import AutoTokenizer
 
-    model = ORTModelForSequenceClassification.from_pretrained(folder, session_options=_options(threads))
+    model = ORTModelForSequenceClassification.from_pretrained(folder, session_options=options(threads))
     tokenizer = AutoTokenizer.from_pretrained(folder)
     labels = model.config.id2label
 
@@ -32,22 +32,35 @@ def open_optimum(folder: str, threads: str) -> Answer:
 
 def open_sentence_onnx(folder: str, threads: str) -> Answer:
     """The cross-encoder of sentence-transformers, its class for sequence classification, on one text."""
-    settings = {"provider": "CPUExecutionProvider", "session_options": _options(threads)}
-    return _open_cross_encoder(folder, "onnx", settings)
+    return _name_label(cross_encoder_onnx(folder, threads))
 
 
 def open_sentence_openvino(folder: str, threads: str) -> Answer:
     """The same on OpenVINO; not pinned, else its thread sits on the first core, whatever the process's is."""
+    return _name_label(cross_encoder_openvino(folder, threads))
+
+
+def cross_encoder_onnx(folder: str, threads: str) -> Any:
+    """Open the `CrossEncoder` of a folder on ONNX Runtime."""
+    settings = {"provider": "CPUExecutionProvider", "session_options": options(threads)}
+    return _open_cross_encoder(folder, "onnx", settings)
+
+
+def cross_encoder_openvino(folder: str, threads: str) -> Any:
+    """Open it on OpenVINO."""
     config = {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": "NO", "PERFORMANCE_HINT": "LATENCY"}
     return _open_cross_encoder(folder, "openvino", {"ov_config": config})
 
 
-def _open_cross_encoder(folder: str, backend: str, settings: dict[str, Any]) -> Answer:
+def _open_cross_encoder(folder: str, backend: str, settings: dict[str, Any]) -> Any:
     from sentence_transformers import CrossEncoder
 
     file = next((Path(folder) / backend).glob("*.onnx" if backend == "onnx" else "*.xml")).name
     settings["file_name"] = f"{backend}/{file}"
-    model = CrossEncoder(folder, backend=backend, device="cpu", model_kwargs=settings)
+    return CrossEncoder(folder, backend=backend, device="cpu", model_kwargs=settings)
+
+
+def _name_label(model: Any) -> Answer:
     labels = model.config.id2label
 
     def answer(text: str) -> str:
@@ -61,7 +74,7 @@ def open_olive(folder: str, threads: str) -> Answer:
     import onnxruntime
     from transformers import AutoTokenizer
 
-    session = onnxruntime.InferenceSession(f"{folder}/model.onnx", _options(threads))
+    session = onnxruntime.InferenceSession(f"{folder}/model.onnx", options(threads))
     tokenizer = AutoTokenizer.from_pretrained(folder)
     labels = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["id2label"]
     names = {value.name for value in session.get_inputs()}
@@ -79,7 +92,7 @@ def open_bare_onnx(folder: str, threads: str) -> Answer:
     import numpy as np
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(next(Path(folder).rglob("*.onnx"))), _options(threads))
+    session = onnxruntime.InferenceSession(str(next(Path(folder).rglob("*.onnx"))), options(threads))
     names = [value.name for value in session.get_inputs()]
 
     def run(ids: Any) -> Any:
@@ -122,7 +135,8 @@ def _in_our_loop(folder: Path, run: Callable[[Any], Any]) -> Answer:
     return answer
 
 
-def _options(threads: str) -> Any:
+def options(threads: str) -> Any:
+    """Return options of an ONNX Runtime session with so many threads."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

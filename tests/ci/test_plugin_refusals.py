@@ -35,7 +35,7 @@ _slow_every_second()
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_too_noisy_is_no_pass(artifact, texts, tmp_path, run_pytest):
     for name in ("baseline", "contrary"):
         copy_artifact(artifact, tmp_path / name / "static", _CONTRARY)

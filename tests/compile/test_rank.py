@@ -20,7 +20,7 @@ BUILDS = [
     ("ranking", "onnxruntime", "int8-dynamic"),
     ("ranking", "openvino", "fp32"),
     ("ranking", "openvino", "int8-nncf"),
-    ("ranking", "litert", "fp32"),
+    pytest.param("ranking", "litert", "fp32", marks=pytest.mark.long),
     ("ranking-static", "onnxruntime", "fp32"),
     ("ranking-static", "onnxruntime", "int4-tables"),
     ("ranking-static", "openvino", "fp32"),

@@ -22,8 +22,9 @@ from edgekd.measure.environment import read_environment
 from edgekd.plugins import list_plugins, load_plugin
 from edgekd.serving import load
 
+MARKS = {"openvino": [pytest.mark.openvino], "aotinductor": [pytest.mark.long]}
 BUILDS = [
-    pytest.param(student, runtime, recipe, marks=[pytest.mark.openvino] if runtime == "openvino" else [])
+    pytest.param(student, runtime, recipe, marks=MARKS.get(runtime, []))
     for recipe in list_plugins("recipes")
     for runtime in load_plugin("recipes", recipe).RUNTIMES
     for student, kind in (("cut", "transformer"), ("static", "static"))
@@ -149,6 +150,7 @@ def check_every_length(model, graph, most):
         assert np.abs(model.run(ids) - wanted[0]).mean() < most * wanted.std(), length
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("runtime", sorted(DIGESTS))
 def test_another_process_builds_the_same_digests(graphs, tmp_path, runtime):
     """One process a runtime: most of its time goes into imports."""

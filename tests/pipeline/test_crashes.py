@@ -13,7 +13,7 @@ from edgekd.compile import open_artifact
 from edgekd.gate.ledger import read_ledger, verify_ledger
 from edgekd.gate.promotion import current
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 KILLS = 10
 SEED = 3  # falls into both trainings and the measurement, among others
 TWICE = "reference/teacher"  # of the validation rows, and of the test rows

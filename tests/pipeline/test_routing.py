@@ -148,6 +148,7 @@ def test_a_replay_finds_what_was_changed(project, run_edgekd):
     assert done.returncode == 2 and "3 entries" in done.stderr
 
 
+@pytest.mark.long
 def test_a_carved_slice_stays_with_what_is_promoted(project, run_edgekd):
     """A student that has hardly learned is smaller than what is promoted, and leaves a slice with it."""
     before = (project / ".edgekd" / "registry" / "small" / "desk" / "current").resolve()

@@ -9,7 +9,7 @@ import pytest
 from edgekd.gate.history import read_history
 from edgekd.gate.ledger import read_ledger
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 INT8, FP32 = "static-256.onnxruntime.int8-dynamic", "static-256.onnxruntime.fp32"
 
 

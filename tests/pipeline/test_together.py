@@ -6,7 +6,7 @@ import sys
 import pytest
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_torchrun_trains_what_one_process_then_finds(small_project, run_edgekd):
     """Two processes train teacher and student of one workspace; only the first writes and goes on."""
     together = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

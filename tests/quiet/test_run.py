@@ -50,7 +50,7 @@ def test_it_is_off_before_any_library_is_imported(tmp_path):
     assert int(done.stdout.split()[-1]) < 150  # no library of ours or others
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.openvino
 def test_a_run_writes_calls_and_forks_nothing(project, tmp_path):
     pytest.importorskip("nncf")

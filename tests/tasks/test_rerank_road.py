@@ -190,6 +190,7 @@ def test_the_bundle_ranks_as_a_function(project, tmp_path, run_edgekd):
     assert answer["order"] == list(load(promoted(project, "desk")).rank(QUERY, list(BOOKS)).order)
 
 
+@pytest.mark.long
 def test_students_may_learn_through_a_model_between(project, run_edgekd):
     done = run_edgekd("distill", "project.yaml", "--set", "teacher.through=./teacher", cwd=project[0])
     assert done.returncode == 0, done.stderr

@@ -331,7 +331,7 @@ for make in (make_static, make_lean_bert):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_take_the_steps_of_one(tmp_path, monkeypatch):
     from edgekd.distill.training import device
 
