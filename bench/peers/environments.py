@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from lineup import ENVIRONMENTS, HERE
@@ -12,9 +13,9 @@ from lineup import ENVIRONMENTS, HERE
 _BREAKS = {"openvino": ("torchvision",)}
 
 
-def make_environments() -> None:
-    """Make those that are missing or whose requirements changed."""
-    for file in sorted((HERE / "requirements").glob("*.txt")):
+def make_environments(names: Iterable[str]) -> None:
+    """Make those that are missing or whose requirements changed; an empty name is this environment."""
+    for file in sorted(HERE / "requirements" / f"{name}.txt" for name in set(names) if name):
         folder = ENVIRONMENTS / file.stem
         done = folder / "requirements.txt"
         if done.is_file() and done.read_text(encoding="utf-8") == file.read_text(encoding="utf-8"):

@@ -38,7 +38,7 @@ def main() -> None:
     data = load_data(project.data, STUDY.parent, project.seed)
     validation, test, calibration = (data.split(name) for name in ("validation", "test", "calibration"))
     texts = validation.texts[:: len(validation) // TIMED][:TIMED]
-    make_environments()
+    make_environments(entry.environment for entry in ENTRIES)
     write_folder(source)
     parity = prove_folder(source, texts)
     print(f"student's folder: {parity.texts} texts, logits differ by at most {parity.worst:.2g}", flush=True)

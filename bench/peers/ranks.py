@@ -116,7 +116,7 @@ def prepare(run: Path, entries: list[Entry]) -> npt.NDArray[np.float64]:
     judged = [request for request, keep in zip(test.requests, kept, strict=True) if keep]
     _write(REQUESTS, {"timed": fill_up(validation.requests), "test": judged})
     _write(WORK / "test.json", judged)
-    make_environments()
+    make_environments(entry.environment for entry in entries)
     if not STUDENT.is_dir():
         write_student(run / "students" / "pairs-2l")
         texts = [" ".join(split_request(one)[1][:1]) for one in calibration.requests]
