@@ -28,7 +28,7 @@ def main() -> None:
 
     from edgekd.serving import load
 
-    make_environments()
+    make_environments(("openvino",))
     texts = validation_texts()[::7][:TEXTS]
     for variant in VARIANTS:
         artifact = find_artifact(variant, target="intel-openvino")

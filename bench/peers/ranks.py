@@ -26,6 +26,7 @@ from lineup import ENVIRONMENTS, HERE, ROOT
 
 from edgekd.config.reading import load_project
 from edgekd.data.load import load_data
+from edgekd.data.rank_reader import RANKS
 from edgekd.evaluate.rank.values import ndcg_at_10, tells_orders_apart
 from edgekd.measure.bench_file import load_bench
 from edgekd.measure.plan import MeasurePlan
@@ -109,7 +110,7 @@ def main() -> None:
 def prepare(run: Path, entries: list[Entry]) -> npt.NDArray[np.float64]:
     """Write requests, the student's folder, exports and answers; return the grades of the test rows."""
     project = load_project(STUDY)
-    data = load_data(project.data, STUDY.parent, project.seed)
+    data = load_data(project.data, STUDY.parent, project.seed, RANKS)
     test, validation, calibration = (data.split(name) for name in ("test", "validation", "calibration"))
     WORK.mkdir(parents=True, exist_ok=True)
     kept = tells_orders_apart(test.targets)
