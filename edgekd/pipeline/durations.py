@@ -25,14 +25,15 @@ _ARTIFACT_SECONDS = 12.0  # compiled, measured and judged: the demo's, over its 
 def estimate_times(context: Context, data: TaskData, forecast: Forecast) -> tuple[str, ...]:
     """Say about how long what a run has to make takes, in lines for people; nothing for what is cached.
 
-    Times come from the newest training of the same model in this workspace, where there is one, else from a
-    rule of thumb for two cores. They are rough: a base-size teacher takes eight times as long as MiniLM.
+    They come from the rows per second of the newest training of the same model in this workspace, where there
+    is one, else from a rule of thumb for two cores. They are rough: a base-size teacher takes eight times as
+    long as MiniLM, and rows of another project may be longer.
     """
     load = _find_load(context, data)
     lines = []
     if not forecast.has_teacher and forecast.fine_tunes:
         epochs = context.teacher.training.epochs
-        spent = _about(context, "teacher", epochs, load.taught * load.weight * epochs / _TEACHER)
+        spent = _about(context, "teacher", load.rows * epochs, load.taught * load.weight * epochs / _TEACHER)
         lines.append(f"time: the teacher's {epochs} epochs: {spent}")
     to_distil = [model for model in context.students if not forecast.students[model.name]]
     if to_distil:
@@ -41,7 +42,7 @@ def estimate_times(context: Context, data: TaskData, forecast: Forecast) -> tupl
     for model in to_distil:
         epochs = model.training.epochs
         thumb = load.distilled * load.weight * epochs / _STUDENT[model.kind]
-        spent = _about(context, f"distil/{model.name}", epochs, thumb)
+        spent = _about(context, f"distil/{model.name}", load.distilled_rows * epochs, thumb)
         lines.append(f"time: {model.name}, {epochs} epochs: {spent}")
     if to_compile := forecast.variants - forecast.cached_variants:
         spent = _time(to_compile * _ARTIFACT_SECONDS)
@@ -53,11 +54,13 @@ def estimate_times(context: Context, data: TaskData, forecast: Forecast) -> tupl
 
 
 class _Load(NamedTuple):
-    """How many texts, or pairs of texts, models read in an epoch and the teacher labels; how long they are.
+    """How many rows an epoch has; how many texts, or pairs, models read in one, and the teacher labels.
 
     `weight` is 1 for texts of as many words as the rates are of.
     """
 
+    rows: int
+    distilled_rows: int
     taught: int
     distilled: int
     labelled: int
@@ -72,28 +75,29 @@ def _find_load(context: Context, data: TaskData) -> _Load:
     shown = context.task.learning.plain(data.outputs).list_size
     if shown is None:
         texts = len(train) * (1 + context.project.distillation.augmentations) + unlabelled
-        return _Load(len(train), texts, texts, weight)
+        return _Load(len(train), texts, len(train), texts, texts, weight)
     asked = context.project.distillation.rank or RankTerms()
     each = len(examples) / len(train)
-    distilled = round((len(train) + unlabelled) * min(each, asked.candidates))
+    rows = len(train) + unlabelled
+    taught, distilled = round(len(train) * min(each, shown)), round(rows * min(each, asked.candidates))
     labelled = len(examples) + round(unlabelled * each)
-    return _Load(round(len(train) * min(each, shown)), distilled, labelled, weight)
+    return _Load(len(train), rows, taught, distilled, labelled, weight)
 
 
-def _about(context: Context, stage: str, epochs: int, thumb: float) -> str:
+def _about(context: Context, stage: str, rows: int, thumb: float) -> str:
     logs = sorted(
         context.store.root.glob(f"{stage}/*/logs/train.jsonl"), key=lambda path: path.stat().st_mtime
     )
-    seconds = _epoch_seconds(logs[-1]) if logs else None
-    if seconds is None:
+    rate = _rows_per_second(logs[-1]) if logs else None
+    if rate is None:
         return f"about {_time(thumb)}, by a rule of thumb"
-    return f"about {_time(seconds * epochs)}, as the newest of {len(logs)} in the cache took"
+    return f"about {_time(rows / rate)}, at the rate of the newest of {len(logs)} in the cache"
 
 
-def _epoch_seconds(log: Path) -> float | None:
+def _rows_per_second(log: Path) -> float | None:
     events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    epochs = [event["seconds"] for event in events if event.get("event") == "kd_epoch_summary"]
-    return statistics.median(epochs) if epochs else None
+    rates = [event["throughput_samples_per_sec"] for event in events if event.get("event") == "kd_train_step"]
+    return statistics.median(rates) if rates else None
 
 
 def _time(seconds: float) -> str:

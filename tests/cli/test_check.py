@@ -30,6 +30,18 @@ def test_check_says_what_rows_can_prove(speak, small_project):
     assert any(line.startswith("time: the teacher's 3 epochs: about") for line in document["plan"])
 
 
+def test_times_are_of_as_many_rows_as_there_are(speak, small_project):
+    """Whatever the newest training had: it may have been another project's."""
+    logs = small_project.parent / ".edgekd" / "store" / "teacher" / "of-another-project" / "logs"
+    logs.mkdir(parents=True)
+    steps = [{"event": "kd_train_step", "throughput_samples_per_sec": rate} for rate in (9.0, 10.0, 90.0)]
+    epoch = {"event": "kd_epoch_summary", "seconds": 5000.0}
+    (logs / "train.jsonl").write_text("\n".join(map(json.dumps, [*steps, epoch])), encoding="utf-8")
+    plan = speak("check", small_project, "--json").document["plan"]
+    (line,) = [line for line in plan if line.startswith("time: the teacher's 3 epochs")]
+    assert "about 2 minutes, at the rate of the newest of 1 in the cache" in line  # 3 times 300 rows
+
+
 def test_a_slice_that_cannot_pass_is_one_line_and_exit_code_1(speak, small_project):
     change(small_project, slices=SLICES)
     spoken = speak("check", small_project)
