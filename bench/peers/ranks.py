@@ -117,11 +117,11 @@ def prepare(run: Path, entries: list[Entry]) -> npt.NDArray[np.float64]:
     judged = [request for request, keep in zip(test.requests, kept, strict=True) if keep]
     _write(REQUESTS, {"timed": fill_up(validation.requests), "test": judged})
     _write(WORK / "test.json", judged)
+    pairs = [(query, one) for query, some in map(split_request, calibration.requests) for one in some[:3]]
+    _write(WORK / "calibration.json", [" ".join(pair) for pair in pairs])
     make_environments(entry.environment for entry in entries)
     if not STUDENT.is_dir():
         write_student(run / "students" / "pairs-2l")
-        texts = [" ".join(split_request(one)[1][:1]) for one in calibration.requests]
-        _write(WORK / "calibration.json", texts)
     for entry in entries:
         if entry.environment and not (entry.folder / "config.json").is_file():
             export(entry)
