@@ -17,6 +17,7 @@ from edgekd.export.surgery import (
     rename_reads,
     replace_nodes,
     share_constants,
+    turn_constants,
 )
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def normalize_model(model: onnx.ModelProto) -> onnx.ModelProto:
     model = _upgrade(model)
     _lift_constants(model.graph)
     _drop_aliases(model.graph)
+    turn_constants(model.graph)
     share_constants(model.graph)
     name_apart(model.graph)
     return model

@@ -112,6 +112,35 @@ def replace_constants(graph: onnx.GraphProto, constants: Iterable[onnx.TensorPro
     graph.initializer.extend(copies.values())
 
 
+def turn_constants(graph: onnx.GraphProto) -> None:
+    """Write constants as they are after a Transpose of theirs: recipes look at constants alone.
+
+    Exporters leave it standing where layers share large weights; here those share what is turned, too.
+    """
+    from onnx import numpy_helper
+
+    constants, outputs = find_constants(graph), {value.name for value in graph.output}
+    made, names = dict[tuple[str, tuple[int, ...]], str](), dict[str, str]()
+    kept = []
+    for node in graph.node:
+        constant = constants.get(node.input[0]) if node.op_type == "Transpose" else None
+        if constant is None or node.output[0] in outputs:
+            kept.append(node)
+            continue
+        given = [tuple(one.ints) for one in node.attribute if one.name == "perm"]
+        turn = given[0] if given else tuple(reversed(range(len(constant.dims))))
+        key = (constant.name, turn)
+        if key not in made:
+            made[key] = node.output[0]
+            values = np.ascontiguousarray(numpy_helper.to_array(constant).transpose(turn))
+            graph.initializer.append(numpy_helper.from_array(values, node.output[0]))
+        names[node.output[0]] = made[key]
+    if names:
+        for node in kept:
+            rename_reads(node, names)
+        replace_nodes(graph, kept)
+
+
 def share_constants(graph: onnx.GraphProto) -> bool:
     """Keep one of constants that are alike, from 4 KiB on; return whether there were any.
 
