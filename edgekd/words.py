@@ -74,6 +74,19 @@ SCORE = Words(
     hits="value",
     unknown="new subjects or wordings need new rows and another run.",
 )
+TAGS = Words(
+    hub_task="text-classification",
+    answer="labels",
+    does="marks a text with those of {labels} labels that apply",
+    output="the labels whose probability is a half or more, none or several, and the probability of each.",
+    purpose="marking texts like those that it was measured on.",
+    danger="decisions that a wrong label makes dangerous without a person or a second check behind it.",
+    listed="Labels",
+    probability=("a calibrated probability", "a probability for each that nobody calibrated"),
+    quality="value",
+    hits="value",
+    unknown="new subjects, wordings or labels need new rows and another run.",
+)
 RANK = Words(
     hub_task="text-ranking",
     answer="order",
@@ -88,5 +101,5 @@ RANK = Words(
     hits="value",
     unknown="new subjects, wordings or kinds of candidates need new rows and another run.",
 )
-OF_HEAD: Mapping[str, Words] = {"classify": CLASSIFY, "score": SCORE, "rank": RANK}
+OF_HEAD: Mapping[str, Words] = {"classify": CLASSIFY, "score": SCORE, "tags": TAGS, "rank": RANK}
 """The words of each head, where a task has none of its own."""

@@ -50,6 +50,7 @@ def compile_model(source: Path, targets: tuple[str, ...], texts: Path | None, ou
             }
         )
     failed = not any("artifact" in entry for entry in document)
-    return Outcome(
-        (*lines, f"texts: {given.source}; quality is not judged: there are no labels"), document, int(failed)
-    )
+    cut = {found.manifest["max_tokens"] for *_, found in built if not isinstance(found, EdgekdError)}
+    longer = f"; of longer texts {cut.pop()} tokens are read" if cut else ""
+    said = f"texts: {given.source}{longer}; quality is not judged: there are no labels"
+    return Outcome((*lines, said), document, int(failed))

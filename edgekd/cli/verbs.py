@@ -208,6 +208,10 @@ def answer_texts(
             shown = [f"{candidates[place]}  {answer['scores'][place]:.3f}" for place in answer["order"]]
             lines += shown or ["there are no candidates to put in order"]
             continue
+        if "labels" in answer:
+            shown = [f"{label}  {answer['probabilities'][label]:.3f}" for label in answer["labels"]]
+            lines.append("  ".join(shown) or "no label applies")
+            continue
         routed = f"  {answer['action']} ({answer['reason']})" if "action" in answer else ""
         said = [value for name, value in answer.items() if name not in ("text", "action", "reason")]
         line = "  ".join(f"{value:.3f}" if isinstance(value, float) else str(value) for value in said)

@@ -9,6 +9,7 @@ from typing import Any
 
 from edgekd.compile.openvino_mask import add_mask, proves_mask
 from edgekd.export import Graph
+from edgekd.serving.wordpiece import cuts_left
 from edgekd.store import write_atomic
 
 
@@ -50,8 +51,10 @@ def _describe(graph: Graph, folder: Path) -> None:
         "model_type": "bert",
         "id2label": labels,
         "label2id": {name: number for number, name in labels.items()},
+        **({"problem_type": "multi_label_classification"} if graph.head.name == "tags" else {}),
     }
-    tokens = json.loads(graph.tokenizer.read_text(encoding="utf-8"))["model"]["vocab"]
+    document = json.loads(graph.tokenizer.read_text(encoding="utf-8"))
+    tokens = document["model"]["vocab"]
     known = tokens if isinstance(tokens, dict) else {entry[0]: number for number, entry in enumerate(tokens)}
     padding = next((token for token in ("[PAD]", "<pad>") if token in known), None)
     tokenizer = {
@@ -59,6 +62,7 @@ def _describe(graph: Graph, folder: Path) -> None:
         "model_max_length": graph.max_tokens,
         "model_input_names": ["input_ids", "attention_mask"],
         **({"pad_token": padding} if padding else {}),
+        **({"truncation_side": "left"} if cuts_left(document) else {}),
     }
     for name, value in (("config", config), ("tokenizer_config", tokenizer)):
         write_atomic(folder / f"{name}.json", json.dumps(value, indent=1))

@@ -36,7 +36,22 @@ def write_model(
     with tempfile.TemporaryDirectory() as temporary:
         source = _share_rows(graph, build, used, Path(temporary))
         recipe.build(source, path.parent, calibration, build.runtime, **({"kept": kept} if kept else {}))
-    return () if recipe.IS_EXACT else _keep_from_saturating(path)
+    repaired = () if recipe.IS_EXACT else _keep_from_saturating(path)
+    _share_constants(path)
+    return repaired
+
+
+def _share_constants(path: Path) -> None:
+    """Let products in an ONNX file share weights as in the graph: a recipe rounds those of each product."""
+    if path.suffix != ".onnx":
+        return
+    import onnx
+
+    from edgekd.export.surgery import share_constants
+
+    model = onnx.load(path)
+    if share_constants(model.graph):
+        path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def _share_rows(graph: Graph, build: Build, used: Ids, folder: Path) -> Graph:

@@ -15,6 +15,7 @@ from edgekd.distill.fresh import start_fresh
 from edgekd.distill.lean import LeanEncoder, make_lean
 from edgekd.distill.learner import Learner
 from edgekd.distill.lora import add_adapters, merge_adapters
+from edgekd.distill.outputs import read_names
 from edgekd.distill.teacher import HeadedEncoder, write_notes
 from edgekd.distill.training.examples import tokenize_examples
 from edgekd.distill.training.memory import kept_memory
@@ -100,7 +101,7 @@ def adopt(checkpoint: Checkpoint, learner: Learner, folder: Path) -> None:
         ConfigError: if it cannot be loaded, or lacks one of the learner's outputs.
     """
     model = load_headed(checkpoint.location)
-    own = [str(model.config.id2label[i]) for i in range(model.config.num_labels)]
+    own = list(read_names(checkpoint.location, model.config.to_dict(), model.config.num_labels))
     order = learner.match_outputs(own, checkpoint.location)
     write_atomic(folder / "tokenizer.json", load_tokenizer_json(checkpoint.location))
     save_headed(model, folder)

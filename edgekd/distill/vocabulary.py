@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from edgekd.serving.wordpiece import cuts_left
+
 # Rows that BERT left free, and MPNet with it.
 _RESERVED = re.compile(r"\[unused\d+\]")
 
@@ -26,18 +28,19 @@ def prune_vocabulary(
 ) -> tuple[str, npt.NDArray[np.int64]]:
     """Keep special tokens, characters, then used tokens by count, then by old id, up to `size`.
 
-    BERT's ids follow frequency, so the rest is filled with the most frequent of the language.
+    BERT's ids follow frequency, so the rest is filled with the most frequent of the language. Of truncation
+    the file keeps the side, where that is the left.
     Tokenizers other than WordPiece are returned as they are.
 
     Returns:
         The new tokenizer.json, and for each new id its old id, shape [token].
     """
     document: dict[str, Any] = json.loads(tokenizer_json)
+    cut = document["truncation"] if cuts_left(document) else None
     document["padding"] = document["truncation"] = None
-    whole = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    tokenizer = Tokenizer.from_str(whole)
+    tokenizer = Tokenizer.from_str(_write(document))
     if document["model"]["type"] != "WordPiece" or tokenizer.get_vocab_size() <= size:
-        return whole, np.arange(tokenizer.get_vocab_size(), dtype=np.int64)
+        return _write(document | {"truncation": cut}), np.arange(tokenizer.get_vocab_size(), dtype=np.int64)
     vocabulary: dict[str, int] = document["model"]["vocab"]
     counts: Counter[int] = Counter()
     for encoding in tokenizer.encode_batch_fast(list(texts), add_special_tokens=False):
@@ -54,7 +57,11 @@ def prune_vocabulary(
     for token in document["added_tokens"]:
         token["id"] = new_id[token["id"]]
     _renumber(document.get("post_processor"), new_id)
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")), kept
+    return _write(document | {"truncation": cut}), kept
+
+
+def _write(document: dict[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
 def _renumber(part: Any, new_id: dict[int, int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import logging
 import sys
 import warnings
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+from edgekd.distill.complete import check_weights
 from edgekd.errors import ConfigError, MissingExtraError
 from edgekd.store import digest_file, digest_json
 
@@ -57,7 +59,8 @@ def load_headed(location: str, outputs: int | None = None, attention: str | None
     Without `attention` it is torch's fused one, for the architectures that `transformers` wrote it for.
 
     Raises:
-        ConfigError: if the checkpoint cannot be loaded without running code from it.
+        ConfigError: if the checkpoint cannot be loaded without running code from it, or lacks weights of the
+            encoder or, without `outputs`, of its head; or holds some that nothing reads.
     """
     with quiet():
         try:
@@ -65,36 +68,72 @@ def load_headed(location: str, outputs: int | None = None, attention: str | None
         except ImportError:
             raise MissingExtraError("transformers", "train") from None
         import torch
-        from safetensors import SafetensorError
 
-        extra = {} if outputs is None else {"num_labels": outputs, "ignore_mismatched_sizes": True}
+        extra = {} if outputs is None else {"num_labels": outputs}
         try:
-            return AutoModelForSequenceClassification.from_pretrained(
+            model, found = AutoModelForSequenceClassification.from_pretrained(
                 location,
                 use_safetensors=True,
                 trust_remote_code=False,
                 attn_implementation=attention,
                 dtype=torch.float32,
+                ignore_mismatched_sizes=True,  # it would name them on many lines; check_weights does on one
+                output_loading_info=True,
                 **extra,
             )
-        except (OSError, ValueError, SafetensorError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  (whatever a configuration and weights of others raise)
             words = " ".join(str(error).split())[:200]
             raise ConfigError(f"{location}: cannot be loaded as a classifier: {words}") from None
+    check_weights(location, model, found, new_head=outputs is not None)
+    return model
 
 
 def load_tokenizer_json(location: str) -> str:
-    """Return the checkpoint's fast tokenizer as tokenizer.json text."""
-    with quiet():
-        from transformers import AutoTokenizer
+    """Return the checkpoint's fast tokenizer as tokenizer.json text; see `write_tokenizer`."""
+    return write_tokenizer(load_tokenizer(location))
 
+
+def load_tokenizer(location: str) -> Any:
+    """Open the checkpoint's fast tokenizer as `transformers` does.
+
+    Raises:
+        ConfigError: it cannot be opened, or is not a fast one.
+    """
+    with quiet():
+        try:
+            from transformers import AutoTokenizer
+        except ImportError:
+            raise MissingExtraError("transformers", "train") from None
         try:
             tokenizer = AutoTokenizer.from_pretrained(location, trust_remote_code=False)
-        except (OSError, ValueError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  (the tokenizers library raises plain Exception)
             words = " ".join(str(error).split())[:200]
             raise ConfigError(f"{location}: its tokenizer cannot be loaded: {words}") from None
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None:
+    if getattr(tokenizer, "backend_tokenizer", None) is None:
         raise ConfigError(f"{location}: has no fast tokenizer (tokenizer.json); convert it first")
+    return tokenizer
+
+
+def write_tokenizer(tokenizer: Any) -> str:
+    """Return a fast tokenizer of `transformers` as tokenizer.json text, with the side on which it cuts.
+
+    The file has a place for that side, from which all that reads it here takes it. How much is cut, readers
+    are told apart from the file.
+    """
+    from tokenizers import Tokenizer
+
+    text = str(tokenizer.backend_tokenizer.to_str())
+    cut = json.loads(text).get("truncation") or {}
+    side = str(tokenizer.truncation_side)
+    if side == str(cut.get("direction", "right")).lower():
+        return text
+    backend = Tokenizer.from_str(text)
+    limit = cut.get("max_length") or min(int(tokenizer.model_max_length), 2**31 - 1)
+    backend.enable_truncation(limit, direction=side)
     return str(backend.to_str())
 
 

@@ -2,12 +2,15 @@
 
 A folder holds `config.json`, safetensors and a fast tokenizer, as `save_pretrained` writes them. An ONNX
 file gives `logits` [batch, label] for `input_ids`, with or without `attention_mask` and `token_type_ids`;
-`tokenizer.json` lies beside it, and `config.json` where its labels are to have names. A model with one output
-has the head `score`: its answer is the sigmoid of that output. Nothing is loaded that could run code.
+`tokenizer.json` lies beside it, and `config.json` where its labels are to have names; or both lie in the
+folder around one called onnx. A model with one output has the head `score`: its answer is the sigmoid of that
+output. Nothing is loaded that could run code. What is written answers texts as the source does with its own
+tokenizer, proven from the text on.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,13 +19,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgekd.errors import ConfigError, ParityError
-from edgekd.export.graph import INPUT, OUTPUT, Graph, open_graph
-from edgekd.export.one_input import CONSTANT, read_one_input
-from edgekd.export.parity import Answer, prove_parity
-from edgekd.serving.heads import Head
+from edgekd.errors import ConfigError, EdgekdError
+from edgekd.export.graph import INPUT, Graph, open_graph
+from edgekd.export.half import widen_half
+from edgekd.export.one_input import check_inputs, make_one_input
+from edgekd.export.onnx_file import normalize_model, read_onnx
+from edgekd.export.onnx_source import choose_output, open_onnx
+from edgekd.export.parity import FP32_TOLERANCE
+from edgekd.export.source_head import read_source_head
+from edgekd.export.source_parity import Run, answers_more, check_rows, find_most_tokens, prove_source
+from edgekd.export.source_tokenizer import Encoded, SourceTokenizer, open_source_tokenizer
 
 MOST_TOKENS = 512
+"""How many tokens a model takes where neither its tokenizer nor its configuration says."""
+LONGEST = 8192
+"""More tokens are not tried: attention over so many takes gigabytes."""
+_HEADED = "ForSequenceClassification"
+# Numbers of half precision have 11 bits: what flows through a dozen layers is off by some of these steps.
+HALF_TOLERANCE = 0.05
+_TRIED = 8
 
 
 def adopt_model(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
@@ -45,173 +60,163 @@ def _adopt_folder(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
     import torch
 
     from edgekd.distill.teacher import HeadedEncoder
-    from edgekd.distill.weights import load_headed, load_tokenizer_json
+    from edgekd.distill.weights import load_headed
     from edgekd.export.onnx import export_graph
 
     config = _read_config(source / "config.json")
-    kinds = config.get("architectures") or []
-    if not any(str(kind).endswith("ForSequenceClassification") for kind in kinds):
-        raise ConfigError(
-            f"{source}: its architecture is {', '.join(map(str, kinds)) or 'not named'}; expected one "
-            "...ForSequenceClassification: an encoder without a trained head answers nothing"
-        )
+    _check_folder(source, config)
+    read_source_head(str(source), config, len(config.get("id2label") or "01"))  # before anything takes time
     model = load_headed(str(source), attention="eager").eval()
-    head = _head(source, config, model.config.num_labels)
-    limit = _most_tokens(source, config)
-    (folder / "tokenizer.json").write_text(load_tokenizer_json(str(source)), encoding="utf-8")
-    module = HeadedEncoder(model).eval()
-    path = folder / "model.onnx"
-    graph = export_graph(
-        module,
-        folder / "tokenizer.json",
-        path,
-        student=_name(source),
-        kind="transformer",
-        head=head,
-        max_tokens=limit,
-    )
+    kinds = [str(kind) for kind in config["architectures"]]
+    if type(model).__name__ not in kinds:
+        raise ConfigError(
+            f"{source}: its architecture is {', '.join(kinds)}, and the one of its model_type "
+            f"{config.get('model_type')!r} is {type(model).__name__}; expected both to say the same"
+        )
+    head = read_source_head(str(source), config, model.config.num_labels)
+    tokenizer = open_source_tokenizer(source, alone=False)
+    takes = set(inspect.signature(model.forward).parameters)
 
-    def in_torch(ids: Sequence[int]) -> npt.NDArray[np.float32]:
+    def run(encoded: Encoded) -> npt.NDArray[np.float32]:
+        given = {name: torch.tensor([list(ids)]) for name, ids in encoded.items() if name in takes}
         with torch.inference_mode():
-            return np.asarray(module(torch.tensor([list(ids)])).numpy()[0])
+            return np.asarray(model(**given)[0].numpy()[0])
 
-    _prove(in_torch, graph, texts)
+    check_rows(str(source), tokenizer, run)
+    places = getattr(model.config, "max_position_embeddings", None)
+    limit = _choose_limit(str(source), tokenizer, run, texts, places)
+    (folder / "tokenizer.json").write_text(tokenizer.document, encoding="utf-8")
+    try:
+        graph = export_graph(
+            HeadedEncoder(model).eval(),
+            folder / "tokenizer.json",
+            folder / "model.onnx",
+            student=_name(source),
+            kind="transformer",
+            head=head,
+            max_tokens=limit,
+        )
+    except (EdgekdError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001  (torch's exporter raises what its parts do)
+        words = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigError(f"{source}: cannot be written as ONNX: {words:.200}") from None
+    prove_source(tokenizer, run, graph, texts)
     return graph
+
+
+def _check_folder(source: Path, config: dict[str, Any]) -> None:
+    kinds = config.get("architectures") or []
+    if not isinstance(kinds, list) or not any(str(kind).endswith(_HEADED) for kind in kinds):
+        named = ", ".join(map(str, kinds)) if isinstance(kinds, list) else repr(kinds)
+        raise ConfigError(
+            f"{source}: its architecture is {named or 'not named'}; expected one "
+            f"...{_HEADED}: an encoder without a trained head answers nothing"
+        )
+    files = sorted(file.name for file in source.rglob("*.onnx"))
+    if files and not any(source.glob("*.safetensors")):
+        raise ConfigError(
+            f"{source}: holds {', '.join(files[:3])} and no safetensors; name the .onnx file itself"
+        )
 
 
 def _adopt_onnx(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
     if not source.is_file():
         raise ConfigError(f"{source}: not found")
-    model, count = read_one_input(source)
-    tokenizer = source.parent / "tokenizer.json"
-    if not tokenizer.is_file():
-        raise ConfigError(f"{tokenizer}: not found; put the model's fast tokenizer beside {source.name}")
-    config_path = source.parent / "config.json"
-    config = _read_config(config_path) if config_path.is_file() else {}
-    head = _head(source, config, count)
-    whole = _run_whole(source, count)
+    model = read_onnx(source)
+    check_inputs(source, model)
+    run_all = open_onnx(source, model)
+    beside = _find_beside(source)
+    config = _read_config(beside / "config.json") if (beside / "config.json").is_file() else {}
+    labels = _count_labels(source, config)
+    tokenizer = open_source_tokenizer(beside, alone=not (beside / "tokenizer_config.json").is_file())
+    check_rows(str(source), tokenizer, lambda encoded: next(iter(run_all(encoded).values())))
+    rows = [row for text in texts[:_TRIED] if (row := tokenizer.read(text, _TRIED))[INPUT]]
+    ids = [number for row in rows for number in row[INPUT]] or [0]
+    rows += [{INPUT: (ids * count)[:count]} for count in (3, 5)]
+    try:
+        output, count = choose_output(source, model, run_all, rows, labels)
+    except (EdgekdError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001  (onnxruntime's own kinds)
+        raise ConfigError(f"{source}: cannot be run: {' '.join(str(error).split()):.200}") from None
+    head = read_source_head(str(source), config, count)
+
+    def run(encoded: Encoded) -> npt.NDArray[np.float32]:
+        return np.asarray(run_all(encoded)[output][0], np.float32)
+
+    limit = _choose_limit(str(source), tokenizer, run, texts, config.get("max_position_embeddings"))
+    made = normalize_model(model)
+    wide = widen_half(made)
+    made = made if wide is None else wide
+    make_one_input(made, output, count)
     path = folder / "model.onnx"
-    path.write_bytes(model.SerializeToString(deterministic=True))
-    (folder / "tokenizer.json").write_bytes(tokenizer.read_bytes())
+    path.write_bytes(made.SerializeToString(deterministic=True))
+    (folder / "tokenizer.json").write_text(tokenizer.document, encoding="utf-8")
     graph = open_graph(
         path,
         folder / "tokenizer.json",
         student=_name(source.with_suffix("")),
         kind="transformer",
         head=head,
-        max_tokens=_longest(source, whole, _most_tokens(source.parent, config)),
+        max_tokens=limit,
     )
-    _prove(whole, graph, texts)
+    prove_source(tokenizer, run, graph, texts, FP32_TOLERANCE if wide is None else HALF_TOLERANCE)
     return graph
 
 
-def _run_whole(source: Path, count: int) -> Answer:
-    """Return the model as it was, given every input that it asks for; it answers with `count` numbers."""
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.log_severity_level = 4  # what it cannot run is found out by trying
-    session = ort.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
-    kinds = {one.name: np.int32 if "int32" in one.type else np.int64 for one in session.get_inputs()}
-    output = next(one.name for one in session.get_outputs() if one.shape[1:] == [count])
-
-    def run(ids: Sequence[int]) -> npt.NDArray[np.float32]:
-        fed = {}
-        for name, kind in kinds.items():
-            values = [CONSTANT[name]] * len(ids) if name in CONSTANT else list(ids)
-            fed[name] = np.array([values], kind)
-        return np.asarray(session.run([output], fed)[0][0], np.float32)
-
-    return run
+def _find_beside(source: Path) -> Path:
+    """Return the folder of the file's tokenizer: its own, or the one around it where it is called onnx."""
+    own = source.parent
+    around = own.resolve().parent
+    if not (own / "tokenizer.json").is_file() and own.resolve().name == "onnx":
+        own = around if (around / "tokenizer.json").is_file() else own
+    if not (own / "tokenizer.json").is_file():
+        raise ConfigError(
+            f"{own / 'tokenizer.json'}: not found; put the model's fast tokenizer beside {source.name}"
+        )
+    return own
 
 
-def _longest(source: Path, whole: Answer, limit: int) -> int:
-    """Find the most tokens, up to `limit`, that a model answers; a file does not say how many it takes."""
-
-    def answers(count: int) -> bool:
-        try:
-            return bool(np.isfinite(whole([1] * count)).all())
-        except Exception:  # noqa: BLE001  (onnxruntime's own kinds)
-            return False
-
-    if answers(limit):
-        return limit
-    good, bad = 0, limit
-    while bad - good > 1:
-        middle = (good + bad) // 2
-        good, bad = (middle, bad) if answers(middle) else (good, middle)
-    if not good:
-        raise ConfigError(f"{source}: ONNX Runtime cannot run it, not even on one token")
-    return good
+def _count_labels(source: Path, config: dict[str, Any]) -> int | None:
+    """Return how many labels config.json names; None where it names none and the model may have a head."""
+    named = config.get("id2label")
+    if isinstance(named, dict):
+        return len(named)
+    kinds = config.get("architectures") or []
+    if named is None and kinds and not any(str(kind).endswith(_HEADED) for kind in kinds):
+        raise ConfigError(
+            f"{source}: its architecture is {', '.join(map(str, kinds))}, and config.json names no labels "
+            f"(id2label); expected one ...{_HEADED}: an encoder without a trained head answers nothing"
+        )
+    return None
 
 
-def _prove(whole: Answer, graph: Graph, texts: Sequence[str]) -> None:
-    import onnxruntime as ort
+def _choose_limit(
+    name: str, tokenizer: SourceTokenizer, run: Run, texts: Sequence[str], places: object
+) -> int:
+    """Return how many tokens of a text the model reads: as its tokenizer cuts, as far as it has places.
 
-    from edgekd.serving.tokenize import open_tokenizer
-
-    session = ort.InferenceSession(str(graph.path), providers=["CPUExecutionProvider"])
-    tokenize = open_tokenizer(graph.tokenizer, graph.max_tokens)
-    rows = [tokenize(text) or [0] for text in texts]
-    words = [token for row in rows for token in row]
-    longest = (words * (1 + graph.max_tokens // max(1, len(words))))[: graph.max_tokens]
-    rows += [longest[:1], longest[:2], longest]
-
-    def run(ids: Sequence[int]) -> npt.NDArray[np.float32]:
-        return np.asarray(session.run([OUTPUT], {INPUT: np.array([ids], np.int64)})[0][0])
-
-    try:
-        prove_parity(whole, run, rows, [*texts, *["made of many texts"] * 3])
-    except ParityError as error:
-        raise ParityError(f"{graph.student}: {error}") from None
+    What a configuration calls its places need not be a table of them: a model that answers more takes what
+    its tokenizer gives.
+    """
+    own = tokenizer.limit
+    if isinstance(places, bool) or not isinstance(places, int) or places < 1:
+        places = own or MOST_TOKENS
+    limit = places
+    if own is not None and (own < places or (own > places and answers_more(run, tokenizer, texts, places))):
+        limit = own
+    return find_most_tokens(name, tokenizer, run, texts, min(limit, LONGEST))
 
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not readable as JSON: {error}") from None
     if not isinstance(config, dict):
         raise ConfigError(f"{path}: expected an object, got {type(config).__name__}")
     return config
-
-
-def _head(source: Path, config: dict[str, Any], count: int) -> Head:
-    """Return what a model with so many outputs answers: one of its labels, or a score."""
-    if count > 1:
-        return Head("classify", _labels(config, count))
-    if config.get("problem_type") == "regression":
-        raise ConfigError(
-            f"{source}: its one output is a number of any size (problem_type: regression); expected the "
-            "logit of a score from 0 to 1: train it on such a score with binary cross-entropy"
-        )
-    return Head("score")
-
-
-def _labels(config: dict[str, Any], count: int) -> tuple[str, ...]:
-    """Name the labels as `id2label` does, where it names as many; else by their numbers."""
-    named = config.get("id2label")
-    if isinstance(named, dict) and set(map(str, named)) == set(map(str, range(count))):
-        labels = tuple(str({str(key): value for key, value in named.items()}[str(i)]) for i in range(count))
-        if len(set(labels)) == count:
-            return labels
-    return tuple(f"LABEL_{number}" for number in range(count))
-
-
-def _most_tokens(folder: Path, config: dict[str, Any]) -> int:
-    """How many tokens the model takes: the tokenizer's own limit, else the places that it has."""
-    settings = folder / "tokenizer_config.json"
-    limit = _read_config(settings).get("model_max_length") if settings.is_file() else None
-    places = config.get("max_position_embeddings")
-    if isinstance(places, int) and config.get("model_type") in (
-        "roberta",
-        "xlm-roberta",
-        "mpnet",
-        "camembert",
-    ):
-        places -= 2  # counted from the padding token
-    found = [one for one in (limit, places, MOST_TOKENS) if isinstance(one, int) and one > 0]
-    return min(found)
 
 
 def _name(path: Path) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from edgekd.errors import MissingExtraError
 from edgekd.export.graph import INPUT, OUTPUT, Graph, open_graph
-from edgekd.export.surgery import replace_constants
+from edgekd.export.surgery import replace_constants, share_constants, turn_constants
 from edgekd.serving.heads import Head
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ def _clean(model: onnx.ModelProto) -> onnx.ModelProto:
         del thing.metadata_props[:]
     names = {value.name: value.name for value in (*graph.input, *graph.output)}
     names[""] = ""
+    turn_constants(graph)
+    share_constants(graph)
     used = {name for node in graph.node for name in node.input}
     weights = sorted((weight for weight in graph.initializer if weight.name in used), key=lambda w: w.name)
     for number, weight in enumerate(weights):

@@ -16,7 +16,8 @@ from .wordpiece import compile_wordpiece, is_unicode
 def open_tokenizer(path: Path, max_tokens: int, *, bare: bool = False) -> Callable[[str], list[int]]:
     """Return a function from one text to at most `max_tokens` ids, special tokens included.
 
-    With `bare` there are no special tokens around the text.
+    A longer text loses its end, or its beginning where the file's `truncation` has the direction Left. With
+    `bare` there are no special tokens around the text, and it is always the end.
 
     A tokenizer of BERT's kind is imitated exactly (`wordpiece`): for printable ASCII, and with a table of
     characters beside it for any text. All else goes through the tokenizers library, which then opens its own
@@ -41,7 +42,7 @@ def open_tokenizer(path: Path, max_tokens: int, *, bare: bool = False) -> Callab
     try:
         document = json.loads(path.read_bytes())
         if bare:
-            document["post_processor"] = None
+            document["post_processor"] = document["truncation"] = None
         fast = compile_wordpiece(document, max_tokens, tokenize, characters if has_table else None)
     except Exception as error:  # noqa: BLE001  (whatever a file holds that is no tokenizer's)
         raise ServingError(f"{path}: not a tokenizers file: {error}") from None
@@ -68,7 +69,8 @@ def _open_library(path: Path, max_tokens: int, bare: bool) -> Callable[[str], li
     except Exception as error:  # noqa: BLE001  (tokenizers raises plain Exception)
         raise ServingError(f"{path}: not a tokenizers file: {error}") from None
     tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
+    side = "right" if bare else (tokenizer.truncation or {}).get("direction", "right")
+    tokenizer.enable_truncation(max_tokens, direction=side)
 
     def encode(text: str) -> list[int]:
         ids: list[int] = tokenizer.encode(text, add_special_tokens=not bare).ids

@@ -48,6 +48,7 @@ def compile_wordpiece(
     longest: int = model["max_input_chars_per_word"]
     unknown = vocabulary[model["unk_token"]]
     room = max_tokens - len(first) - len(last)
+    from_left = cuts_left(tokenizer)
     plain_words = _WORD.findall
     look_up = vocabulary.get
     added = added_tokens(tokenizer) if characters else None
@@ -93,7 +94,7 @@ def compile_wordpiece(
         pattern, numbers = added
         for place, part in enumerate(pattern.split(text) if pattern else [text]):
             ids += [numbers[part]] if place % 2 else look_up_words(part.translate(table).split())
-        return first + ids[:room] + last
+        return first + (ids[-room:] if from_left else ids[:room]) + last
 
     def tokenize(text: str) -> list[int]:
         try:  # a line break is white space to both, but not printable
@@ -110,10 +111,18 @@ def compile_wordpiece(
             else:
                 ids += split(word)
         if len(ids) > room + len(first):
-            del ids[room + len(first) :]
+            if from_left:
+                del ids[len(first) : -room]
+            else:
+                del ids[room + len(first) :]
         return ids + last
 
     return tokenize if room > 0 else None
+
+
+def cuts_left(tokenizer: Mapping[str, Any]) -> bool:
+    """Say whether a `tokenizer.json` asks for the beginning of long texts to go, and not their end."""
+    return (tokenizer.get("truncation") or {}).get("direction") == "Left"
 
 
 def special_ids(tokenizer: Mapping[str, Any]) -> tuple[list[int], list[int]] | None:

@@ -8,7 +8,8 @@ Asked `{"text": "..."}` or `{"texts": ["...", ...]}`; answered
     500 {"error": "..."}   a defect; the function goes on serving
 
 `model` is the beginning of the artifact's digest, as the ledger of promotions has it: live counts name it as
-their `artifact`. A model that gives a score answers each text with `{"score": 0.73}`. One that orders
+their `artifact`. A model that gives a score answers each text with `{"score": 0.73}`; one that
+says all labels that apply, with `{"labels": ["..."], "probabilities": {"...": 0.97, ...}}`. One that orders
 candidates is asked `{"query": "...", "candidates": ["...", ...]}`, at most 1,000 of them, and answers
 `{"order": [2, 0, 1], "scores": [0.1, -1.3, 2.7]}`: places from 0, the best first, and the score of each
 candidate in the order of the request. Where the model has a
@@ -113,6 +114,8 @@ def _say(text: str, slices: list[str]) -> dict[str, Any]:
 
 
 def _round(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _round(one) for name, one in value.items()}
     if isinstance(value, list):
         return [_round(one) for one in value]
     return round(value, 6) if isinstance(value, float) else value

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from textwrap import fill
 
 from edgekd.bundle.card.facts import Facts
 from edgekd.bundle.card.lines import bullets, table
+from edgekd.serving.wordpiece import cuts_left
 from edgekd.store import digest_json
 
 UNSTATED = "not stated"
@@ -27,10 +29,16 @@ def describe_use(facts: Facts) -> str:
 (task `{manifest["task"]}`){_probability(facts)}. It is compiled for the target
 `{target.name}`{about}.
 
-- Input: one text, of which the first {manifest["max_tokens"]} tokens are read. A text without any token gets
+- Input: one text, of which the {_which(facts)} tokens are read. A text without any token gets
   the answer of token 0 alone.
 - Output: {words.output}
 {fill(f"- For: {words.purpose} Not for: {words.danger}", 110, subsequent_indent="  ")}{_list_labels(facts)}"""
+
+
+def _which(facts: Facts) -> str:
+    """Say which tokens of a text the model reads, where it has more."""
+    tokenizer = json.loads((facts.artifact.path / "tokenizer.json").read_text(encoding="utf-8"))
+    return f"{'last' if cuts_left(tokenizer) else 'first'} {facts.manifest['max_tokens']}"
 
 
 def _probability(facts: Facts) -> str:

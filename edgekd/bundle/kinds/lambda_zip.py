@@ -23,7 +23,7 @@ from edgekd.wheels.fetch import fetch_wheels, unpack_wheel
 from edgekd.wheels.python import find_python
 
 RUNTIMES = ("numpy", "onnxruntime", "litert")
-HEADS = ("classify", "score", "rank")
+HEADS = ("classify", "score", "tags", "rank")
 POLICY = RUN
 PYTHON = "3.13"
 """The platform's runtime that the zip is for (Amazon Linux 2023)."""

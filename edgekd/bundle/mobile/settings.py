@@ -10,7 +10,7 @@ from typing import Any
 from edgekd.compile import Artifact
 from edgekd.errors import BadInputError
 from edgekd.serving.calibrate import read_calibration
-from edgekd.serving.wordpiece import added_tokens, special_ids
+from edgekd.serving.wordpiece import added_tokens, cuts_left, special_ids
 
 # How far a logit may lie from the golden one. On the same kind of processor the same library gives the same
 # logits; arm64's, emulated, were up to .04 (LiteRT) and .14 (ONNX Runtime) away (docs/mobile.md).
@@ -21,12 +21,17 @@ def list_settings(artifact: Artifact, tokenizer: Mapping[str, Any]) -> Iterator[
     """List the lines; bundle/mobile/reference/settings.h says what each one means.
 
     Raises:
-        BadInputError: a text of no tokens of its own would fill the model.
+        BadInputError: a text of no tokens of its own would fill the model; or long texts lose their start.
     """
     manifest, model = artifact.manifest, tokenizer["model"]
     special, added = special_ids(tokenizer), added_tokens(tokenizer)
     assert special is not None and added is not None  # else there is no characters.txt
     before, after = special
+    if cuts_left(tokenizer):
+        raise BadInputError(
+            f"{artifact.path}: its tokenizer cuts off the beginning of long texts, and the bundle's own the "
+            "end; take another bundle, as lambda-zip"
+        )
     if manifest["max_tokens"] <= len(before) + len(after):
         raise BadInputError(
             f"{artifact.path}: max_tokens is {manifest['max_tokens']}, expected more than the "

@@ -65,7 +65,8 @@ class Client:
         self._head, self._width = heads.open_head(folder, known), heads.read_head(known).width
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(self._settings["max_tokens"])
+        side = (self._tokenizer.truncation or {}).get("direction", "right")
+        self._tokenizer.enable_truncation(self._settings["max_tokens"], direction=side)
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ClientError(f"{url}: expected http://HOST:PORT")

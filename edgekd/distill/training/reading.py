@@ -68,6 +68,7 @@ def open_reader(path: Path, max_tokens: int, separation: Separation | None = Non
     tokenizer = open_tokenizer(path, max_tokens)
     if separation is None:
         return lambda texts: tokenize(tokenizer, texts)
+    tokenizer.enable_truncation(max_tokens)  # a part of a pair loses its end, whatever the file says of texts
     apart = separation.apart
     form = PairForm((), (separation.separator,), ()) if apart else find_form(tokenizer, str(path))
     half, room = max_tokens // 2, max_tokens - sum(map(len, form))

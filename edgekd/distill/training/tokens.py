@@ -43,10 +43,11 @@ class Tokens:
 
 
 def open_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
-    """Open a tokenizer.json, without padding, cutting at `max_tokens`."""
+    """Open a tokenizer.json, without padding, cutting at `max_tokens` on the side that the file names."""
     tokenizer = Tokenizer.from_file(str(path))
     tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
+    side = (tokenizer.truncation or {}).get("direction", "right")
+    tokenizer.enable_truncation(max_tokens, direction=side)
     return tokenizer
 
 

@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 class Head(NamedTuple):
     """The kind of answer that a model gives, and the names of its outputs where the kind has names for them.
 
-    `classify` has an output for each of `labels`. `score` has one output and no labels, and so has `rank`
-    where a run reads a pair. Where it reads a query or a candidate alone, the outputs of a run are a vector
-    of `towers` numbers, and `separator` is the token before a candidate.
+    `classify` and `tags` have an output for each of `labels`. `score` has one output and no labels, and so
+    has `rank` where a run reads a pair. Where it reads a query or a candidate alone, the outputs of a run are
+    a vector of `towers` numbers, and `separator` is the token before a candidate.
 
     >>> Head("classify", ("order", "return")).width, Head("score").width, Head("rank", (), 128, 102).width
     (2, 1, 128)
