@@ -24,6 +24,7 @@ Read = Callable[[str, Sequence[str]], list[list[int]]]
 Template = tuple[list[int], list[int], list[int]]
 """The ids before the query, between both and after the candidate."""
 LONGEST = "longest"
+_WHOLE = 1 << 30
 
 
 def open_pairs(path: Path, max_tokens: int, cut_off: str = "") -> Read:
@@ -47,7 +48,8 @@ def open_pairs(path: Path, max_tokens: int, cut_off: str = "") -> Read:
             f"{path}: max_tokens is {max_tokens}; a pair needs at least {2 * special + 1}, for {special} of "
             "them are special"
         )
-    cut = open_tokenizer(path, max_tokens, bare=True)
+    # The library looks at the whole length of both to say which is the longer one.
+    cut = open_tokenizer(path, _WHOLE if cut_off else max_tokens, bare=True)
 
     def read(query: str, candidates: Sequence[str]) -> list[list[int]]:
         start = before + cut(query)[:half] + between

@@ -28,6 +28,7 @@ PAIRS, DYNAMIC = ("ranking", "onnxruntime", "fp32"), ("ranking", "onnxruntime", 
 TOWERS = ("ranking-static", "openvino", "fp32")
 FIRST = ("ranking-static", "numpy", "int8-tables")
 BOTH = "both"
+SLOW = pytest.mark.slow
 KEEP = 2
 REQUESTS = [one for one in samples.make_requests(20) if split_request(one)[1]]
 QUERY, BOOKS = "where is my order?", ["the book of money", "order my card", "漫画 🙂", "", "order my card"]
@@ -147,7 +148,7 @@ def test_the_client_ranks_as_the_artifact_does(made, folders, key):
     assert (most > 1) == (key != DYNAMIC)  # pairs share a batch where that was found harmless
 
 
-@pytest.mark.parametrize("key", [PAIRS, TOWERS, BOTH])
+@pytest.mark.parametrize("key", [pytest.param(PAIRS, marks=SLOW), pytest.param(TOWERS, marks=SLOW), BOTH])
 def test_golden_requests_hold_a_server_to_the_artifact(made, folders, tmp_path, ask, key):
     folder = shutil.copytree(folders(key), tmp_path / "bundle")
     golden, model = read_golden(folder), load(made(key).path)
@@ -235,6 +236,14 @@ def test_triton_reads_the_configuration_of_both(folders, parse_pbtxt):
         assert list(config.output[0].dims) == [width[config.name]] and config.name == path.parent.name
         assert (path.parent / "1" / config.default_model_filename).is_file()
         assert config.backend == ("onnxruntime" if config.name.endswith("ranking") else "python")
+
+
+@pytest.mark.parametrize("key", [PAIRS, BOTH])
+def test_triton_ranks(folders, triton, ask, tmp_path, key):
+    folder = shutil.copytree(folders(key), tmp_path / "bundle")
+    with triton.serve(folder / "models", "--model-config-name=python") as url:
+        done = ask(folder, "--url", url, "--golden")
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_sharing_a_batch_is_judged_by_the_first_candidate(made):

@@ -2,7 +2,7 @@ import json
 
 import pytest
 import sample_students as samples
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
@@ -52,6 +52,8 @@ def test_pairs_are_the_librarys_own(known, query, candidates):
 
 
 @given(TEXTS, st.lists(TEXTS, max_size=4))
+@example("x " * 40, ["y " * 30, "y " * 40, "y " * 50, "y", ""])
+@example("x " * 5, ["y " * 30])
 @settings(max_examples=100, deadline=None)
 def test_pairs_may_be_cut_as_the_library_cuts_them(known, query, candidates):
     path, oracle = known

@@ -124,7 +124,7 @@ class Client:
 
     def read_response(self, response: dict[str, Any]) -> Outputs:
         """Return the outputs [output] of one text."""
-        return self._read_rows(response, 1)[0]
+        return self._read_rows(response, 1).ravel()
 
     def _read_rows(self, response: dict[str, Any], count: int) -> Outputs:
         found = {one.get("name"): one for one in response.get("outputs", [])}
@@ -136,7 +136,7 @@ class Client:
 
     def outputs(self, ids: list[int]) -> Outputs:
         """Ask the server for the outputs [output] of one text's ids."""
-        return self._ask([ids])[0]
+        return self._ask([ids]).ravel()
 
     def _encode(self, runs: Sequence[list[int]]) -> Outputs:
         """Ask for the outputs [run, output] of a query's runs: none padded, and each alone where told so."""
