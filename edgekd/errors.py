@@ -9,6 +9,7 @@ EdgekdError (exit 1)
 ├── MissingRuntimeError (exit 3)      a runtime or hardware that was asked for by name
 │   └── MissingExtraError             the pip extra that brings it
 ├── ParityError (exit 1)              an exported or compiled model answers differently
+├── BuildError (exit 1)               a build that a recipe's or a runtime's library cannot make
 ├── TrainingError (exit 1)            a loss that is not finite
 ├── TrackerError (exit 1)             TensorBoard, MLflow or W&B cannot be opened
 ├── MeasurementError (exit 1)         a measured process crashed, hung or answered nothing
@@ -67,6 +68,10 @@ class MissingExtraError(MissingRuntimeError):
 
 class ParityError(EdgekdError):
     """An exported or compiled model does not answer as its source does."""
+
+
+class BuildError(EdgekdError):
+    """A library cannot make or run a build; the message holds what it said."""
 
 
 class TrainingError(EdgekdError):

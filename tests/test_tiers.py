@@ -11,6 +11,7 @@ GROUND = [
     "errors",
     "extras",
     "units",
+    "hub",
     "quiet",
     "progress",
     "store",

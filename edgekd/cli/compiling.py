@@ -15,7 +15,7 @@ from edgekd.units import format_bytes
 
 
 def compile_model(source: Path, targets: tuple[str, ...], texts: Path | None, out: Path) -> Outcome:
-    """Compile a model that was trained elsewhere for one or more targets."""
+    """Compile a model that was trained elsewhere for one or more targets; exit code 1: a build failed."""
     if not targets:
         raise BadInputError("name what to compile for with --target; edgekd show targets lists them")
     if texts is None:
@@ -49,7 +49,7 @@ def compile_model(source: Path, targets: tuple[str, ...], texts: Path | None, ou
                 "agreeing": found.parity.agreeing,
             }
         )
-    failed = not any("artifact" in entry for entry in document)
+    failed = any("artifact" not in entry for entry in document)
     cut = {found.manifest["max_tokens"] for *_, found in built if not isinstance(found, EdgekdError)}
     longer = f"; of longer texts {cut.pop()} tokens are read" if cut else ""
     said = f"texts: {given.source}{longer}; quality is not judged: there are no labels"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,9 @@ from edgekd.pipeline.context import Context
 from edgekd.pipeline.needs import require_libraries
 from edgekd.plugins import list_plugins
 from edgekd.progress import Progress, is_terminal, show_progress, silent, spoken
+
+if TYPE_CHECKING:
+    from edgekd.pipeline.compiling import Variant
 
 
 def open_context(path: Path, settings: tuple[str, ...]) -> Context:
@@ -69,8 +72,7 @@ def run_until(
         for target, variants in results.variants.items()
     }
     if results.report is None or STEPS.index(until) < STEPS.index("gate"):
-        made = [f"{target}: {v.name}" for target, found in results.variants.items() for v in found]
-        return Outcome((*made, f"{until}: done; {folder}"), document)
+        return _describe_made(results.variants, document, f"{until}: done; {folder}")
     from edgekd.report.floors import lowest_floor
     from edgekd.report.lines import target_lines
 
@@ -92,6 +94,19 @@ def run_until(
     if until == "report":
         click.echo(f"report: {folder}/report.html", err=True)
     return Outcome(tuple(lines), document, int(bool(failed)))
+
+
+def _describe_made(variants: Mapping[str, Sequence[Variant]], document: dict[str, Any], last: str) -> Outcome:
+    """List what was compiled for each target, and what was not, with its reason: exit code 1 then."""
+    listed = [(target, variant) for target, entries in variants.items() for variant in entries]
+    lines = [
+        f"{target}: {v.name}" if v.artifact else f"{target}: {v.name}: not compiled: {v.problem}"
+        for target, v in listed
+    ]
+    problems = {v.name: v.problem for _, v in listed if v.artifact is None}
+    if problems:
+        document["problems"] = problems
+    return Outcome((*lines, last), document, int(bool(problems)))
 
 
 def plan_steps(path: Path, settings: tuple[str, ...], targets: tuple[str, ...]) -> Outcome:

@@ -18,6 +18,7 @@ from edgekd.compile.artifact import CALIBRATION, Artifact, build_artifact
 from edgekd.compile.characters import describe_characters
 from edgekd.compile.choose import choose_build, deciding_libraries
 from edgekd.compile.copy_loader import copy_loader
+from edgekd.compile.failure import told_in_one_line
 from edgekd.compile.prove import Read, choose_compared, prove_answers
 from edgekd.compile.write_model import write_model
 from edgekd.config import Build, Hardware
@@ -75,6 +76,7 @@ def compile_graph(
         MissingExtraError: a library is not installed.
         ParityError: an exact recipe's outputs differ from the graph's by more than 1e-4, or any
             recipe's have a wrong shape or are not finite.
+        BuildError: a library of the recipe or of the runtime cannot make or run it.
     """
     recipe, runtime = choose_build(build, hardware)
     head = import_head(graph.head.name)
@@ -92,7 +94,8 @@ def compile_graph(
         ids = list_runs(read, examples.texts)
         texts = (examples.used if build.rows else ()) or examples.texts
         used = [ids or [0] for text in texts for ids in read(text)]  # no token: answered as token 0
-        repaired = write_model(graph, build, recipe, ids, used, folder / runtime.MODEL, kept)
+        with told_in_one_line(graph.student, build):
+            repaired = write_model(graph, build, recipe, ids, used, folder / runtime.MODEL, kept)
 
     origin = {
         **provenance,
@@ -104,7 +107,8 @@ def compile_graph(
     _write_json(folder / CALIBRATION, head.UNCALIBRATED)
     made = build_artifact(folder, fields)
     compared = examples.texts if examples.fit_temperature else choose_compared(read, examples.texts)
-    outputs, parity = prove_answers(graph, made, read, compared, is_exact=recipe.IS_EXACT)
+    with told_in_one_line(graph.student, build):
+        outputs, parity = prove_answers(graph, made, read, compared, is_exact=recipe.IS_EXACT)
     if examples.fit_temperature is not None:
         temperature = float(examples.fit_temperature(outputs))
         _write_json(folder / CALIBRATION, {**head.UNCALIBRATED, "temperature": temperature})

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekd.compile.openvino_mask import add_mask, proves_mask
+from edgekd.compile.uniform import fold_uniform
 from edgekd.export import Graph
 from edgekd.serving.wordpiece import cuts_left
 from edgekd.store import write_atomic
@@ -18,6 +19,16 @@ def read_graph(graph: Graph) -> Any:
     import openvino as ov
 
     return ov.Core().read_model(graph.path)
+
+
+def read_folded(graph: Graph) -> Any:
+    """Convert the ONNX graph with what is uniform in it folded: for NNCF, which cannot read it otherwise."""
+    import onnx
+    import openvino as ov
+
+    model = onnx.load(graph.path)
+    folded = fold_uniform(model)
+    return read_graph(graph) if folded is model else ov.Core().read_model(folded.SerializeToString())
 
 
 def save_ir(model: Any, graph: Graph, rows: Sequence[list[int]], folder: Path) -> None:

@@ -48,7 +48,7 @@ class EncoderModel(Frozen):
     name: str
     """Name, as in the file's name."""
     weights: str
-    """`package:PYTHON_PACKAGE/FOLDER`, `hub:OWNER/NAME`, or a folder."""
+    """`package:PYTHON_PACKAGE/FOLDER`, `hub:OWNER/NAME`, `hub:OWNER/NAME@REVISION`, or a folder."""
     max_tokens: int = Field(128, ge=8)
     """Longer texts are cut."""
     training: Training = Training()
@@ -56,14 +56,19 @@ class EncoderModel(Frozen):
 
 
 class TransformerModel(Frozen):
-    """A student cut from layers of the teacher."""
+    """A student cut from layers of the teacher, or of a checkpoint of its own."""
 
     kind: Literal["transformer"]
-    """Layers of the teacher."""
+    """Layers of the teacher, or of `weights`."""
     name: str
     """Name, as in the file's name."""
+    weights: str | None = None
+    """A pretrained encoder that it starts from instead of the teacher, with that one's tokenizer: written as
+    an encoder's `weights`."""
     layers: tuple[int, ...] = Field(min_length=1)
     """Which of the teacher's layers it starts from, counted from 0; negative from the end."""
+    lora: Lora | None = None
+    """Trains low-rank adapters and the head instead of all weights; wants a rate about ten times as high."""
     vocabulary: int = Field(8192, ge=256)
     """Tokens kept: all that the labelled text uses, then the most frequent."""
     pairs: int = Field(0, ge=0)

@@ -21,7 +21,9 @@ class Teacher(Emphasis):
     """The model that labels."""
 
     model: str = "minilm-l6"
-    """A file in models/, or a folder or `hub:NAME` of a checkpoint."""
+    """A file in models/, or a folder, `hub:OWNER/NAME` or `hub:OWNER/NAME@REVISION` of a checkpoint."""
+    max_tokens: int | None = Field(None, ge=8)
+    """Overrides the model file's limit, over which texts are cut."""
     fine_tune: bool = True
     """Whether it is fine-tuned here; a classifier with these labels can be used as it is."""
     training: Training | None = None
@@ -60,6 +62,8 @@ class _StudentEntry(Frozen):
     """Overrides the model file's vocabulary; at or above the teacher's size, every token stays."""
     pairs: int | None = Field(None, ge=0)
     """Overrides the model file's rows for pairs of tokens."""
+    max_tokens: int | None = Field(None, ge=8)
+    """Overrides the model file's limit, over which texts are cut."""
     training: Training | None = None
     """Overrides the model file's training."""
 

@@ -21,7 +21,8 @@ from edgekd.data.reader import Reader
 from edgekd.data.shared import SharedTexts, find_shared, refuse_shared
 from edgekd.data.taskdata import SPLITS, TaskData
 from edgekd.data.unlabelled import read_unlabelled
-from edgekd.errors import DataError, MissingExtraError
+from edgekd.errors import ConfigError, DataError, MissingExtraError
+from edgekd.hub import pin
 from edgekd.store import digest_file
 
 _ALIASES = {"val": "validation", "valid": "validation", "dev": "validation", "calib": "calibration"}
@@ -38,7 +39,10 @@ def _describe_rows(data: Data, folder: Path) -> dict[str, str]:
     if data.source in built_in.NAMES:
         return built_in.digest_source(str(data.source))
     if isinstance(data.source, str) and data.source.startswith("hf:"):
-        return {"hub": data.source}
+        name, commit = _pin_source(data.source)
+        if commit is not None:
+            return {"hub": f"{name}@{commit}"}
+        return _digests(sorted(path for path in Path(name).rglob("*") if path.is_file()))
     return _digests(_paths(data, folder).values())
 
 
@@ -106,9 +110,9 @@ def _from_hub(data: Data, reader: Reader) -> list[dict[str, Any]]:
         import datasets
     except ImportError:
         raise MissingExtraError("datasets", "train") from None
-    name = str(data.source).removeprefix("hf:")
+    name, commit = _pin_source(str(data.source))
     try:
-        loaded = datasets.load_dataset(name)
+        loaded = datasets.load_dataset(name, revision=commit)
     except Exception as error:  # noqa: BLE001  the hub client raises many unrelated types
         words = " ".join(str(error).split())[:160]
         raise DataError(f"hf:{name}: cannot be loaded: {words}; check the name and the network") from None
@@ -120,6 +124,18 @@ def _from_hub(data: Data, reader: Reader) -> list[dict[str, Any]]:
                 row[data.columns.label] = feature.int2str(row[data.columns.label])
             rows.append({**row, "split": split})
     return _named(rows, data, reader, f"hf:{name}", split_column="split")
+
+
+def _pin_source(source: str) -> tuple[str, str | None]:
+    """Return the name that follows `hf:` and the commit that it stands for; a folder has none."""
+    name = source.removeprefix("hf:")
+    if Path(name).is_dir():
+        return name, None
+    try:
+        repository, _, commit = pin(name, "dataset").partition("@")
+    except ConfigError as error:
+        raise DataError(str(error)) from None
+    return repository, commit
 
 
 def _paths(data: Data, folder: Path) -> dict[str, Path]:

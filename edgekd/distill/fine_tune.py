@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer
 from torch import nn
 
 from edgekd.config import Lora, Training
 from edgekd.distill.examples import Lesson, Session
+from edgekd.distill.fitting import check_padding, check_rows
 from edgekd.distill.fresh import start_fresh
 from edgekd.distill.lean import LeanEncoder, make_lean
 from edgekd.distill.learner import Learner
@@ -68,6 +70,7 @@ def fine_tune(
     fresh = start_fresh(model)
     adapted = None if checkpoint.lora is None else add_adapters(model, checkpoint.lora)
     write_atomic(folder / "tokenizer.json", load_tokenizer_json(checkpoint.location))
+    check_rows(model, Tokenizer.from_file(str(folder / "tokenizer.json")), f"teacher {checkpoint.name}")
     separation = _separation(lesson.learner, checkpoint, folder)
     read = open_reader(folder / "tokenizer.json", checkpoint.max_tokens, separation)
     learn, validation = (
@@ -75,6 +78,7 @@ def fine_tune(
     )
     separator = None if separation is None else separation.separator
     name = checkpoint.name
+    check_padding(HeadedEncoder(model, separator=separator), learn.tokens, f"teacher {name}")
     plan = TrainingPlan(checkpoint.training, lesson.learner, session, name, name, lesson.weighing)
     network: nn.Module = HeadedEncoder(model, separator=separator)
     if adapted is None:
@@ -86,7 +90,7 @@ def fine_tune(
         train(network, learn, validation, plan, folder, fresh=fresh, on_progress=on_progress)
     if adapted is not None:
         model = merge_adapters(adapted)
-    _name_outputs(model, outputs)
+    name_outputs(model, outputs)
     save_headed(model, folder)
     if pairs:
         sizes = (open_tokenizer(folder / "tokenizer.json", checkpoint.max_tokens).get_vocab_size(), pairs)
@@ -104,6 +108,7 @@ def adopt(checkpoint: Checkpoint, learner: Learner, folder: Path) -> None:
     own = list(read_names(checkpoint.location, model.config.to_dict(), model.config.num_labels))
     order = learner.match_outputs(own, checkpoint.location)
     write_atomic(folder / "tokenizer.json", load_tokenizer_json(checkpoint.location))
+    check_rows(model, Tokenizer.from_file(str(folder / "tokenizer.json")), f"teacher {checkpoint.name}")
     save_headed(model, folder)
     separation = _separation(learner, checkpoint, folder)
     separator = None if separation is None else separation.separator
@@ -118,6 +123,7 @@ def _separation(learner: Learner, checkpoint: Checkpoint, folder: Path) -> Separ
     return Separation(find_form(tokenizer, checkpoint.location).separator)
 
 
-def _name_outputs(model: Any, outputs: tuple[str, ...]) -> None:
+def name_outputs(model: Any, outputs: tuple[str, ...]) -> None:
+    """Write the names of a model's outputs into its configuration."""
     model.config.id2label = dict(enumerate(outputs))
     model.config.label2id = {name: i for i, name in enumerate(outputs)}

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from edgekd.distill.complete import check_weights
 from edgekd.errors import ConfigError, MissingExtraError
+from edgekd.hub import fetch_model, pin
 from edgekd.store import digest_file, digest_json
 
 # What transformers imports beside itself wherever it is installed.
@@ -21,14 +22,14 @@ _NOT_NEEDED = ("scipy", "sklearn", "torchao")
 
 
 def find_weights(weights: str, folder: Path) -> str:
-    """Return a local folder, or `OWNER/NAME` for the hub.
+    """Return a local folder, or `OWNER/NAME@COMMIT` of the hub.
 
     Args:
-        weights: `package:PYTHON_PACKAGE/FOLDER`, `hub:OWNER/NAME`, or a folder.
+        weights: `package:PYTHON_PACKAGE/FOLDER`, `hub:OWNER/NAME`, `hub:OWNER/NAME@REVISION`, or a folder.
         folder: Where a relative folder starts.
     """
     if weights.startswith("hub:"):
-        return weights.removeprefix("hub:")
+        return pin(weights.removeprefix("hub:"))
     if weights.startswith("package:"):
         package, _, inside = weights.removeprefix("package:").partition("/")
         spec = importlib.util.find_spec(package)
@@ -44,7 +45,7 @@ def find_weights(weights: str, folder: Path) -> str:
 
 
 def describe_weights(location: str) -> str:
-    """Digest what a location holds; a hub name stands for itself."""
+    """Digest what a location holds; a name and commit of the hub stand for themselves."""
     path = Path(location)
     if not path.is_dir():
         return location
@@ -72,7 +73,7 @@ def load_headed(location: str, outputs: int | None = None, attention: str | None
         extra = {} if outputs is None else {"num_labels": outputs}
         try:
             model, found = AutoModelForSequenceClassification.from_pretrained(
-                location,
+                _open_location(location),
                 use_safetensors=True,
                 trust_remote_code=False,
                 attn_implementation=attention,
@@ -107,7 +108,7 @@ def load_tokenizer(location: str) -> Any:
         except ImportError:
             raise MissingExtraError("transformers", "train") from None
         try:
-            tokenizer = AutoTokenizer.from_pretrained(location, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(_open_location(location), trust_remote_code=False)
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001  (the tokenizers library raises plain Exception)
@@ -135,6 +136,29 @@ def write_tokenizer(tokenizer: Any) -> str:
     limit = cut.get("max_length") or min(int(tokenizer.model_max_length), 2**31 - 1)
     backend.enable_truncation(limit, direction=side)
     return str(backend.to_str())
+
+
+def load_config(location: str) -> Any:
+    """Return the configuration of a checkpoint, of `transformers`; nothing of its weights is read.
+
+    Raises:
+        ConfigError: if it cannot be read.
+    """
+    with quiet():
+        try:
+            from transformers import AutoConfig
+        except ImportError:
+            raise MissingExtraError("transformers", "train") from None
+        try:
+            return AutoConfig.from_pretrained(_open_location(location), trust_remote_code=False)
+        except (OSError, ValueError, KeyError) as error:
+            words = " ".join(str(error).split())[:200]
+            raise ConfigError(f"{location}: its config.json cannot be read: {words}") from None
+
+
+def _open_location(location: str) -> str:
+    """Return a local folder for one of `find_weights`' locations."""
+    return location if Path(location).is_dir() or "@" not in location else str(fetch_model(location))
 
 
 def save_headed(model: Any, folder: Path) -> None:

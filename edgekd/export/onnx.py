@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from edgekd.errors import MissingExtraError
+from edgekd.errors import ConfigError, MissingExtraError
 from edgekd.export.graph import INPUT, OUTPUT, Graph, open_graph
 from edgekd.export.surgery import replace_constants, share_constants, turn_constants
 from edgekd.serving.heads import Head
@@ -57,6 +57,10 @@ def export_onnx(module: torch.nn.Module, path: Path, max_tokens: int) -> None:
     By torch's own exporter (`dynamo=True`); the TorchScript one does not take a BertModel of
     transformers 5.5 without a mask, and where both work ONNX Runtime runs the two alike. What
     names the machine or the process (stack traces, paths, generated names) is dropped.
+
+    Raises:
+        ConfigError: if torch cannot follow what the module does, as where its ids decide which way it goes.
+        MissingExtraError: if a library is not installed.
     """
     try:
         import onnx
@@ -71,22 +75,39 @@ def export_onnx(module: torch.nn.Module, path: Path, max_tokens: int) -> None:
     ids = torch.arange(1, 1 + _EXAMPLE_BATCH * tokens).reshape(_EXAMPLE_BATCH, tokens)
     module = make_lean(module.eval(), ids, max_tokens)
     shape = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
-    with _quiet(), torch.no_grad():
-        program = torch.onnx.export(
-            module,
-            (ids,),
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_shapes=(shape,),
-            verbose=False,
-        )
+    try:
+        with _quiet(), torch.no_grad():
+            program = torch.onnx.export(
+                module,
+                (ids,),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_shapes=(shape,),
+                verbose=False,
+            )
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:
+        raise ConfigError(f"{_name(module)}: cannot be exported: {_find_cause(error)}") from error
     assert program is not None
     model = _clean(program.model_proto)
     onnx.checker.check_model(model, full_check=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _name(module: torch.nn.Module) -> str:
+    """Name the class of what a person knows: the model inside, where there is one."""
+    return type(getattr(module, "model", module)).__name__
+
+
+def _find_cause(error: BaseException) -> str:
+    """Say in one line what an exporter's error is about: its own words are the steps that it took."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _clean(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -92,7 +92,7 @@ class Context:
         """Folder of this run: the project's name and the digest of its resolved settings."""
         settings = {
             "project": self.project.model_dump(mode="json", exclude={"workspace", "tracking", "licence"}),
-            "models": [m.model_dump(mode="json") for m in self.students],
+            "models": [m.model_dump(mode="json", exclude_none=True) for m in self.students],
             "targets": [t.model_dump(mode="json") for t in self.targets],
         }
         return self.workspace / "runs" / f"{self.project.name}-{digest_json(settings)[:8]}"
@@ -125,7 +125,8 @@ class Context:
         """The teacher file, or one made for a folder or hub name."""
         setting = self.project.teacher
         model = self._find_encoder(setting.model, "teacher.model")
-        return model.model_copy(update={"training": setting.training}) if setting.training else model
+        own = {"training": setting.training, "max_tokens": setting.max_tokens}
+        return model.model_copy(update={key: value for key, value in own.items() if value is not None})
 
     @cached_property
     def through(self) -> EncoderModel | None:
@@ -135,7 +136,7 @@ class Context:
 
     def _find_encoder(self, given: str, key: str) -> EncoderModel:
         if ":" in given or (self.folder / given / "config.json").is_file():
-            name = given.rstrip("/").rsplit("/", 1)[-1].lower()
+            name = given.partition("@")[0].rstrip("/").rsplit("/", 1)[-1].lower()
             return EncoderModel(kind="encoder", name=name, weights=given)
         found = load_model(given, self.folder)
         if not isinstance(found, EncoderModel):

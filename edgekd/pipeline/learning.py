@@ -116,16 +116,32 @@ def build_teacher(folder: Path, settings: Settings, inputs: Inputs, progress: Pr
     fine_tune(checkpoint, Lesson(learner, learn, validation, weighing), folder, session, progress)
 
 
+def find_own_weights(context: Context, model: StudentModel) -> str | None:
+    """Return where the pretrained weights lie that a student starts from; None where that is the teacher."""
+    if model.kind != "transformer" or model.weights is None:
+        return None
+    from edgekd.distill.weights import find_weights
+
+    return find_weights(model.weights, context.folder)
+
+
 def distil_step(context: Context, teacher: Step, labels: Step, model: StudentModel) -> Step:
     """Distil one student; `labels` is the step that gave the labels' digest."""
-    project = context.project
+    project, own = context.project, find_own_weights(context, model)
+    reads: dict[str, Any] = {"libraries": library_versions(*_LIBRARIES), **context.task_reads}
+    if own is not None:
+        from edgekd.distill.weights import describe_weights
+
+        reads["weights"] = describe_weights(own)
+    if model.kind == "transformer" and model.lora is not None:
+        reads["lora"] = library_versions("peft")
     unread = {"augmentations", *(() if project.distillation.rank else ("rank",))}
     return Step(
         f"distil/{model.name}",
         _DISTIL_VERSION[model.kind],
         "edgekd.pipeline.learning:build_student",
         settings={
-            "model": model.model_dump(mode="json"),
+            "model": model.model_dump(mode="json", exclude_none=True),
             "distillation": project.distillation.model_dump(mode="json", exclude=unread),
             "critical": _critical(context),
             "seed": project.seed,
@@ -138,8 +154,9 @@ def distil_step(context: Context, teacher: Step, labels: Step, model: StudentMod
             "labels": labels,
             "validation": reference_step(context, teacher, TEACHER, "validation"),
         },
-        reads={"libraries": library_versions(*_LIBRARIES), **context.task_reads},
+        reads=reads,
         how={
+            **({} if own is None else {"weights": own}),
             "labels": str(context.workspace / "labels"),
             "run": f"{context.run_folder.name}/{model.name}",
             "trackers": list(project.tracking),
@@ -161,7 +178,11 @@ def through_step(context: Context, teacher: Step, labels: Step, model: EncoderMo
         "edgekd.pipeline.learning:build_through",
         settings={**taught.settings, "model": model.model_dump(mode="json")},
         inputs=taught.inputs,
-        reads={**taught.reads, "weights": describe_weights(location)},
+        reads={
+            "libraries": library_versions(*_LIBRARIES),
+            **context.task_reads,
+            "weights": describe_weights(location),
+        },
         how={"weights": location, "labels": taught.how["labels"]},
         together=True,
     )
@@ -203,7 +224,9 @@ def build_student(folder: Path, settings: Settings, inputs: Inputs, progress: Pr
     from edgekd.distill.logs.trackers import open_trackers
     from edgekd.distill.teacher import open_teacher
 
-    teacher, model = inputs["teacher"], settings["model"]
+    teacher, model = inputs["teacher"], dict(settings["model"])
+    if "weights" in model:  # where they lie here
+        model["weights"] = settings["weights"]
     lesson = _taught_lesson(settings, inputs)
     names = settings["trackers"] if is_first_process() else ()
     with open_trackers(names, settings["run"], Path(settings["tracking"])) as send:

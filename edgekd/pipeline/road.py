@@ -12,7 +12,7 @@ from edgekd.config import Build, Target
 from edgekd.config.project import Cascade
 from edgekd.engines.look import find_made
 from edgekd.engines.step import Step
-from edgekd.errors import DataError, ParityError
+from edgekd.errors import BuildError, DataError, ParityError
 from edgekd.pipeline.answering import reference_step
 from edgekd.pipeline.biasing import describe_fit, limited_slices, read_fit
 from edgekd.pipeline.cascading import Compiled, cascade_step
@@ -26,7 +26,7 @@ from edgekd.pipeline.restoring import describe_restored, restore_step
 from edgekd.pipeline.routing import decide_step, find_policy_holders
 
 _NOT_YET = "some texts have no label yet"  # stands where the digest of the labels will
-TOLERATED = (ParityError,)
+TOLERATED = (BuildError, ParityError)
 """What a variant may fail with: it is one without an artifact then."""
 
 

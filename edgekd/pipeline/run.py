@@ -48,6 +48,7 @@ from edgekd.pipeline.learning import (
     teacher_step,
     through_step,
 )
+from edgekd.pipeline.limits import check_limits
 from edgekd.pipeline.needs import (
     ADAPTING,
     EXPORTING,
@@ -172,6 +173,7 @@ def _load(context: Context) -> TaskData:
     for line in found.warnings:
         context.note(f"warning: {line}")
     check_distillation(context, data)
+    check_limits(context)
     check_routing(context, data)
     check_cascades(context)
     find_ages(context, data.split("train"))  # a wrong date is said now
@@ -275,7 +277,8 @@ def _find_incumbents(context: Context, results: Results, targets: list[Target], 
 
 def _require(context: Context, targets: list[Target], step: int) -> None:
     """Refuse a build that nothing here can make, and a step whose libraries are missing."""
-    needs = [*LEARNING, *(ADAPTING if context.project.teacher.lora else ())]
+    adapted = [model for model in context.students if model.kind == "transformer" and model.lora]
+    needs = [*LEARNING, *(ADAPTING if context.project.teacher.lora or adapted else ())]
     needs += EXPORTING if step >= STEPS.index("compile") else ()
     needs += JUDGING if step >= STEPS.index("evaluate") else ()
     needs += REPORTING if step >= STEPS.index("report") else ()

@@ -30,6 +30,8 @@ def compile_foreign(
 ) -> list[Built]:
     """Write `out/<target>/<variant>` for every build of every target; a build that fails is said, not raised.
 
+    So is a target of whose builds none is for this kind of model.
+
     The temperature is 1: there are no labels to fit it on. Equal builds of several targets are compiled once.
 
     Raises:
@@ -75,7 +77,14 @@ def compile_foreign(
                 shutil.copytree(found.path, place)
                 found = open_artifact(place, parity=found.parity)
             built.append((target.name, name, found))
-    return built
+    served = {name for name, _, _ in built}
+    return built + [_no_build(target, graph) for target in targets if target.name not in served]
+
+
+def _no_build(target: Target, graph: Graph) -> tuple[str, str, EdgekdError]:
+    recipes = ", ".join(sorted({build.recipe for build in target.builds}))
+    words = f"none of the target's recipes ({recipes}) compiles a {graph.kind}; name another target"
+    return target.name, graph.student, ConfigError(words)
 
 
 def _check_recipe(graph: Graph, build: Build) -> None:

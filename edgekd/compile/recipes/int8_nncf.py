@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekd.compile.openvino_ir import read_graph, save_ir
+from edgekd.compile.openvino_ir import read_folded, save_ir
 from edgekd.export import Graph
 
 VERSION = 2
@@ -43,7 +43,7 @@ def build(
 
         rows = [np.array([ids], np.int64) for ids in calibration_ids if ids][:_CALIBRATION_ROWS]
         model = nncf.quantize(
-            read_graph(graph),
+            read_folded(graph),
             nncf.Dataset(rows),
             model_type=nncf.ModelType.TRANSFORMER if graph.kind == "transformer" else None,
             subset_size=len(rows),

@@ -15,7 +15,13 @@ from edgekd.distill.training.features import EncoderShape, FeatureMatcher, Featu
 from edgekd.distill.training.layermap import LayerMap, uniform_map
 from edgekd.errors import ConfigError
 
-_PROJECTIONS = (("query", "key", "value"), ("q", "k", "v"), ("q_lin", "k_lin", "v_lin"))
+_PROJECTIONS = (
+    ("query", "key", "value"),
+    ("q", "k", "v"),
+    ("q_lin", "k_lin", "v_lin"),
+    ("q_proj", "k_proj", "v_proj"),
+    ("query_proj", "key_proj", "value_proj"),
+)
 
 
 class InnerStudent(nn.Module):
@@ -46,8 +52,7 @@ class InnerStudent(nn.Module):
     ) -> None:
         super().__init__()
         self.answering = answering
-        ours, theirs = (_shape(model.config) for model in (student, teacher))
-        self.matcher = FeatureMatcher(ours, theirs, layers or uniform_map(ours.layers, theirs.layers))
+        self.matcher = open_matcher(student, teacher, layers)
         # Held so that they are neither saved, nor trained, nor put into training mode.
         self._held: tuple[Any, Any] = (student, teacher.eval().requires_grad_(False))
         self._kept = torch.from_numpy(kept)
@@ -85,17 +90,32 @@ class InnerStudent(nn.Module):
         return self
 
 
+def open_matcher(student: Any, teacher: Any, layers: LayerMap | None) -> FeatureMatcher:
+    """Make what compares the features of two models of `transformers`, after a look at both.
+
+    Raises:
+        ConfigError: if the map does not fit, or an encoder's attention is of an unknown form.
+    """
+    ours, theirs = (_shape(model.config) for model in (student, teacher))
+    matcher = FeatureMatcher(ours, theirs, layers or uniform_map(ours.layers, theirs.layers))
+    if matcher.relation_heads is not None:
+        for model in (student, teacher):
+            _projections(model)
+    return matcher
+
+
 def show_features(model: Any, ids: Tensor, mask: Tensor | None, relations: bool) -> tuple[Tensor, Features]:
     """Run a Hugging Face model with a head; return its outputs and what it shows of itself.
 
     With `relations` it shows each layer's queries, keys and values, else its attention maps.
     """
-    caught: list[Tensor] = []
+    parts = _projections(model) if relations else []
+    seen: dict[nn.Module, Tensor] = {}
 
     def catch(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        caught.append(output)
+        seen.setdefault(module, output)  # DeBERTa then projects distances by the same
 
-    hooks = [part.register_forward_hook(catch) for part in _projections(model)] if relations else []
+    hooks = [part.register_forward_hook(catch) for part in parts]
     try:
         out = model(
             input_ids=ids, attention_mask=mask, output_hidden_states=True, output_attentions=not relations
@@ -103,6 +123,7 @@ def show_features(model: Any, ids: Tensor, mask: Tensor | None, relations: bool)
     finally:
         for hook in hooks:
             hook.remove()
+    caught = [seen[part] for part in parts]
     projected = tuple(zip(caught[::3], caught[1::3], caught[2::3], strict=True))
     return out.logits, Features(out.hidden_states, () if relations else out.attentions, projected)
 
@@ -119,9 +140,10 @@ def _projections(model: Any) -> list[nn.Module]:
 
 
 def _of_layer(layer: nn.Module) -> list[nn.Module]:
-    named = {name.rsplit(".", 1)[-1]: part for name, part in layer.named_modules()}
+    parts = layer.named_modules()
+    named = {name.rsplit(".", 1)[-1]: part for name, part in parts if "base_layer" not in name}
     for names in _PROJECTIONS:
-        if all(isinstance(named.get(name), nn.Linear) for name in names):
+        if all(hasattr(named.get(name), "in_features") for name in names):  # an adapted one is no nn.Linear
             return [named[name] for name in names]
     return []
 
