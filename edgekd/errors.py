@@ -15,7 +15,10 @@ EdgekdError (exit 1)
 │   └── OutOfTimeError                a round was ended by its own limit
 ├── HarmedError (exit 1)              an artifact that did harm would be promoted again or go out
 ├── StaleError (exit 1)               another artifact is promoted than the one that was to be replaced
-└── LedgerError (exit 1)              the ledger's chain does not hold
+├── LedgerError (exit 1)              the ledger's chain does not hold
+└── MachineError (exit 4)             the disk or the memory of this machine is at its end
+
+What is no EdgekdError is a defect, or a fault of the machine that nobody named: exit 4, too.
 """
 
 from __future__ import annotations
@@ -95,6 +98,12 @@ class StaleError(EdgekdError):
 
 class LedgerError(EdgekdError):
     """The ledger cannot be read or its chain does not hold."""
+
+
+class MachineError(EdgekdError):
+    """The disk or the memory of this machine is at its end; what was asked for may be right."""
+
+    exit_code = 4
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ run (times, throughput) and not of the result. How long a stage took stands in i
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -25,6 +26,8 @@ from typing import Any
 
 _RECORD = "stage.json"
 _RESUME = "_resume"
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a disk says that is full, or broken."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,40 @@ def digest_json(value: Any) -> str:
     return digest_bytes(text.encode())
 
 
+def parse_json(text: str | bytes) -> Any:
+    """Return the value that JSON holds.
+
+    Raises:
+        ValueError: it is no JSON, or nested deeper than Python follows.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have the error of a full disk name what was written: an open file's own error names nothing."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL_DISK and error.filename is None:
+            error.filename = str(path)
+        raise
+    except Exception as error:
+        for number in FULL_DISK:  # libraries that write files themselves have errors of their own
+            if os.strerror(number) in str(error):
+                raise OSError(number, os.strerror(number), str(path)) from error
+        raise
+
+
 def write_atomic(path: Path, text: str) -> None:
     """Replace a file's text so that a reader or a kill sees the old or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        with naming(path), temporary.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -129,7 +160,8 @@ class Store:
             partial = final.with_name(f"{key}.partial")
             _clear(partial)
             began = time.monotonic()
-            build(partial)
+            with naming(partial):
+                build(partial)
             seconds = round(time.monotonic() - began, 3)
             shutil.rmtree(partial / _RESUME, ignore_errors=True)
             files = {file: digest_file(partial / file) for file in _files(partial)}

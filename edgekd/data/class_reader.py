@@ -33,7 +33,7 @@ class ClassReader:
         if target is None or (isinstance(target, float) and math.isnan(target)) or not str(target).strip():
             raise DataError(f"{where}: column label is empty; only split 'unlabelled' may lack labels")
         if not isinstance(target, str):
-            raise DataError(f"{where}: column label must be text, got {target!r}; quote it")
+            raise DataError(f"{where}: column label must be text, got {target!r:.60}; quote it")
 
     def find_outputs(self, rows: Sequence[Mapping[str, Any]], source: str) -> tuple[str, ...]:
         """Name the classes; every class of another split must be one of them."""

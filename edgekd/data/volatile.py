@@ -41,7 +41,10 @@ def _find_in(
 ) -> str | None:
     # The line break ends a comment at the predicate's end.
     parsed = _ask(connection, "SELECT json_serialize_sql(?)", f"SELECT ({where}\n) FROM {ROWS}")[0][0]
-    document = json.loads(parsed)
+    try:
+        document = json.loads(parsed)
+    except RecursionError:
+        return "what cannot be examined (it is nested too deep)"
     if document["error"]:
         return f"what cannot be examined ({document.get('error_message')})"
     nodes = list(_walk(document))
@@ -57,10 +60,14 @@ def _find_in(
 
 
 def _walk(node: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict):
-        yield node
-    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        yield from _walk(child)
+    """Yield every object inside of a JSON value, outer ones first."""
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            yield one
+        if isinstance(one, dict | list):
+            waiting += reversed(list(one.values()) if isinstance(one, dict) else one)
 
 
 def _named_tables(node: dict[str, Any]) -> Sequence[dict[str, Any]]:

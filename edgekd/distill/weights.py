@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import re
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+from edgekd.data.hub import stay_offline_unless_reachable
 from edgekd.errors import ConfigError, MissingExtraError
 from edgekd.store import digest_file, digest_json
 
@@ -26,9 +29,15 @@ def find_weights(weights: str, folder: Path) -> str:
         folder: Where a relative folder starts.
     """
     if weights.startswith("hub:"):
-        return weights.removeprefix("hub:")
+        name = weights.removeprefix("hub:")
+        if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
+            raise ConfigError(f"hub:{name:.80}: is no name on the hub; expected OWNER/NAME")
+        _require_hub(name)
+        return name
     if weights.startswith("package:"):
         package, _, inside = weights.removeprefix("package:").partition("/")
+        if not package.isidentifier():
+            raise ConfigError(f"{weights:.80}: expected package:PYTHON_PACKAGE/FOLDER")
         spec = importlib.util.find_spec(package)
         if spec is None or not spec.submodule_search_locations:
             raise MissingExtraError(f"the weights package {package.replace('_', '-')}", "train")
@@ -39,6 +48,26 @@ def find_weights(weights: str, folder: Path) -> str:
             f"{path}: is not a checkpoint: it has no config.json; name a model file or a folder"
         )
     return str(path)
+
+
+@cache
+def _require_hub(name: str) -> None:
+    """Make sure that a checkpoint can be had: from the hub, or from what its client has kept.
+
+    Raises:
+        ConfigError: the hub cannot be reached, and the client has no such checkpoint.
+    """
+    if stay_offline_unless_reachable():
+        return
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        raise MissingExtraError("transformers", "train") from None
+    if not isinstance(try_to_load_from_cache(name, "config.json"), str):
+        raise ConfigError(
+            f"hub:{name}: the hub cannot be reached from here, and no copy was kept; check the network, or "
+            "name the folder of a checkpoint"
+        )
 
 
 def describe_weights(location: str) -> str:

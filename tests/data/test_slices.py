@@ -156,3 +156,32 @@ def test_every_function_that_duckdb_calls_volatile_is_refused():
     for name, count in names:
         call = f"{name}({', '.join(['1'] * count)})"
         assert find_volatile(f"{call} IS NULL", ("id",)) == f"{name}()"
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        (
+            "(WITH RECURSIVE t AS (SELECT 1 AS a UNION ALL SELECT a FROM t) SELECT count(*) FROM t) > 0",
+            "longer than",
+        ),
+        ("length(repeat(text, 1000000000)) > 0", "memory"),
+        ("len(range(10000000000)) > 0", ""),
+        ("unnest([true, false])", "one value a row"),
+        ("(" * 5000 + "true" + ")" * 5000, ""),
+        ("not " * 5000 + "true", ""),
+        ("true" + " and true" * 20_000, "100,000"),
+    ],
+)
+def test_predicates_without_end_are_refused_in_seconds(monkeypatch, where, words):
+    monkeypatch.setattr("edgekd.data.slices._SECONDS", 0.5)
+    began = time.monotonic()
+    with pytest.raises(SliceError, match=words) as caught:
+        masks(where)
+    assert time.monotonic() - began < 5 and len(str(caught.value)) < 1000
+
+
+def test_columns_that_differ_in_case_alone_are_named():
+    table = TABLE.append_column("Device", TABLE["device"])
+    with pytest.raises(SliceError, match="columns cannot be read by slices"):
+        slice_masks(TaskData(table, ("x", "y")), [Slice(name="s", where="true", margin=1)])

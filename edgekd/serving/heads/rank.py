@@ -198,7 +198,7 @@ class Model(OneText):
         return _multiply(self._vectors.take([places[text] for text in candidates], 0), first)
 
     def _encode(self, ids: list[int]) -> npt.NDArray[np.float32]:
-        outputs = self.run(ids or self._token_if_empty)
+        outputs = self._ask(ids or self._token_if_empty)
         if outputs.shape != self._shape:
             raise ServingError(
                 f"{self.folder}: the model gave outputs of shape {outputs.shape}, expected {self._shape}"
