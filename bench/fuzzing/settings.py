@@ -405,6 +405,6 @@ READERS = (
     Reader("--set", make_setting, read_project),
     Reader("target file", make_target, lambda given, folder: load_target("own", folder)),
     Reader("model file", make_model, lambda given, folder: load_model("own", folder)),
-    Reader("names of weights, models, targets", make_name, read_name),
+    Reader("names of weights, models, targets", make_name, read_name, (2, 3)),
     Reader("slice", make_slice, read_slice),
 )

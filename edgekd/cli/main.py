@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -54,7 +55,7 @@ def main() -> None:
     except (KeyboardInterrupt, click.exceptions.Abort):
         _fail("stopped; the next run goes on from the last finished step", 130)
     except BrokenPipeError:  # who reads what is printed has read enough, as in `edgekd ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
         sys.exit(1)
     except Exception as error:  # noqa: BLE001  the last resort: a defect of ours is one line, too
         from edgekd.cli.faults import explain_fault
@@ -78,6 +79,16 @@ def _report_defect(error: Exception) -> str:
 
 def _fail(message: str, code: int) -> None:
     click.echo(f"edgekd: {message}", err=True)
-    if "--json" in sys.argv:
-        click.echo(json.dumps({"error": message, "exit_code": code}))
+    try:
+        if "--json" in sys.argv:
+            click.echo(json.dumps({"error": message, "exit_code": code}))
+        sys.stdout.flush()
+    except OSError:
+        _drop_stdout()
     sys.exit(code)
+
+
+def _drop_stdout() -> None:
+    """Have what could not be printed go nowhere: Python would try again at its end, and say so."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -128,6 +128,13 @@ def _validate(adapter: TypeAdapter[_M], document: Any, source: str) -> _M:
     return found
 
 
+def _find_key(values: Mapping[Any, Any], key: object) -> Any:
+    """Return what stands at a key, which may have been read as a number."""
+    if key not in values and isinstance(key, str) and key.isascii() and key.isdigit():
+        return values.get(int(key[:9]))
+    return values.get(key)
+
+
 def _find_truth(given: Any, read: Any) -> tuple[str, bool] | None:
     """Find the key of a `true` or `false` that was read as a number: pydantic takes them for 1 and 0."""
     if isinstance(given, bool):
@@ -135,7 +142,7 @@ def _find_truth(given: Any, read: Any) -> tuple[str, bool] | None:
     pairs: list[tuple[object, Any, Any]] = []
     if isinstance(given, dict):
         values = read if isinstance(read, Mapping) else dict(read) if isinstance(read, BaseModel) else {}
-        pairs = [(key, value, values.get(key)) for key, value in given.items()]
+        pairs = [(key, value, _find_key(values, key)) for key, value in given.items()]
     elif isinstance(given, list) and isinstance(read, tuple | list):
         pairs = [(place, *both) for place, both in enumerate(zip(given, read, strict=False))]
     for key, value, found in pairs:

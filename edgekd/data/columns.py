@@ -89,6 +89,8 @@ def _as_text(value: Any) -> str | None:
         return None
     if isinstance(value, str):
         return value
+    if not isinstance(value, dict | list | int | float):
+        return str(value)
     try:
         return json.dumps(value, default=str)
     except (

@@ -129,8 +129,7 @@ def read_text(path: Path) -> str:
     """
     require_file(path)
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
+        data = _unpack(path) if path.suffix == ".gz" else path.read_bytes()
         if len(data) > _MOST_BYTES:
             raise DataError(
                 f"{path}: holds more than {_MOST_BYTES >> 30} GiB of text; split it, or use Parquet"
@@ -162,6 +161,16 @@ def _read_csv(path: Path, data: bytes, text_columns: tuple[str, ...]) -> pa.Tabl
         )
     except pa.ArrowException as error:
         raise DataError(f"{path}: is not CSV: {_one_line(error)}") from None
+
+
+def _unpack(path: Path) -> bytes:
+    """Return what a packed file holds, or its beginning where that is more than any file may have."""
+    parts, size = [], 0
+    with gzip.open(path) as file:
+        while size <= _MOST_BYTES and (part := file.read(1 << 24)):
+            parts.append(part)
+            size += len(part)
+    return b"".join(parts)
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
