@@ -29,8 +29,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from fuzzing.artifacts import make_files
 from fuzzing.every import READERS
 from fuzzing.reader import HUNG_SECONDS, Reader, ask
+from fuzzing.rows import make_data
 
 BATCH = 250
 _DEAD_SECONDS = 60.0
@@ -121,6 +123,22 @@ def list_batches(inputs: int) -> Iterator[Batch]:
     for first in range(0, each, BATCH):
         for reader in READERS:
             yield Batch(reader.name, first, min(first + BATCH, each))
+
+
+def warm_up() -> None:
+    """Import what readers import when they are first used: each batch's process starts from here."""
+    import duckdb
+    import onnx
+    import onnxruntime
+    import pyarrow.csv
+    import pyarrow.parquet
+    import tokenizers
+
+    for module in (duckdb, onnx, onnxruntime, pyarrow.csv, pyarrow.parquet, tokenizers):
+        assert module.__name__
+    for head in ("classify", "rank", "score"):
+        make_files(head)
+    make_data()
 
 
 def run_all(inputs: int, progress: Path, seconds: float, processes: int) -> list[dict[str, Any]]:
@@ -223,6 +241,7 @@ def main() -> None:
         show_again(asked.again[0], int(asked.again[1]))
         return
     progress = asked.out.with_suffix(".jsonl") if asked.out else Path(tempfile.mkdtemp()) / "fuzz.jsonl"
+    warm_up()
     found = run_all(asked.inputs, progress, asked.seconds, asked.processes)
     table, faults = write_table(found, asked.inputs)
     if asked.out:

@@ -83,7 +83,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 def _override(document: dict[str, Any], setting: str) -> None:
     key, equals, text = setting.partition("=")
     if not equals or not key:
-        raise ConfigError(f"--set {setting}: expected key=value, for example seed=1")
+        raise ConfigError(f"--set {setting:.80}: expected key=value, for example seed=1")
     try:
         check_texts(key)
         value = parse_document(text)
@@ -104,7 +104,7 @@ def _step(place: Any, part: str, setting: str) -> Any:
     if isinstance(place, list):
         is_place = part.isascii() and part.isdigit() and len(part) < 9
         if not is_place or int(part) >= len(place):
-            raise ConfigError(f"--set {setting}: '{part}' must be 0 to {len(place) - 1}")
+            raise ConfigError(f"--set {setting:.80}: '{part:.40}' must be 0 to {len(place) - 1}")
         return _with_keys(place, int(part))[int(part)]
     if not isinstance(place.get(part), dict | list):
         place[part] = {}

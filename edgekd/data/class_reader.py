@@ -43,13 +43,13 @@ class ClassReader:
         labels = tuple(sorted(splits["train"]))
         if len(labels) < 2:
             raise DataError(
-                f"{source}: split 'train' has one class only ('{labels[0]}'); expected two or more"
+                f"{source}: split 'train' has one class only ('{labels[0]:.60}'); expected two or more"
             )
         for name in ("calibration", "validation", "test"):
             strange = sorted(splits[name] - set(labels))
             if strange:
                 raise DataError(
-                    f"{source}: label '{strange[0]}' is in split '{name}' but not in 'train'; "
+                    f"{source}: label '{strange[0]:.60}' is in split '{name}' but not in 'train'; "
                     "add training rows for it or leave it out"
                 )
         return labels

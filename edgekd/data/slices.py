@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edgekd.config import Slice
 from edgekd.data.taskdata import TaskData
-from edgekd.data.volatile import ROWS, find_volatile
+from edgekd.data.volatile import ROWS, find_too_much, find_volatile
 from edgekd.errors import SliceError
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ _SECONDS = 3.0
 _ROWS_PER_SECOND = 100_000
 """A predicate over a million rows takes well under a second; one that needs ten times that is a slip."""
 _MEMORY = "2GiB"
-_MOST_CHARACTERS = 100_000
+_MOST_CHARACTERS, _MOST_DEPTH = 20_000, 100
+"""Beyond them DuckDB's parser may take minutes, and nothing interrupts that."""
 
 
 def slice_masks(data: TaskData, slices: Sequence[Slice]) -> dict[str, npt.NDArray[np.bool_]]:
@@ -107,6 +108,18 @@ def _rows(data: TaskData) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
+def _depth(where: str) -> int:
+    """Return how many brackets are open at once at most; those in texts count, too."""
+    depth = most = 0
+    for letter in where:
+        if letter in "([{":
+            depth += 1
+            most = max(most, depth)
+        elif letter in ")]}":
+            depth -= 1
+    return most
+
+
 @contextmanager
 def _interrupted_after(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
     watch = threading.Timer(seconds, connection.interrupt)
@@ -121,6 +134,8 @@ def _interrupted_after(connection: duckdb.DuckDBPyConnection, seconds: float) ->
 def _mask(connection: duckdb.DuckDBPyConnection, rows: int, where: str, what: str) -> npt.NDArray[np.bool_]:
     import duckdb
 
+    if _depth(where) > _MOST_DEPTH:
+        raise SliceError(f"{what}: where is nested deeper than {_MOST_DEPTH} levels: {where!r:.60}")
     if len(where) > _MOST_CHARACTERS:
         raise SliceError(
             f"{what}: where has {len(where):,} characters; expected at most {_MOST_CHARACTERS:,}"
@@ -128,6 +143,8 @@ def _mask(connection: duckdb.DuckDBPyConnection, rows: int, where: str, what: st
     limit = _SECONDS + rows / _ROWS_PER_SECOND
     try:
         predicate = duckdb.SQLExpression(where)
+        if much := find_too_much(where):
+            raise SliceError(f"{what}: where makes more than any row holds: {much}: {where!r:.200}")
         relation = connection.table(ROWS).select(predicate.alias("mask"))
         kind = str(relation.types[0])
         if kind != "BOOLEAN":

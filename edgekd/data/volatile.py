@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from edgekd.data.oversized import find_oversized
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -36,14 +38,31 @@ def find_volatile(where: str, columns: tuple[str, ...]) -> str | None:
         return _find_in(connection, where, known, frozenset())
 
 
-def _find_in(
-    connection: duckdb.DuckDBPyConnection, where: str, columns: frozenset[str], macros: frozenset[str]
-) -> str | None:
+@cache
+def find_too_much(where: str) -> str | None:
+    """Name what in a predicate makes a value larger than any row (`edgekd.data.oversized`), or None."""
+    import duckdb
+
+    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+        document = _parse(connection, where)
+    return None if document is None else find_oversized(list(_walk(document)))
+
+
+def _parse(connection: duckdb.DuckDBPyConnection, where: str) -> Any:
+    """Return what DuckDB says of a predicate; None where that is nested too deep."""
     # The line break ends a comment at the predicate's end.
     parsed = _ask(connection, "SELECT json_serialize_sql(?)", f"SELECT ({where}\n) FROM {ROWS}")[0][0]
     try:
-        document = json.loads(parsed)
+        return json.loads(parsed)
     except RecursionError:
+        return None
+
+
+def _find_in(
+    connection: duckdb.DuckDBPyConnection, where: str, columns: frozenset[str], macros: frozenset[str]
+) -> str | None:
+    document = _parse(connection, where)
+    if document is None:
         return "what cannot be examined (it is nested too deep)"
     if document["error"]:
         return f"what cannot be examined ({document.get('error_message')})"

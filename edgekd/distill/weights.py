@@ -30,7 +30,7 @@ def find_weights(weights: str, folder: Path) -> str:
     """
     if weights.startswith("hub:"):
         name = weights.removeprefix("hub:")
-        if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
+        if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", name):
             raise ConfigError(f"hub:{name:.80}: is no name on the hub; expected OWNER/NAME")
         _require_hub(name)
         return name
@@ -66,7 +66,11 @@ def _require_hub(name: str) -> None:
         from huggingface_hub import try_to_load_from_cache
     except ImportError:
         raise MissingExtraError("transformers", "train") from None
-    if not isinstance(try_to_load_from_cache(name, "config.json"), str):
+    try:
+        kept = try_to_load_from_cache(name, "config.json")
+    except ValueError:  # it is no name by the hub's own rules
+        kept = None
+    if not isinstance(kept, str):
         raise ConfigError(
             f"hub:{name}: the hub cannot be reached from here, and no copy was kept; check the network, or "
             "name the folder of a checkpoint"

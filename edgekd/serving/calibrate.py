@@ -29,6 +29,7 @@ class Calibration(NamedTuple):
 
 
 _MOST = 1 << 53
+_MOST_TEMPERATURE = 1e6
 UNFITTED = Calibration(1.0, {}, {}, {})
 
 
@@ -45,8 +46,10 @@ def read_calibration(path: Path) -> Calibration:
         raise ServingError(
             f"{path}: expected temperature, thresholds and routing, got {error!r:.200}"
         ) from None
-    if not (math.isfinite(found.temperature) and found.temperature > 0):
+    if not found.temperature > 0:
         raise ServingError(f"{path}: temperature must be > 0, got {found.temperature}")
+    if not 1 / _MOST_TEMPERATURE <= found.temperature <= _MOST_TEMPERATURE:
+        raise ServingError(f"{path}: temperature is out of any reason: {found.temperature}")
     for label, number in found.bias.items():
         if not math.isfinite(number):
             raise ServingError(f"{path}: bias of {label}: expected a finite number, got {number}")

@@ -134,8 +134,7 @@ class Model:
         except Exception as error:  # noqa: BLE001  (each runtime has errors of its own)
             words = " ".join(str(error).split())
             raise ServingError(
-                f"{self.folder}: the model cannot read ids of this tokenizer, the largest is "
-                f"{max(ids, default=0)!r:.20}: {words:.200}"
+                f"{self.folder}: the model cannot read ids of this tokenizer, {ids!s:.40}: {words:.200}"
             ) from None
 
     def _not_finite(self, text: str) -> ServingError:

@@ -126,7 +126,7 @@ def test_types_of_parquet_that_python_has_not(tmp_path):
     table = pa.Table.from_pylist(make_rows())
     far = pa.array([2**40] * len(table), pa.timestamp("s"))
     pyarrow.parquet.write_table(table.append_column("seen", far), tmp_path / "rows.parquet")
-    with pytest.raises(DataError, match=r"rows.parquet: column 'seen' of type timestamp\[s\] holds a value"):
+    with pytest.raises(DataError, match=r"rows.parquet: column 'seen' of type timestamp\[ms\] holds a value"):
         load_data(Data(source="rows.parquet", columns=COLUMNS), tmp_path)
     twice = table.append_column("text", table["label"])
     pyarrow.parquet.write_table(twice, tmp_path / "rows.parquet")
