@@ -24,7 +24,14 @@ What is no EdgekdError is a defect, or a fault of the machine that nobody named:
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a disk says that is full, or broken."""
 
 
 class EdgekdError(Exception):
@@ -116,3 +123,19 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1)
     hint = f" (did you mean '{near[0]}'?)" if near else ""
     return f"unknown {kind} '{name}'{hint}; known: {', '.join(names) or 'none'}"
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have the error of a full disk name what was written: an open file's own error names nothing."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL_DISK and error.filename is None:
+            error.filename = str(path)
+        raise
+    except Exception as error:
+        for number in FULL_DISK:  # libraries that write files themselves have errors of their own
+            if os.strerror(number) in str(error):
+                raise OSError(number, os.strerror(number), str(path)) from error
+        raise

@@ -11,7 +11,6 @@ run (times, throughput) and not of the result. How long a stage took stands in i
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -24,10 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgekd.errors import naming
+
 _RECORD = "stage.json"
 _RESUME = "_resume"
-FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""What a disk says that is full, or broken."""
 
 
 @dataclass(frozen=True)
@@ -72,22 +71,6 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
-
-
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Have the error of a full disk name what was written: an open file's own error names nothing."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in FULL_DISK and error.filename is None:
-            error.filename = str(path)
-        raise
-    except Exception as error:
-        for number in FULL_DISK:  # libraries that write files themselves have errors of their own
-            if os.strerror(number) in str(error):
-                raise OSError(number, os.strerror(number), str(path)) from error
-        raise
 
 
 def write_atomic(path: Path, text: str) -> None:

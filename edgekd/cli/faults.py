@@ -8,8 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from edgekd.errors import BadInputError, EdgekdError, MachineError
-from edgekd.store import FULL_DISK
+from edgekd.errors import FULL_DISK, BadInputError, EdgekdError, MachineError
 
 _AGAIN = "finished steps are kept, run again when it is mended"
 # A path that cannot be used as it was asked for: somebody gave it, and can give another one.

@@ -19,6 +19,8 @@ from edgekd.cli.plan import plan
 from edgekd.cli.promote import promote, rollback
 from edgekd.errors import EdgekdError, MachineError
 
+_LONGEST = 1200
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="edgekd")
@@ -78,6 +80,8 @@ def _report_defect(error: Exception) -> str:
 
 
 def _fail(message: str, code: int) -> None:
+    if len(message) > _LONGEST:  # some name in it is what is wrong
+        message = f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
     click.echo(f"edgekd: {message}", err=True)
     try:
         if "--json" in sys.argv:

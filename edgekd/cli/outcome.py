@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from edgekd.store import naming
+from edgekd.errors import naming
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,7 @@ def _first_problem(error: ValidationError, adapter: TypeAdapter[Any]) -> str:
         return f"key '{key}' is missing; add it, or see: edgekd show schema"
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if not key:
-        return message
+        return f"{message:.300}"
     found = problem["input"]
     shown = f", got {_show(found)}" if isinstance(found, str | int | float | bool | None) else ""
     return f"{key:.200}: {message:.300}{shown}"

@@ -116,7 +116,9 @@ def _read_parquet(path: Path) -> pa.Table:
             rows = file.metadata.num_rows
             if rows > _MOST_ROWS:
                 raise DataError(f"{path}: says that it holds {rows:,} rows; expected at most {_MOST_ROWS:,}")
-        return pyarrow.parquet.read_table(path)
+        table = pyarrow.parquet.read_table(path)
+        _ = table.column_names  # which may be no text
+        return table
     except (pa.ArrowException, OSError, ValueError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: is not Parquet: {_one_line(error)}") from None
 

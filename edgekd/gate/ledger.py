@@ -21,10 +21,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from edgekd.errors import BadInputError, LedgerError
+from edgekd.errors import BadInputError, LedgerError, naming
 from edgekd.gate.entry import NO_DETAILS, Decision, Details, Event, LedgerEntry, Provenance
 from edgekd.gate.versions import flush
-from edgekd.store import digest_json, locked, naming, parse_json
+from edgekd.store import digest_json, locked, parse_json
 
 __all__ = [
     "Decision",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,6 @@ from typing import NamedTuple
 
 from edgekd.errors import BadInputError, MeasurementError
 from edgekd.measure.result import BenchResult
-from edgekd.store import parse_json
 
 # A text never seen may take this many times as long as one seen before, median to median.
 MAX_CACHE_RATIO = 1.5
@@ -29,9 +29,9 @@ class Answers(NamedTuple):
 def read_answers(path: Path) -> Answers:
     """Read the answers that a process wrote; an input without a timed call has None."""
     try:
-        document = parse_json(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
         return Answers(tuple(document["untimed"]), tuple(document["timed"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInputError(f"{path}: answers cannot be read ({error!r}); measure again") from error
 
 

@@ -10,9 +10,8 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from edgekd.errors import BadInputError
+from edgekd.errors import BadInputError, naming
 from edgekd.measure.result import BenchResult
-from edgekd.store import naming, parse_json
 
 FILE_NAME = "bench.json"
 FORMAT_VERSION = 4
@@ -36,12 +35,12 @@ def load_bench(folder: Path) -> BenchResult:
     """Read a result; raises BadInputError for a file that is not one."""
     path = folder / FILE_NAME
     try:
-        document = parse_json(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BadInputError(
             f"{path}: not found; measure first, or name the folder of a measurement"
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInputError(f"{path}: not readable as JSON ({error}); measure again") from error
     found = document.pop("format", None) if isinstance(document, dict) else None
     if found != FORMAT_VERSION:

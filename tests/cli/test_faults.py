@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from edgekd.cli.faults import explain_fault
-from edgekd.errors import BadInputError, MachineError
+from edgekd.errors import BadInputError, MachineError, naming
 from edgekd.serving import ServingError
-from edgekd.store import Store, naming, write_atomic
+from edgekd.store import Store, write_atomic
 
 
 @pytest.mark.parametrize(

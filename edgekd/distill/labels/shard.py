@@ -20,8 +20,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from edgekd.distill.labels.kept import TEMPERATURES, TOP, KeptOutputs, join_kept
-from edgekd.errors import DataError
-from edgekd.store import digest_file, naming, parse_json
+from edgekd.errors import DataError, naming
+from edgekd.store import digest_file, parse_json
 
 FORMAT = 1
 KEY_BYTES = 16
@@ -115,6 +115,7 @@ def open_shard(path: Path, teacher: str, width: int) -> Shard:
         with pa.memory_map(str(path)) as source:
             batch = pa.ipc.open_file(source).get_batch(0)
         batch.validate(full=True)
+        _ = batch.schema.names  # which may be no text
         notes: dict[str, Any] = parse_json(batch.schema.metadata[b"edgekd"])
         if not isinstance(notes, dict) or not isinstance(notes.get("labeller"), dict):
             raise ValueError("says nothing of who labelled")
