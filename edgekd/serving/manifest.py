@@ -126,7 +126,7 @@ def _check_fields(path: Path, manifest: Any) -> None:
         _check_labels(path, manifest["labels"])
     if not 1 <= manifest["max_tokens"] <= _MOST:
         raise ServingError(
-            f"{path}: max_tokens must be from 1 to {_MOST}, got {manifest['max_tokens']!r:.20}"
+            f"{path}: max_tokens must be >= 1 and <= {_MOST}, got {manifest['max_tokens']!r:.20}"
         )
     first = manifest.get("first", {})
     if not isinstance(first, dict):
