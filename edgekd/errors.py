@@ -16,13 +16,23 @@ EdgekdError (exit 1)
 │   └── OutOfTimeError                a round was ended by its own limit
 ├── HarmedError (exit 1)              an artifact that did harm would be promoted again or go out
 ├── StaleError (exit 1)               another artifact is promoted than the one that was to be replaced
-└── LedgerError (exit 1)              the ledger's chain does not hold
+├── LedgerError (exit 1)              the ledger's chain does not hold
+└── MachineError (exit 4)             the disk or the memory of this machine is at its end
+
+What is no EdgekdError is a defect, or a fault of the machine that nobody named: exit 4, too.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a disk says that is full, or broken."""
 
 
 class EdgekdError(Exception):
@@ -102,6 +112,12 @@ class LedgerError(EdgekdError):
     """The ledger cannot be read or its chain does not hold."""
 
 
+class MachineError(EdgekdError):
+    """The disk or the memory of this machine is at its end; what was asked for may be right."""
+
+    exit_code = 4
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     """Say that a name is unknown, with near matches and the list of what exists.
 
@@ -112,3 +128,19 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1)
     hint = f" (did you mean '{near[0]}'?)" if near else ""
     return f"unknown {kind} '{name}'{hint}; known: {', '.join(names) or 'none'}"
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have the error of a full disk name what was written: an open file's own error names nothing."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL_DISK and error.filename is None:
+            error.filename = str(path)
+        raise
+    except Exception as error:
+        for number in FULL_DISK:  # libraries that write files themselves have errors of their own
+            if os.strerror(number) in str(error):
+                raise OSError(number, os.strerror(number), str(path)) from error
+        raise

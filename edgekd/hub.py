@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgekd.errors import ConfigError, MissingExtraError
+from edgekd.reach import stay_offline_unless_reachable
 
 Kind = Literal["model", "dataset"]
 
@@ -23,8 +24,8 @@ _FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "README.md")
 def pin(name: str, kind: Kind = "model") -> str:
     """Return `OWNER/NAME@COMMIT` for `OWNER/NAME` or `OWNER/NAME@REVISION`; without a revision it is `main`.
 
-    A commit stays as it is. Else the hub is asked, within 5 seconds, and where it is out of reach the commit
-    that the local cache has for the revision stands.
+    A commit stays as it is. Else the hub is asked, where it can be reached within seconds, and elsewhere the
+    commit that the local cache has for the revision stands.
 
     Raises:
         ConfigError: if the hub does not have it, or can neither be reached nor has been before.
@@ -38,20 +39,23 @@ def pin(name: str, kind: Kind = "model") -> str:
         return name
     revision = revision or "main"
     hub = _client()
-    try:
-        found = hub.HfApi().repo_info(repository, revision=revision, repo_type=kind, timeout=_SECONDS).sha
-    except (hub.errors.RepositoryNotFoundError, hub.errors.RevisionNotFoundError) as error:
-        raise ConfigError(
-            f"{written}: cannot be loaded: the hub has no such {kind} or revision, or it is not open to you "
-            f"({type(error).__name__}); check the name"
-        ) from None
-    except Exception:  # noqa: BLE001  (the client's own, its transport's and the system's)
-        found = _read_ref(hub, repository, revision, kind)
-        if found is None:
+    found = None
+    if stay_offline_unless_reachable():
+        try:
+            found = hub.HfApi().repo_info(repository, revision=revision, repo_type=kind, timeout=_SECONDS).sha
+        except (hub.errors.RepositoryNotFoundError, hub.errors.RevisionNotFoundError) as error:
             raise ConfigError(
-                f"{written}: cannot be loaded: the hub cannot be reached, and its cache here has no such "
-                f"{kind}; give what is on disk, or try again with a network"
+                f"{written}: cannot be loaded: the hub has no such {kind} or revision, or it is not open to "
+                f"you ({type(error).__name__}); check the name"
             ) from None
+        except Exception:  # noqa: BLE001  (the client's own, its transport's and the system's)
+            found = None
+    found = found or _read_ref(hub, repository, revision, kind)
+    if found is None:
+        raise ConfigError(
+            f"{written}: cannot be loaded: the hub cannot be reached, and its cache here has no such "
+            f"{kind}; give what is on disk, or try again with a network"
+        )
     return f"{repository}@{found}"
 
 

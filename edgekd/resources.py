@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from edgekd.errors import ConfigError, unknown_name
 
 _PACKAGE = Path(__file__).parent
+_NAME = re.compile(r"[^\W_][\w.-]{0,99}")
 
 
 def find_resource(kind: str, name: str, folder: Path | None = None) -> Path:
@@ -16,6 +18,11 @@ def find_resource(kind: str, name: str, folder: Path | None = None) -> Path:
 
     `folder` is where the project file lies; the current folder is used where it is absent.
     """
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"unknown {kind.removesuffix('s')} {name!r:.80}: not a name of letters, digits and . _ -; known: "
+            f"{', '.join(list_resources(kind, folder)) or 'none'}"
+        )
     for path in _search(kind, folder):
         if (path / f"{name}.yaml").is_file():
             return path / f"{name}.yaml"

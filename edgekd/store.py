@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgekd.errors import naming
+
 _RECORD = "stage.json"
 _RESUME = "_resume"
 
@@ -59,12 +61,24 @@ def digest_json(value: Any) -> str:
     return digest_bytes(text.encode())
 
 
+def parse_json(text: str | bytes) -> Any:
+    """Return the value that JSON holds.
+
+    Raises:
+        ValueError: it is no JSON, or nested deeper than Python follows.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
 def write_atomic(path: Path, text: str) -> None:
     """Replace a file's text so that a reader or a kill sees the old or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        with naming(path), temporary.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -129,7 +143,8 @@ class Store:
             partial = final.with_name(f"{key}.partial")
             _clear(partial)
             began = time.monotonic()
-            build(partial)
+            with naming(partial):
+                build(partial)
             seconds = round(time.monotonic() - began, 3)
             shutil.rmtree(partial / _RESUME, ignore_errors=True)
             files = {file: digest_file(partial / file) for file in _files(partial)}

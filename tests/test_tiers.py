@@ -11,6 +11,7 @@ GROUND = [
     "errors",
     "extras",
     "units",
+    "reach",
     "hub",
     "quiet",
     "progress",

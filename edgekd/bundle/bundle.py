@@ -16,7 +16,7 @@ from edgekd.compile import Artifact
 from edgekd.config import Target
 from edgekd.errors import BadInputError
 from edgekd.plugins import list_plugins, load_plugin
-from edgekd.store import digest_file, write_atomic
+from edgekd.store import digest_file, parse_json, write_atomic
 
 CARD, LIST = "MODEL_CARD.md", "bundle.json"
 LABELLED = "classify"
@@ -120,7 +120,7 @@ def read_bundle(folder: Path) -> dict[str, Any]:
         BadInputError: naming the file that is missing, unlisted or damaged.
     """
     try:
-        listed: dict[str, Any] = json.loads((folder / LIST).read_text(encoding="utf-8"))
+        listed: dict[str, Any] = parse_json((folder / LIST).read_text(encoding="utf-8"))
         files = dict(listed["files"])
         _ = listed["bundle"], listed["target"], listed["artifact"]
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import json
 import logging
 import os
@@ -17,9 +17,9 @@ from edgekd.cli import stages, things
 from edgekd.cli.ledger import ledger
 from edgekd.cli.plan import plan
 from edgekd.cli.promote import promote, rollback
-from edgekd.errors import EdgekdError
+from edgekd.errors import EdgekdError, MachineError
 
-_AGAIN = "; finished steps are kept, run again when it is mended"
+_LONGEST = 1200
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,20 +56,43 @@ def main() -> None:
         _fail(" ".join(str(error).split()), error.exit_code)
     except (KeyboardInterrupt, click.exceptions.Abort):
         _fail("stopped; the next run goes on from the last finished step", 130)
-    except OSError as error:
-        name = f"{error.filename}: " if error.filename else ""
-        _fail(f"{name}{error.strerror or error}{_AGAIN}", 1)
+    except BrokenPipeError:  # who reads what is printed has read enough, as in `edgekd ... | head`
+        _drop_stdout()
+        sys.exit(1)
     except Exception as error:  # noqa: BLE001  the last resort: a defect of ours is one line, too
-        if os.strerror(errno.ENOSPC) in str(error):  # safetensors has an error of its own for a full disk
-            _fail(f"{' '.join(str(error).split())}{_AGAIN}", 1)
+        from edgekd.cli.faults import explain_fault
+
+        known = explain_fault(error)
+        if known is None:
+            known = MachineError(_report_defect(error))
+        _fail(" ".join(str(known).split()), known.exit_code)
+
+
+def _report_defect(error: Exception) -> str:
+    """Keep an error's traceback in a file, where there is room for one, and say where."""
+    words = f"a defect in edgekd: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    try:
         with tempfile.NamedTemporaryFile("w", prefix="edgekd-", suffix=".txt", delete=False) as file:
-            traceback.print_exc(file=file)
-        words = " ".join(str(error).split())[:200]
-        _fail(f"a defect in edgekd: {type(error).__name__}: {words}; please report {file.name}", 1)
+            traceback.print_exception(error, file=file)
+    except OSError:
+        return f"{words}; please report it"
+    return f"{words}; please report {file.name}"
 
 
 def _fail(message: str, code: int) -> None:
+    if len(message) > _LONGEST:  # some name in it is what is wrong
+        message = f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
     click.echo(f"edgekd: {message}", err=True)
-    if "--json" in sys.argv:
-        click.echo(json.dumps({"error": message, "exit_code": code}))
+    try:
+        if "--json" in sys.argv:
+            click.echo(json.dumps({"error": message, "exit_code": code}))
+        sys.stdout.flush()
+    except OSError:
+        _drop_stdout()
     sys.exit(code)
+
+
+def _drop_stdout() -> None:
+    """Have what could not be printed go nowhere: Python would try again at its end, and say so."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,9 +8,12 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
+
+from edgekd.errors import naming
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,9 @@ def tells(verb: Callable[..., Outcome]) -> Callable[..., None]:
         outcome = verb(*given, **named)
         if os.environ.get("RANK", "0") == "0":  # of several processes under torchrun the first one speaks
             whole = json.dumps(outcome.document, indent=1, allow_nan=False) if as_json else None
-            for line in outcome.lines if whole is None else (whole,):
-                click.echo(line)
+            with naming(Path("stdout")):
+                for line in outcome.lines if whole is None else (whole,):
+                    click.echo(line)
         sys.exit(outcome.exit_code)
 
     return told

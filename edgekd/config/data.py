@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -31,6 +31,23 @@ class Columns(Frozen):
     """Which split a row belongs to; where absent, `source` names a file a split."""
     date: str | None = None
     """When a row was written, as a date or ISO 8601 text; read by the gates of the data's age alone."""
+
+    @model_validator(mode="after")
+    def _hold_different_things(self) -> Columns:
+        named: dict[str, str] = {}
+        for key in ("text", "label", "split", "date", "id"):
+            column = getattr(self, key)
+            if column is None:
+                continue
+            if not column:
+                raise ValueError(f"{key} is empty; expected the name of a column")
+            other = named.setdefault(column, key)
+            if other != key and not (key == "id" and other == "text"):
+                raise ValueError(
+                    f"{other} and {key} are both '{column}'; each is another column, for a model would read "
+                    "what it is to answer"
+                )
+        return self
 
     def find(self, name: str) -> str:
         """Return under which name a file has a column of the task; its own name where none is set."""
@@ -64,7 +81,7 @@ class Data(Frozen):
     """Go on although test rows have a text that rows of another split have, too; their number is shown."""
     drop_shared_text: bool = False
     """Leave out the rows of other splits whose text is also a test row's, instead of refusing them."""
-    options: dict[str, int] = Field(default_factory=dict)
+    options: dict[str, Annotated[int, Field(ge=0, le=1_000_000)]] = Field(default_factory=dict)
     """Row counts and seed of the built-in data."""
     sample: str | None = None
     """SQL predicate that marks the rows drawn as traffic comes, where a test set holds extra rows of some

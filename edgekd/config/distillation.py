@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from edgekd.config.base import Frozen
+from edgekd.config.base import MOST_ROWS, Frozen
 from edgekd.config.emphasis import Emphasis
 
 
@@ -15,24 +15,27 @@ class Origin(Frozen):
 
     column: str = "origin"
     """Column of the training rows; a row without a value counts as `teacher`, as noisy copies do."""
-    weights: dict[str, Annotated[float, Field(gt=0)]] = Field(
+    weights: dict[str, Annotated[float, Field(gt=0, le=1e6)]] = Field(
         default_factory=lambda: {"teacher": 1.0, "human_corrected": 3.0, "refusal_or_escalation": 2.0}
     )
     """Weight of a row a value."""
 
 
+_Layer = Annotated[int, Field(ge=0, le=512)]
+
+
 class FeatureStage(Frozen):
     """Epochs in which a transformer learns from its teacher's inside, before it learns from answers."""
 
-    epochs: int = Field(1, ge=1)
+    epochs: int = Field(1, ge=1, le=10_000)
     """How many of the student's epochs."""
-    hidden: float = Field(1.0, ge=0)
+    hidden: float = Field(1.0, ge=0, le=1e6)
     """Weight of hidden states, through a projection where widths differ."""
-    attention: float = Field(1.0, ge=0)
+    attention: float = Field(1.0, ge=0, le=1e6)
     """Weight of attention maps; where heads differ, of relations between tokens."""
-    output: float = Field(0.0, ge=0)
+    output: float = Field(0.0, ge=0, le=1e6)
     """Weight of labels and soft labels in these epochs."""
-    layers: dict[int, int] | None = None
+    layers: dict[_Layer, _Layer] | None = None
     """Student's layer to teacher's, from 1, 0 for the embeddings; evenly spread where absent."""
 
     @model_validator(mode="after")
@@ -45,13 +48,13 @@ class FeatureStage(Frozen):
 class RankTerms(Frozen):
     """What the soft loss is made of where answers are orders of candidates."""
 
-    listwise: float = Field(1.0, ge=0)
+    listwise: float = Field(1.0, ge=0, le=1e6)
     """Weight of T^2 * KL between the softmax of the teacher's and of the student's scores over a list."""
-    margin_mse: float = Field(0.0, ge=0)
+    margin_mse: float = Field(0.0, ge=0, le=1e6)
     """Weight of the squared error of score differences, over all pairs of a list."""
-    score_mse: float = Field(0.0, ge=0)
+    score_mse: float = Field(0.0, ge=0, le=1e6)
     """Weight of the squared error of the scores themselves."""
-    candidates: int = Field(8, ge=2)
+    candidates: int = Field(8, ge=2, le=MOST_ROWS)
     """How many candidates of a row an epoch shows at most; each epoch draws others."""
 
     @model_validator(mode="after")
@@ -66,7 +69,7 @@ class RankTerms(Frozen):
 class Distillation(Emphasis):
     """How students learn from the teacher."""
 
-    temperature: float = Field(2.0, gt=0)
+    temperature: float = Field(2.0, gt=0, le=1000)
     """Softens both distributions."""
     alpha: float = Field(0.9, ge=0, le=1)
     """Weight of the soft loss: (1 - alpha) * CE + alpha * T^2 * KL."""
@@ -80,6 +83,6 @@ class Distillation(Emphasis):
     """Learn from the teacher's hidden states and attention first."""
     rank: RankTerms | None = None
     """Terms of the soft loss of a ranking, for tasks that rank alone; `listwise` where absent."""
-    augmentations: int = Field(4, ge=0)
+    augmentations: int = Field(4, ge=0, le=1000)
     """Teacher-labelled copies a training row: dropped words, swaps, typos, crossings, recombinations.
     Rows of several candidates have no copies."""

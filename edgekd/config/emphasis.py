@@ -14,7 +14,7 @@ class Reviewed(Frozen):
 
     where: str
     """SQL predicate over the data's columns, as `checked` or `sample = 'critical'`."""
-    times: int = Field(3, ge=2)
+    times: int = Field(3, ge=2, le=10_000)
     """How often each is shown."""
 
 
@@ -27,7 +27,7 @@ class Emphasis(Frozen):
     """Rows to show more often: those that a person has looked at, or those of critical classes."""
     rare_classes: tuple[str, ...] = ()
     """Classes with few rows whose recall the penalty raises."""
-    rare_penalty: float = Field(0.3, ge=0)
+    rare_penalty: float = Field(0.3, ge=0, le=1e6)
     """Weight of that penalty in the loss."""
 
     @property

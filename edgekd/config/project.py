@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from edgekd.config.base import Frozen
+from edgekd.config.base import MOST_ROWS, MOST_SEED, MOST_THREADS, Frozen
 from edgekd.config.data import Data
 from edgekd.config.distillation import Distillation
 from edgekd.config.emphasis import Emphasis
@@ -28,7 +28,7 @@ class Teacher(Emphasis):
     """Whether it is fine-tuned here; a classifier with these labels can be used as it is."""
     training: Training | None = None
     """Overrides the model file's training."""
-    pairs: int = Field(0, ge=0)
+    pairs: int = Field(0, ge=0, le=MOST_ROWS)
     """Rows of a linear model of pairs of neighbouring tokens, whose logits are added to those of the network
     that is fine-tuned: it remembers what training words. 0: none."""
     through: str | None = None
@@ -58,9 +58,9 @@ class _StudentEntry(Frozen):
 
     model: str
     """A file in models/."""
-    vocabulary: int | None = Field(None, ge=256)
+    vocabulary: int | None = Field(None, ge=256, le=MOST_ROWS)
     """Overrides the model file's vocabulary; at or above the teacher's size, every token stays."""
-    pairs: int | None = Field(None, ge=0)
+    pairs: int | None = Field(None, ge=0, le=MOST_ROWS)
     """Overrides the model file's rows for pairs of tokens."""
     max_tokens: int | None = Field(None, ge=8)
     """Overrides the model file's limit, over which texts are cut."""
@@ -83,17 +83,17 @@ class Cascade(Frozen):
 class Measure(Frozen):
     """How latency is measured."""
 
-    rounds: int = Field(6, ge=3)
+    rounds: int = Field(6, ge=3, le=10_000)
     """Fresh processes a variant; the sampling unit of every interval."""
-    seconds: float = Field(0.6, gt=0)
+    seconds: float = Field(0.6, gt=0, le=86_400)
     """Timed seconds a variant and round."""
-    inputs: int = Field(512, ge=16)
+    inputs: int = Field(512, ge=16, le=MOST_ROWS)
     """Validation texts that are timed."""
     pytorch: bool = True
     """Measure the teacher in PyTorch, too: each of its processes takes seconds to start."""
     precision: float | None = Field(None, gt=0, lt=1)
     """Add rounds until each p95, as a ratio to the teacher's, is known within this share."""
-    budget_seconds: float = Field(300, gt=0)
+    budget_seconds: float = Field(300, gt=0, le=10_000_000)
     """No round is added that would end later than this."""
 
 
@@ -139,9 +139,9 @@ class Project(Frozen):
     """Where a training's figures go besides its log; changes no result."""
     licence: Licence = Licence()
     """Licences of weights and data, for the model card; changes no result."""
-    threads: int = Field(2, ge=1)
+    threads: int = Field(2, ge=1, le=MOST_THREADS)
     """Threads of training and labelling; part of what makes a result repeatable."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=MOST_SEED)
     """Seed of every random choice."""
     workspace: str = ".edgekd"
     """Folder for the stage cache, runs and registry, relative to this file."""

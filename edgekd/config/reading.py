@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from edgekd.config.document import DocumentError, check_texts, parse_document
 from edgekd.errors import ConfigError
 from edgekd.resources import find_resource
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from edgekd.config.target import Target
 
 _M = TypeVar("_M", bound=BaseModel)
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same documents, ten times as fast
 
 
 def load_project(path: Path, settings: Sequence[str] = ()) -> Project:
@@ -59,17 +58,23 @@ def _check_name(name: str, path: Path) -> None:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
+        if path.is_dir():
+            raise ConfigError(f"{path}: is a folder; give the path of a YAML file")
+        if path.exists() and not path.is_file():  # a pipe or a device may never end
+            raise ConfigError(f"{path}: is no regular file; give the path of a YAML file")
         text = path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        raise ConfigError(f"{path}: no such file; give the path of a YAML file") from None
-    except IsADirectoryError:
-        raise ConfigError(f"{path}: is a folder; give the path of a YAML file") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        raise ConfigError(f"{path}: no such file; give the path of a YAML file") from None
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); give the path of a YAML file"
+        ) from None
     try:
-        document = yaml.load(text, _LOADER)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+        document = parse_document(text)
+    except DocumentError as error:
+        raise ConfigError(f"{path}: {error}") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: must hold keys and values, got {type(document).__name__}")
     return document
@@ -78,11 +83,12 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 def _override(document: dict[str, Any], setting: str) -> None:
     key, equals, text = setting.partition("=")
     if not equals or not key:
-        raise ConfigError(f"--set {setting}: expected key=value, for example seed=1")
+        raise ConfigError(f"--set {setting:.80}: expected key=value, for example seed=1")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"--set {setting}: the value is not YAML") from None
+        check_texts(key)
+        value = parse_document(text)
+    except DocumentError as error:
+        raise ConfigError(f"--set {setting!r:.80}: the value {error}") from None
     place: Any = document
     *parents, last = key.split(".")
     for part in parents:
@@ -96,8 +102,9 @@ def _override(document: dict[str, Any], setting: str) -> None:
 
 def _step(place: Any, part: str, setting: str) -> Any:
     if isinstance(place, list):
-        if not part.isdigit() or int(part) >= len(place):
-            raise ConfigError(f"--set {setting}: '{part}' must be 0 to {len(place) - 1}")
+        is_place = part.isascii() and part.isdigit() and len(part) < 9
+        if not is_place or int(part) >= len(place):
+            raise ConfigError(f"--set {setting:.80}: '{part:.40}' must be 0 to {len(place) - 1}")
         return _with_keys(place, int(part))[int(part)]
     if not isinstance(place.get(part), dict | list):
         place[part] = {}
@@ -113,9 +120,37 @@ def _with_keys(items: list[Any], place: int) -> list[Any]:
 
 def _validate(adapter: TypeAdapter[_M], document: Any, source: str) -> _M:
     try:
-        return adapter.validate_python(document)
+        found = adapter.validate_python(document)
     except ValidationError as error:
         raise ConfigError(f"{source}: {_first_problem(error, adapter)}") from None
+    if truth := _find_truth(document, found):
+        raise ConfigError(f"{source}: {truth[0]}: expected a number, got {str(truth[1]).lower()}")
+    return found
+
+
+def _find_key(values: Mapping[Any, Any], key: object) -> Any:
+    """Return what stands at a key, which may have been read as a number."""
+    if key not in values and isinstance(key, str) and key.isascii() and key.isdigit():
+        return values.get(int(key[:9]))
+    return values.get(key)
+
+
+def _find_truth(given: Any, read: Any) -> tuple[str, bool] | None:
+    """Find the key of a `true` or `false` that was read as a number: pydantic takes them for 1 and 0."""
+    if isinstance(given, bool):
+        return None if isinstance(read, bool) or not isinstance(read, int | float) else ("", given)
+    pairs: list[tuple[object, Any, Any]] = []
+    if isinstance(given, dict):
+        values = read if isinstance(read, Mapping) else dict(read) if isinstance(read, BaseModel) else {}
+        pairs = [(key, value, _find_key(values, key)) for key, value in given.items()]
+    elif isinstance(given, list) and isinstance(read, tuple | list):
+        pairs = [(place, *both) for place, both in enumerate(zip(given, read, strict=False))]
+    for key, value, found in pairs:
+        if isinstance(key, bool) and not isinstance(read, BaseModel):
+            return str(key).lower(), key
+        if truth := _find_truth(value, found):
+            return f"{key}.{truth[0]}".rstrip("."), truth[1]
+    return None
 
 
 def _first_problem(error: ValidationError, adapter: TypeAdapter[Any]) -> str:
@@ -126,15 +161,23 @@ def _first_problem(error: ValidationError, adapter: TypeAdapter[Any]) -> str:
         known = sorted(_keys(adapter.json_schema()))
         near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
         hint = f"; did you mean '{near[0]}'?" if near else "; remove it, or see: edgekd show schema"
-        return f"unknown key '{key}'{hint}"
+        return f"unknown key '{key:.80}'{hint}"
     if problem["type"] == "missing":
         return f"key '{key}' is missing; add it, or see: edgekd show schema"
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if not key:
-        return message
+        return f"{message:.300}"
     found = problem["input"]
-    shown = f", got {found!r}" if isinstance(found, str | int | float | bool | None) else ""
-    return f"{key}: {message}{shown}"
+    shown = f", got {_show(found)}" if isinstance(found, str | int | float | bool | None) else ""
+    return f"{key:.200}: {message:.300}{shown}"
+
+
+def _show(value: Any) -> str:
+    """Return a value as it is shown, cut: a number may have thousands of digits, more than Python prints."""
+    try:
+        return f"{value!r:.80}"
+    except ValueError:
+        return "a number of thousands of digits"
 
 
 def _keys(schema: Any) -> set[str]:

@@ -37,7 +37,7 @@ class Routing(Frozen):
     """Who answers what is carved out: the teacher, or what is promoted where validation rows prove that."""
     rules: tuple[Rule, ...] = ()
     """Above the student."""
-    teacher_per_1k: float = Field(gt=0)
+    teacher_per_1k: float = Field(gt=0, le=1e9)
     """What a thousand messages to the teacher cost, in USD."""
     planned_fallback: float = Field(0.1, ge=0, le=1)
     """Share of messages planned for the teacher; up to it, more go where that keeps limits and margins."""

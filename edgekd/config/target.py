@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from edgekd.config.base import Frozen
+from edgekd.config.base import MOST_ROWS, MOST_THREADS, Frozen
 
 Objective = Literal["p95_ms", "cold_start_ms", "artifact_bytes", "quality"]
 
@@ -22,9 +22,9 @@ class Hardware(Frozen):
     """Maker of the chip, where the target means one maker."""
     gpu: bool = False
     """Whether the work runs on a GPU."""
-    vcpus: float = Field(1, gt=0)
+    vcpus: float = Field(1, gt=0, le=MOST_THREADS)
     """Processors that the model may use."""
-    memory_mib: int = Field(gt=0)
+    memory_mib: int = Field(gt=0, le=2**40)
     """Memory of the whole machine or function."""
 
 
@@ -35,7 +35,7 @@ class Build(Frozen):
     """Engine that runs it: onnxruntime, openvino, litert, aotinductor, numpy."""
     recipe: str
     """Way to compile it: fp32, int8-dynamic, int8-nncf, int8-tables."""
-    rows: int | None = Field(None, ge=256)
+    rows: int | None = Field(None, ge=256, le=MOST_ROWS)
     """Rows that each embedding table keeps; those that texts hardly use share the nearest one."""
 
     restore: bool = False
@@ -53,7 +53,7 @@ class Limits(Frozen):
 
     p95_ms: float | None = Field(None, gt=0)
     """End-to-end latency, text in, label out, 95th percentile."""
-    candidates: int | None = Field(None, ge=1)
+    candidates: int | None = Field(None, ge=1, le=MOST_ROWS)
     """Where a request has candidates: how many of them each request has of which that percentile is."""
     cold_start_ms: float | None = Field(None, gt=0)
     """From process start to the first answer."""
@@ -102,7 +102,7 @@ class Target(Frozen):
     """What the machine is."""
     builds: tuple[Build, ...] = Field(min_length=1)
     """What to compile; measurement and gates choose among them."""
-    threads: int = Field(1, ge=1)
+    threads: int = Field(1, ge=1, le=MOST_THREADS)
     """Threads that the runtime may use."""
     bundle: str | None = None
     """What the platform deploys: lambda-zip, mobile, openvino-server, triton."""

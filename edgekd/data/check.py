@@ -12,19 +12,18 @@ from edgekd.errors import DataError
 _REQUIRED = ("train", "calibration", "validation", "test")
 
 
-def check_rows(rows: Sequence[Mapping[str, Any]], source: str, reader: Reader) -> None:
-    """Check each row's id, text and target.
+def check_rows(rows: Sequence[Mapping[str, Any]], places: Sequence[str], reader: Reader) -> None:
+    """Check each row's id, text and target; `places` name each row's file, number and id.
 
     Raises:
         DataError: naming the row and column of the first that is wrong.
     """
-    seen: dict[str, int] = {}
-    for number, row in enumerate(rows, start=1):
+    seen: dict[str, str] = {}
+    for row, where in zip(rows, places, strict=True):
         name = str(row["id"])
-        where = f"{source}: row {number} (id {name})"
         if name in seen:
-            raise DataError(f"{where}: id is also that of row {seen[name]}; ids must be unique")
-        seen[name] = number
+            raise DataError(f"{where}: id is also that of {seen[name]}; ids must be unique")
+        seen[name] = where
         _check_text(row["text"], where)
         if row["split"] != "unlabelled":
             reader.check(row["label"], where)
@@ -34,7 +33,7 @@ def _check_text(text: Any, where: str) -> None:
     if text is None or (isinstance(text, float) and math.isnan(text)):
         raise DataError(f"{where}: column text is empty (null or NaN); remove the row or fill it")
     if not isinstance(text, str):
-        raise DataError(f"{where}: column text must be text, got {text!r}")
+        raise DataError(f"{where}: column text must be text, got {text!r:.60}")
     if not text.strip():
         raise DataError(f"{where}: column text is empty; remove the row or fill it")
 

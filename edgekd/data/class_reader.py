@@ -33,7 +33,7 @@ class ClassReader:
         if target is None or (isinstance(target, float) and math.isnan(target)) or not str(target).strip():
             raise DataError(f"{where}: column label is empty; only split 'unlabelled' may lack labels")
         if not isinstance(target, str):
-            raise DataError(f"{where}: column label must be text, got {target!r}; quote it")
+            raise DataError(f"{where}: column label must be text, got {target!r:.60}; quote it")
 
     def find_outputs(self, rows: Sequence[Mapping[str, Any]], source: str) -> tuple[str, ...]:
         """Name the classes; every class of another split must be one of them."""
@@ -43,13 +43,13 @@ class ClassReader:
         labels = tuple(sorted(splits["train"]))
         if len(labels) < 2:
             raise DataError(
-                f"{source}: split 'train' has one class only ('{labels[0]}'); expected two or more"
+                f"{source}: split 'train' has one class only ('{labels[0]:.60}'); expected two or more"
             )
         for name in ("calibration", "validation", "test"):
             strange = sorted(splits[name] - set(labels))
             if strange:
                 raise DataError(
-                    f"{source}: label '{strange[0]}' is in split '{name}' but not in 'train'; "
+                    f"{source}: label '{strange[0]:.60}' is in split '{name}' but not in 'train'; "
                     "add training rows for it or leave it out"
                 )
         return labels

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 
@@ -13,7 +17,8 @@ from edgekd.data import built_in
 from edgekd.data.carve import carve_rows
 from edgekd.data.check import check_rows, check_splits
 from edgekd.data.class_reader import CLASSES
-from edgekd.data.files import read_table, require_file
+from edgekd.data.columns import make_column
+from edgekd.data.files import read_rows, require_file
 from edgekd.data.leaving_out import leave_out_shared, leave_out_unlabelled
 from edgekd.data.normalise import normalise
 from edgekd.data.rank_files import attach_candidates
@@ -27,7 +32,19 @@ from edgekd.store import digest_file
 
 _ALIASES = {"val": "validation", "valid": "validation", "dev": "validation", "calib": "calibration"}
 _OWN = ("id", "text", "label", "split")
-_PLACE = "\0place"  # file and row, for people; no column has this name, and no table gets it
+_PLACE = "\0place"  # where a row is from; no column has this name, and no table gets it
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The file and row that a row is from, for people; with its id where the file has ids."""
+
+    file: str
+    row: int
+    id: str | None
+
+    def __str__(self) -> str:
+        return f"{self.file} row {self.row}" + ("" if self.id is None else f" (id {self.id:.60})")
 
 
 def describe_source(data: Data, folder: Path) -> dict[str, str]:
@@ -76,7 +93,7 @@ def load_and_compare(
         source = str(data.source)
         rows = built_in.generate_rows(source, data.options)
     elif isinstance(data.source, str) and data.source.startswith("hf:"):
-        rows, source = _from_hub(data, reader), data.source
+        rows, source = _from_hub(data, folder, reader), data.source
     elif data.has_documents:
         rows, source = _from_documents(data, folder), _shown(data)
     else:
@@ -85,8 +102,8 @@ def load_and_compare(
         raise DataError("data.options belong to the built-in data; remove them")
     more = [folder / path for path in data.unlabelled]
     rows += read_unlabelled(more, rows, data.columns, tuple(reader.columns))
-    rows = [{**reader.arrange(row, f"{source}: {_place(row)}")} for row in rows]
-    check_rows(rows, source, reader)
+    rows = [{**reader.arrange(row, _where(row, source, n))} for n, row in enumerate(rows, start=1)]
+    check_rows(rows, [_where(row, source, n) for n, row in enumerate(rows, start=1)], reader)
     forms = [normalise(row["text"]) for row in rows]
     rows, forms, dropped = leave_out_shared(rows, forms) if data.drop_shared_text else (rows, forms, 0)
     for name, carve in data.carve.items():
@@ -98,14 +115,20 @@ def load_and_compare(
     shared = find_shared(rows, forms, places, tuple(reader.columns), dropped, unlabelled)
     if not data.allow_shared_text:
         refuse_shared(shared, source)
-    return TaskData(_as_table(rows, reader), outputs, reader), shared
+    return TaskData(_as_table(rows, source, reader), outputs, reader), shared
 
 
 def _place(row: Mapping[str, Any]) -> str:
     return str(row.get(_PLACE) or f"row {row['id']}")
 
 
-def _from_hub(data: Data, reader: Reader) -> list[dict[str, Any]]:
+def _where(row: Mapping[str, Any], source: str, number: int) -> str:
+    """Name a row in an error: its file's name, its number there and its id."""
+    place = row.get(_PLACE) or _Place(source, number, None)
+    return f"{place.file}: row {place.row} (id {row['id']!s:.60})"
+
+
+def _from_hub(data: Data, folder: Path, reader: Reader) -> list[dict[str, Any]]:
     try:
         import datasets
     except ImportError:
@@ -116,12 +139,15 @@ def _from_hub(data: Data, reader: Reader) -> list[dict[str, Any]]:
     except Exception as error:  # noqa: BLE001  the hub client raises many unrelated types
         words = " ".join(str(error).split())[:160]
         raise DataError(f"hf:{name}: cannot be loaded: {words}; check the name and the network") from None
+    if not isinstance(loaded, Mapping):
+        raise DataError(f"hf:{name}: has no splits; expected a data set with splits")
     rows = []
     for split, part in loaded.items():
         feature = part.features.get(data.columns.label)
         for row in part:
-            if hasattr(feature, "int2str") and row.get(data.columns.label, -1) >= 0:
-                row[data.columns.label] = feature.int2str(row[data.columns.label])
+            label = row.get(data.columns.label)
+            if hasattr(feature, "int2str") and isinstance(label, int) and label >= 0:
+                row[data.columns.label] = feature.int2str(label)
             rows.append({**row, "split": split})
     return _named(rows, data, reader, f"hf:{name}", split_column="split")
 
@@ -153,8 +179,10 @@ def _from_files(data: Data, folder: Path, reader: Reader) -> list[dict[str, Any]
     as_text = tuple(c for c in (columns.text, columns.id, columns.split) if c)
     as_text += (columns.label,) if reader.kind == pa.string() else ()
     rows: list[dict[str, Any]] = []
-    for split, path in _paths(data, folder).items():
-        part = read_table(path, as_text).to_pylist()
+    paths = _paths(data, folder)
+    found = read_rows(paths, as_text)
+    for split, path in paths.items():
+        part = found.pop(split)
         if split:
             part = [{**row, "split": split} for row in part]
         elif columns.split is None:
@@ -171,7 +199,7 @@ def _from_documents(data: Data, folder: Path) -> list[dict[str, Any]]:
     """Read the queries, then give each its candidates; queries of splits that are not used need none."""
     paths, columns = _paths(data, folder), data.columns
     names = tuple(name for name in (columns.text, columns.id, columns.split) if name)
-    queries = read_table(paths["queries"], names).to_pylist()
+    queries = read_rows({"queries": paths["queries"]}, names)["queries"]
     rows = _named(queries, data, None, str(paths["queries"]), split_column=str(columns.split))
     return attach_candidates(rows, paths, columns)
 
@@ -186,7 +214,7 @@ def _named(
 ) -> list[dict[str, Any]]:
     """Give the columns that the task reads their own names; without a reader, targets come from elsewhere."""
     columns = data.columns
-    found = list(rows[0])
+    found = dict.fromkeys(name for row in rows for name in row)
     own = {"text": columns.text, "id": columns.id, "split": split_column}
     if reader is not None:
         own |= {name: columns.find(name) for name in reader.columns}
@@ -200,19 +228,32 @@ def _named(
     splits, file = _split_names(data), Path(source).name
     named = []
     for number, row in enumerate(rows, start=1):
-        value = str(row[split_column])
+        value = str(row.get(split_column))
         if data.splits is not None and value not in splits:
             continue  # the project does not use it
         if value not in splits:
-            raise DataError(f"{source}: row {number}: split '{value}' is not known; map it in data.splits")
+            raise DataError(
+                f"{source}: row {number}: split '{value:.60}' is not known; map it in data.splits"
+            )
         used = {*own.values(), *own, *_OWN}
         rest = {name: v for name, v in row.items() if name not in used}
-        name = f"{prefix}{number}" if columns.id is None else row[columns.id]
-        given = {key: row[column] for key, column in own.items() if column is not None}
+        name = f"{prefix}{number}" if columns.id is None else _read_id(row.get(columns.id), source, number)
+        given = {key: row.get(column) for key, column in own.items() if column is not None}
         own_values = {**dict.fromkeys(_OWN), **given, "id": name, "split": splits[value]}
-        shown = "" if columns.id is None else f" (id {name})"
-        named.append({**own_values, **rest, _PLACE: f"{file} row {number}{shown}"})
+        place = _Place(file, number, None if columns.id is None else name)
+        named.append({**own_values, **rest, _PLACE: place})
     return named
+
+
+def _read_id(value: Any, source: str, number: int) -> str:
+    """Return an id as text: ids name rows, and none is computed with, however many digits one has."""
+    if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
+        return str(value)
+    if value is None or value == "" or value != value:
+        raise DataError(f"{source}: row {number}: column id is empty; give every row an id of its own")
+    if isinstance(value, float | bytes | Decimal | date | UUID):
+        return str(value)
+    raise DataError(f"{source}: row {number}: column id must be text or a number, got {value!r:.60}")
 
 
 def _split_names(data: Data) -> dict[str, str]:
@@ -221,9 +262,24 @@ def _split_names(data: Data) -> dict[str, str]:
     return {value: name for name, values in data.splits.items() for value in values}
 
 
-def _as_table(rows: list[dict[str, Any]], reader: Reader) -> pa.Table:
+def _as_table(rows: list[dict[str, Any]], source: str, reader: Reader) -> pa.Table:
     names = [n for n in dict.fromkeys([*_OWN, *(name for row in rows for name in row)]) if n != _PLACE]
     columns = {name: [row.get(name) for row in rows] for name in names}
     columns["id"] = [str(v) for v in columns["id"]]
     kinds = {name: pa.string() for name in _OWN} | {"label": reader.kind, **reader.columns}
-    return pa.table({n: pa.array(v, kinds.get(n)) for n, v in columns.items()})
+    try:
+        return pa.table({name: make_column(values, kinds.get(name)) for name, values in columns.items()})
+    except (pa.ArrowException, TypeError, OverflowError):
+        raise _refuse_value(rows, kinds, source) from None
+
+
+def _refuse_value(rows: list[dict[str, Any]], kinds: Mapping[str, pa.DataType], source: str) -> DataError:
+    """Name the first value that its column cannot have, such as a number for an unlabelled row's label."""
+    for number, row in enumerate(rows, start=1):
+        for name, kind in kinds.items():
+            try:
+                pa.array([row.get(name)], kind)
+            except (pa.ArrowException, TypeError, OverflowError):
+                where = _where(row, source, number)
+                return DataError(f"{where}: column {name} must be {kind}, got {row.get(name)!r:.60}")
+    return DataError(f"{source}: holds values that no table can hold")

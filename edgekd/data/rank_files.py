@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from edgekd.config import Columns
+from edgekd.data.columns import list_values
 from edgekd.data.files import read_table, read_text
+from edgekd.data.rank_reader import MOST_GRADE
 from edgekd.errors import DataError
 from edgekd.store import digest_bytes
 
@@ -50,14 +52,14 @@ def attach_candidates(
         name = str(row["id"])
         if name not in listed:
             raise DataError(
-                f"{paths['queries']}: query '{name}' has no line in {source}; add its candidates there, or "
-                "leave the query out"
+                f"{paths['queries']}: query '{name:.60}' has no line in {source}; add its candidates "
+                "there, or leave the query out"
             )
         grades = {entry.document: entry.value for entry in judged.get(name, ())}
         for entry in listed[name]:
             if entry.document not in documents:
                 raise DataError(
-                    f"{source}: line {entry.line}: document '{entry.document}' is not in "
+                    f"{source}: line {entry.line}: document '{entry.document:.60}' is not in "
                     f"{paths['documents']}; add it there, or remove the line"
                 )
         order = [entry.document for entry in listed[name]]
@@ -77,7 +79,7 @@ def read_documents(path: Path, columns: Columns) -> dict[str, str]:
             names = ", ".join(table.column_names)
             raise DataError(f"{path}: has no column '{name}' (data.columns.{key}); found: {names}")
     found: dict[str, str] = {}
-    for number, row in enumerate(table.to_pylist(), start=1):
+    for number, row in enumerate(list_values(table, str(path)), start=1):
         name = row[columns.document]
         if name is None or str(name) in found:
             what = "has no id" if name is None else f"id '{name}' is that of an earlier row, too"
@@ -106,10 +108,12 @@ def read_qrels(path: Path) -> dict[str, list[_Entry]]:
     found: dict[str, dict[str, _Entry]] = {}
     for line, (query, _, document, grade) in _read_lines(path, QRELS):
         value = _read_number(grade)
+        if value is not None and value > MOST_GRADE:
+            raise DataError(f"{path}: line {line}: grade must be at most {MOST_GRADE:,}, got '{grade:.60}'")
         if value is None or value < 0:
             raise DataError(
-                f"{path}: line {line}: grade must be a number from 0 up, got '{grade}'; write 0 for what is "
-                "not relevant, and leave out what was not judged"
+                f"{path}: line {line}: grade must be a number from 0 up, got '{grade:.60}'; write 0 for what "
+                "is not relevant, and leave out what was not judged"
             )
         _add(found, query, _Entry(document, value, line), path)
     return {query: list(entries.values()) for query, entries in found.items()}
@@ -123,7 +127,7 @@ def read_run(path: Path) -> dict[str, list[_Entry]]:
         values = _read_number(rank), _read_number(score)
         if values[0] is None or values[1] is None:
             raise DataError(
-                f"{path}: line {line}: rank and score must be numbers, got '{rank}' and '{score}'"
+                f"{path}: line {line}: rank and score must be numbers, got '{rank:.60}' and '{score:.60}'"
             )
         ranks[line] = values[0]
         _add(found, query, _Entry(document, values[1], line), path)
@@ -144,7 +148,7 @@ def _add(found: dict[str, dict[str, _Entry]], query: str, entry: _Entry, path: P
     entries = found.setdefault(query, {})
     if entry.document in entries:
         raise DataError(
-            f"{path}: line {entry.line}: query '{query}' has document '{entry.document}' in line "
+            f"{path}: line {entry.line}: query '{query:.60}' has document '{entry.document:.60}' in line "
             f"{entries[entry.document].line}, too; remove one of them"
         )
     entries[entry.document] = entry

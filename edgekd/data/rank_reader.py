@@ -19,6 +19,8 @@ from edgekd.serving.request import clean, join_request
 ABSENT = -1.0
 """Stands in a row of targets where the row has no candidate: rows are filled up to the longest."""
 
+MOST_GRADE = 1_000_000
+"""Grades are small in every published collection; a number beyond this is a slip."""
 _LEAST = 2
 
 
@@ -51,7 +53,9 @@ class RankReader:
         seen: dict[str, int] = {}
         for place, text in enumerate(candidates, start=1):
             if not isinstance(text, str) or not text.strip():
-                raise DataError(f"{where}: candidate {place} must be text that is not empty, got {text!r}")
+                raise DataError(
+                    f"{where}: candidate {place} must be text that is not empty, got {_shorten(text)}"
+                )
             if (first := seen.setdefault(text, place)) != place:
                 raise DataError(
                     f"{where}: candidate {place} has the text of candidate {first} ({_shorten(text)}); "
@@ -125,7 +129,7 @@ def _read_list(value: Any) -> Any:
         return value
     try:
         found = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
     return found if isinstance(found, list) else value
 
@@ -158,10 +162,17 @@ def _take_apart(candidates: Any, grades: Any, where: str) -> tuple[list[Any], li
 def _check_grade(grade: Any, what: str) -> None:
     if grade is None:
         return
-    if isinstance(grade, bool) or not isinstance(grade, int | float) or not math.isfinite(grade) or grade < 0:
-        raise DataError(f"{what} must be a number from 0 up, or null where it was not judged, got {grade!r}")
+    if isinstance(grade, bool) or not isinstance(grade, int | float) or not 0 <= grade < math.inf:
+        raise DataError(
+            f"{what} must be a number from 0 up, or null where it was not judged, got {_shorten(grade)}"
+        )
+    if grade > MOST_GRADE:
+        raise DataError(f"{what} must be at most {MOST_GRADE:,}, got {_shorten(grade)}")
 
 
 def _shorten(value: Any) -> str:
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except ValueError:  # an integer of more digits than Python prints
+        shown = "a number of thousands of digits"
     return shown if len(shown) <= 60 else f"{shown[:57]}..."

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekd.config import Columns
-from edgekd.data.files import read_table
+from edgekd.data.files import read_rows
 from edgekd.data.normalise import normalise
 from edgekd.errors import DataError
 
@@ -35,22 +35,21 @@ def read_unlabelled(
         stem = path.name.partition(".")[0]
         stem = f"{stem}.{place}" if stem in stems else stem
         stems.add(stem)
-        table = read_table(path, (text, split))
+        entries = read_rows({"": path}, (text, split))[""]
+        columns_found = dict.fromkeys(name for entry in entries for name in entry)
         for key, column in {"text": text, **names}.items():
-            if column not in table.column_names:
-                found_names = ", ".join(table.column_names)
+            if column not in columns_found:
+                names_found = ", ".join(columns_found)
                 raise DataError(
-                    f"{path}: has no column '{column}' (data.columns.{key}); found: {found_names}"
+                    f"{path}: has no column '{column}' (data.columns.{key}); found: {names_found}"
                 )
-        splits = table[split].to_pylist() if split in table.column_names else [_TAKEN[0]] * table.num_rows
-        own = table.select([text, *names.values()]).to_pylist()
-        for number, (entry, part) in enumerate(zip(own, splits, strict=True), start=1):
-            value = entry[text]
-            if part not in _TAKEN:
+        for number, entry in enumerate(entries, start=1):
+            value = entry.get(text)
+            if split in columns_found and entry.get(split) not in _TAKEN:
                 continue
             form = normalise(value) if isinstance(value, str) else None  # what is no text is refused later
             if form is None or form not in known:
                 known |= set() if form is None else {form}
                 row = {"id": f"{stem}-{number}", "text": value, "label": None, "split": "unlabelled"}
-                found.append({**row, **{name: entry[column] for name, column in names.items()}})
+                found.append({**row, **{name: entry.get(column) for name, column in names.items()}})
     return found

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from edgekd.data.oversized import find_oversized
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -36,12 +38,32 @@ def find_volatile(where: str, columns: tuple[str, ...]) -> str | None:
         return _find_in(connection, where, known, frozenset())
 
 
+@cache
+def find_too_much(where: str) -> str | None:
+    """Name what in a predicate makes a value larger than any row (`edgekd.data.oversized`), or None."""
+    import duckdb
+
+    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+        document = _parse(connection, where)
+    return None if document is None else find_oversized(list(_walk(document)))
+
+
+def _parse(connection: duckdb.DuckDBPyConnection, where: str) -> Any:
+    """Return what DuckDB says of a predicate; None where that is nested too deep."""
+    # The line break ends a comment at the predicate's end.
+    parsed = _ask(connection, "SELECT json_serialize_sql(?)", f"SELECT ({where}\n) FROM {ROWS}")[0][0]
+    try:
+        return json.loads(parsed)
+    except RecursionError:
+        return None
+
+
 def _find_in(
     connection: duckdb.DuckDBPyConnection, where: str, columns: frozenset[str], macros: frozenset[str]
 ) -> str | None:
-    # The line break ends a comment at the predicate's end.
-    parsed = _ask(connection, "SELECT json_serialize_sql(?)", f"SELECT ({where}\n) FROM {ROWS}")[0][0]
-    document = json.loads(parsed)
+    document = _parse(connection, where)
+    if document is None:
+        return "what cannot be examined (it is nested too deep)"
     if document["error"]:
         return f"what cannot be examined ({document.get('error_message')})"
     nodes = list(_walk(document))
@@ -57,10 +79,14 @@ def _find_in(
 
 
 def _walk(node: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict):
-        yield node
-    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        yield from _walk(child)
+    """Yield every object inside of a JSON value, outer ones first."""
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            yield one
+        if isinstance(one, dict | list):
+            waiting += reversed(list(one.values()) if isinstance(one, dict) else one)
 
 
 def _named_tables(node: dict[str, Any]) -> Sequence[dict[str, Any]]:

@@ -32,11 +32,16 @@ def find_weights(weights: str, folder: Path) -> str:
         return pin(weights.removeprefix("hub:"))
     if weights.startswith("package:"):
         package, _, inside = weights.removeprefix("package:").partition("/")
+        if not package.isidentifier():
+            raise ConfigError(f"{weights:.80}: expected package:PYTHON_PACKAGE/FOLDER")
         spec = importlib.util.find_spec(package)
         if spec is None or not spec.submodule_search_locations:
             raise MissingExtraError(f"the weights package {package.replace('_', '-')}", "train")
         return str(Path(spec.submodule_search_locations[0]) / inside)
-    path = (folder / weights).resolve()
+    try:
+        path = (folder / weights).resolve()
+    except ValueError:  # a NUL, or half a character
+        raise ConfigError(f"{weights!r:.80}: is no path of a folder") from None
     if not (path / "config.json").is_file():
         raise ConfigError(
             f"{path}: is not a checkpoint: it has no config.json; name a model file or a folder"

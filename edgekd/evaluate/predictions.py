@@ -12,7 +12,7 @@ import numpy as np
 
 from edgekd.errors import DataError
 from edgekd.evaluate.arrays import Biases, Flags, Labels, Scores
-from edgekd.store import digest_file, digest_json, write_atomic
+from edgekd.store import digest_file, digest_json, parse_json, write_atomic
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +110,7 @@ def load_predictions(path: Path, ids: Sequence[str]) -> Predictions:
         DataError: if the files are missing, damaged, or of other rows.
     """
     try:
-        note = json.loads(_note(path).read_text(encoding="utf-8"))
+        note = parse_json(_note(path).read_text(encoding="utf-8"))
         subject, rows, digest, sha256 = (note[key] for key in ("subject", "rows", "ids", "sha256"))
         if digest_file(path) != sha256:
             raise DataError(f"{path}: is not the file that {_note(path).name} describes; evaluate again")

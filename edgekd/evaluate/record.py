@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from edgekd.errors import BadInputError
+from edgekd.store import parse_json
 
 _R = TypeVar("_R", bound="Record")
 _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
@@ -36,6 +38,19 @@ class Record:
             raise BadInputError(
                 f"not a stored {cls.__name__}: {key}: {first['msg']}; make it again"
             ) from None
+
+
+def read_record(kind: type[_R], path: Path) -> _R:
+    """Read a record from a file of JSON.
+
+    Raises:
+        BadInputError: naming the file, if it cannot be read or is no such record.
+    """
+    try:
+        return kind.from_json(parse_json(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, BadInputError) as error:
+        words = " ".join(str(error).split())[:300]
+        raise BadInputError(f"{path}: cannot be read as {kind.__name__}: {words}") from None
 
 
 def _adapter(kind: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 from edgekd.errors import DataError
 from edgekd.stats.interval import Interval
 from edgekd.stats.proportion import wilson_interval
+from edgekd.store import parse_json
 
 WINS = {"win": 1.0, "tie": 0.5, "loss": 0.0}
 """Verdicts on a pair of answers, of the variant's."""
@@ -41,18 +42,18 @@ def read_verdicts(path: Path, values: Mapping[str, float]) -> dict[str, float]:
     said: dict[str, list[float]] = defaultdict(list)
     heard: set[tuple[str, str]] = set()
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        entries = list(_rows(lines) if path.suffix == ".csv" else _objects(lines))
-    except (OSError, ValueError) as error:
+        text = path.read_text(encoding="utf-8")
+        entries = list(_rows(text) if path.suffix == ".csv" else _objects(text))
+    except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as verdicts ({error})") from None
     for number, entry in entries:
-        if not isinstance(entry, dict) or any(entry.get(name) in (None, "") for name in _COLUMNS):
+        if not isinstance(entry, dict) or not all(_is_said(entry.get(name)) for name in _COLUMNS):
             raise DataError(f"{path}: line {number}: expected {', '.join(_COLUMNS)}")
         row, rater, verdict = (str(entry[name]) for name in _COLUMNS)
         if verdict not in values:
             raise DataError(f"{path}: line {number}: expected one of {', '.join(values)}, got {verdict:.40}")
         if (row, rater) in heard:
-            raise DataError(f"{path}: line {number}: {rater} has judged row {row} already")
+            raise DataError(f"{path}: line {number}: {rater:.40} has judged row {row:.40} already")
         heard.add((row, rater))
         said[row].append(values[verdict])
     if not said:
@@ -60,16 +61,25 @@ def read_verdicts(path: Path, values: Mapping[str, float]) -> dict[str, float]:
     return {row: sum(found) / len(found) for row, found in said.items()}
 
 
-def _rows(lines: list[str]) -> Iterator[tuple[int, Any]]:
-    reader = csv.DictReader(lines)
+def _is_said(value: Any) -> bool:
+    """Say whether a row, a rater or a verdict is named: by a text, or a number of some digits."""
+    if isinstance(value, int):
+        return not isinstance(value, bool) and abs(value) < 10**30
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _rows(text: str) -> Iterator[tuple[int, Any]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    if reader.fieldnames and len(set(reader.fieldnames)) < len(reader.fieldnames):
+        raise ValueError("a column's name stands there twice")
     for entry in reader:
         yield reader.line_num, entry
 
 
-def _objects(lines: list[str]) -> Iterator[tuple[int, Any]]:
-    for number, line in enumerate(lines, 1):
+def _objects(text: str) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            yield number, json.loads(line)
+            yield number, parse_json(line)
 
 
 def verdict_rate(verdicts: Mapping[str, float], confidence: float = 0.9) -> Interval:

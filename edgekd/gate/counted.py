@@ -19,8 +19,9 @@ from edgekd.evaluate.record import Record
 from edgekd.gate.history import History
 from edgekd.gate.live import ARMS, CANDIDATE, Line
 from edgekd.stats.sequential import Arm
-from edgekd.store import write_atomic
+from edgekd.store import parse_json, write_atomic
 
+_MOST = 10**15
 Sums = dict[str, dict[str, tuple[int, int]]]
 """By slice or figure, then by arm: hits and rows."""
 
@@ -49,7 +50,11 @@ def read_counted(place: Path) -> Counted:
     """
     path = place / "live.json"
     try:
-        return Counted.from_json(json.loads(path.read_text(encoding="utf-8")))
+        counted = Counted.from_json(parse_json(path.read_text(encoding="utf-8")))
+        sums = (pair for of in counted.sums.values() for arms in of.values() for pair in arms.values())
+        if not all(0 <= hits <= n < _MOST for hits, n in sums):
+            raise ValueError("hits are more than rows, or either is no count")
+        return counted
     except FileNotFoundError:
         return Counted()
     except (ValueError, BadInputError) as error:

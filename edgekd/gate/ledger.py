@@ -21,10 +21,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from edgekd.errors import BadInputError, LedgerError
+from edgekd.errors import BadInputError, LedgerError, naming
 from edgekd.gate.entry import NO_DETAILS, Decision, Details, Event, LedgerEntry, Provenance
 from edgekd.gate.versions import flush
-from edgekd.store import digest_json, locked
+from edgekd.store import digest_json, locked, parse_json
 
 __all__ = [
     "Decision",
@@ -63,7 +63,7 @@ def append_entry(
             **details.to_json(),
         }
         entry = LedgerEntry.from_json({**values, "digest": digest_json(values)})
-        with path.open("ab") as file:
+        with naming(path), path.open("ab") as file:
             file.write(_line(entry))
             _flush(file)
         if len(entries) == 0:
@@ -149,18 +149,24 @@ def _is_torn(line: bytes) -> bool:
         json.JSONDecoder().raw_decode(line.decode("utf-8", errors="replace"))
     except ValueError:
         return True
+    except RecursionError:
+        return False
     return False
 
 
 def _read_line(path: Path, line: bytes, before: list[LedgerEntry]) -> LedgerEntry:
     number = len(before) + 1
     try:
-        document = json.loads(line)
+        document = parse_json(line)
         entry = LedgerEntry.from_json(document)
     except (ValueError, BadInputError) as error:
         raise LedgerError(f"{path}: line {number}: is not an entry ({error}); restore it") from None
     rest = {key: value for key, value in document.items() if key != "digest"}
-    if digest_json(rest) != entry.digest or _line(entry).rstrip(b"\n") != line.rstrip(b"\n"):
+    try:
+        digest = digest_json(rest)
+    except ValueError as error:  # NaN, which JSON has not
+        raise LedgerError(f"{path}: line {number}: is not an entry ({error}); restore it") from None
+    if digest != entry.digest or _line(entry).rstrip(b"\n") != line.rstrip(b"\n"):
         raise LedgerError(f"{path}: line {number}: was changed after it was written; restore it")
     if entry.previous != (before[-1].digest if before else _START) or entry.sequence != number:
         raise LedgerError(

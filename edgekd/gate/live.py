@@ -13,12 +13,14 @@ from edgekd.errors import DataError, unknown_name
 from edgekd.gate.canary import Watched, watch_canary
 from edgekd.gate.conditions import FIGURES, RollbackConditions
 from edgekd.stats.sequential import Arm, rate_sequence
-from edgekd.store import digest_bytes
+from edgekd.store import digest_bytes, parse_json
 
 ARMS = INCUMBENT, CANDIDATE = "incumbent", "candidate"
 _OF_SLICE, _OF_FIGURE = {"artifact", "arm", "hits", "n", "slice"}, {"artifact", "figure", "hits", "n"}
 _DIGEST = re.compile(r"[0-9a-f]{8,64}")
 _LINE_DIGITS = 32
+MOST_COUNT = 10**12
+"""More rows than any line counts; beyond 2^53 a share of them would be rounded."""
 _LEVEL = 0.05
 
 
@@ -121,13 +123,20 @@ def _worst(parts: list[Watched]) -> Watched:
     return min(parts, key=lambda watched: order.index(watched.decision))
 
 
+def _show(value: object) -> str:
+    try:
+        return f"{value!r:.20}"
+    except ValueError:  # an integer of more digits than Python prints
+        return "a number of thousands of digits"
+
+
 def _but_key(line: Line) -> tuple[str, str, str, int, int]:
     return line.name, line.arm, line.artifact, line.n, line.hits
 
 
 def _read_line(where: str, line: str, conditions: RollbackConditions) -> Line:
     try:
-        entry = json.loads(line)
+        entry = parse_json(line)
     except ValueError:
         raise DataError(f"{where}: is not JSON") from None
     keys = _OF_FIGURE if isinstance(entry, dict) and "figure" in entry else _OF_SLICE
@@ -137,19 +146,22 @@ def _read_line(where: str, line: str, conditions: RollbackConditions) -> Line:
     n, hits, artifact = entry["n"], entry["hits"], entry["artifact"]
     arm = CANDIDATE if keys is _OF_FIGURE else entry["arm"]
     name = entry["figure"] if keys is _OF_FIGURE else entry["slice"]
-    if keys is _OF_FIGURE and name not in FIGURES:
-        raise DataError(f"{where}: {unknown_name('figure', str(name), FIGURES)}")
-    if keys is _OF_SLICE and name not in conditions.slices:
-        raise DataError(f"{where}: {unknown_name('slice', str(name), conditions.slices)}")
+    kind, known = ("figure", FIGURES) if keys is _OF_FIGURE else ("slice", tuple(conditions.slices))
+    if not isinstance(name, str) or name not in known:
+        raise DataError(f"{where}: {unknown_name(kind, f'{name!s:.60}', known)}")
     if arm not in ARMS:
         raise DataError(f"{where}: arm must be {' or '.join(ARMS)}, got {arm!r:.40}")
-    if type(n) is not int or type(hits) is not int or not 0 <= hits <= n:
-        raise DataError(f"{where}: hits and n must be counts, hits at most n; got {hits!r:.20} of {n!r:.20}")
+    if type(n) is not int or type(hits) is not int or not 0 <= hits <= n <= MOST_COUNT:
+        got = f"{_show(hits)} of {_show(n)}"
+        raise DataError(f"{where}: hits and n must be counts, hits at most n, n at most 10^12; got {got}")
     is_named = isinstance(artifact, str) and artifact.strip()
     if not is_named or (arm == CANDIDATE and not _DIGEST.fullmatch(artifact)):
         raise DataError(
             f"{where}: artifact must be the digest of what answered, or its first 8 digits or more; "
             f"got {artifact!r:.40}"
         )
-    text = json.dumps(entry, sort_keys=True)
+    try:
+        text = json.dumps(entry, sort_keys=True)
+    except (ValueError, RecursionError):
+        raise DataError(f"{where}: is nested too deep, or holds a number of thousands of digits") from None
     return Line(digest_bytes(text.encode())[:_LINE_DIGITS], str(name), arm, artifact, n, hits)

@@ -20,7 +20,7 @@ from edgekd.errors import LedgerError
 from edgekd.evaluate.scorer import JudgedRows
 from edgekd.gate.harm import Harm
 from edgekd.gate.objects import keep_text, object_path
-from edgekd.store import digest_bytes, digest_file, write_atomic
+from edgekd.store import digest_bytes, digest_file, parse_json, write_atomic
 
 JudgedTexts = Mapping[str, frozenset[str]]
 """Digests of the test rows in each slice."""
@@ -62,8 +62,10 @@ def read_rows(place: Path) -> dict[str, frozenset[str]]:
     """
     path = place / "rows.json"
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return {str(name): frozenset(map(str, listed)) for name, listed in document.items()}
+        document = parse_json(path.read_text(encoding="utf-8"))
+        if not all(_is_list(listed) for listed in document.values()):
+            raise ValueError("expected a list of digests for each slice")
+        return {str(name): frozenset(listed) for name, listed in document.items()}
     except FileNotFoundError:
         return {}
     except (ValueError, AttributeError, TypeError) as error:
@@ -104,4 +106,14 @@ def read_list(registry: Path, digest: str) -> frozenset[str]:
     path = object_path(registry, digest)
     if not path.is_file() or digest_file(path) != digest:
         raise LedgerError(f"{path}: the list of rows is missing or was changed; restore it")
-    return frozenset(json.loads(path.read_text(encoding="utf-8")))
+    try:
+        listed = parse_json(path.read_text(encoding="utf-8"))
+    except ValueError:
+        listed = None
+    if not _is_list(listed):
+        raise LedgerError(f"{path}: is no list of test rows; restore it")
+    return frozenset(listed)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from edgekd.errors import BadInputError, LedgerError
 from edgekd.evaluate.record import Record
 from edgekd.gate.ledger import LedgerEntry, read_ledger
-from edgekd.store import digest_bytes, locked, write_atomic
+from edgekd.store import digest_bytes, locked, parse_json, write_atomic
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -103,7 +103,7 @@ def _read(path: Path) -> list[Signature]:
     place = _place(path)
     try:
         lines = place.read_text(encoding="utf-8").splitlines()
-        return [Signature.from_json(json.loads(line)) for line in lines]
+        return [Signature.from_json(parse_json(line)) for line in lines]
     except FileNotFoundError:
         return []
     except (ValueError, BadInputError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from edgekd.gate.entry import Decision, Details, LedgerEntry, Provenance
 from edgekd.gate.history import find_place, read_history
 from edgekd.gate.ledger import append_entry
 from edgekd.gate.versions import SHORT
-from edgekd.store import digest_json, locked
+from edgekd.store import digest_json, locked, parse_json
 
 _OF_VERDICTS = ("promote", "keep", "no promotion", "withdraw")
 
@@ -66,11 +65,15 @@ def record_shipped(registry: Path, standing: Standing, artifact_digest: str, wha
 def _read_verdict(place: Path, entry: LedgerEntry) -> Any:
     path = place / "verdicts" / f"{entry.verdict_digest[:SHORT]}.json"
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise LedgerError(
             f"{path}: the verdict of line {entry.sequence} of the ledger is missing or unreadable; restore it"
         ) from None
-    if digest_json(document) != entry.verdict_digest:
+    try:
+        digest = digest_json(document)
+    except ValueError:  # NaN, which JSON has not
+        digest = ""
+    if digest != entry.verdict_digest:
         raise LedgerError(f"{path}: the verdict was changed after it was kept; restore it")
     return document

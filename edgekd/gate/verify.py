@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from edgekd.gate.history import replay_entries
 from edgekd.gate.ledger import read_ledger, verify_ledger
 from edgekd.gate.objects import verify_objects
 from edgekd.gate.versions import SHORT, pointed_version, version_folder
-from edgekd.store import digest_json
+from edgekd.store import digest_json, parse_json
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def _check_verdicts(place: Path, entries: Sequence[LedgerEntry]) -> Iterator[str
     for digest in sorted({entry.verdict_digest for entry in entries if entry.verdict_digest}):
         path = folder / f"{digest[:SHORT]}.json"
         try:
-            found = digest_json(json.loads(path.read_text(encoding="utf-8")))
+            found = digest_json(parse_json(path.read_text(encoding="utf-8")))
         except (OSError, ValueError):
             yield f"{path}: the verdict of a line of the ledger is missing or cannot be read; restore it"
             continue

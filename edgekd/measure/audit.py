@@ -31,7 +31,7 @@ def read_answers(path: Path) -> Answers:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         return Answers(tuple(document["untimed"]), tuple(document["timed"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInputError(f"{path}: answers cannot be read ({error!r}); measure again") from error
 
 

@@ -10,11 +10,12 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from edgekd.errors import BadInputError
+from edgekd.errors import BadInputError, naming
 from edgekd.measure.result import BenchResult
 
 FILE_NAME = "bench.json"
 FORMAT_VERSION = 4
+_MOST = 1e300
 
 
 def save_bench(result: BenchResult) -> None:
@@ -22,7 +23,7 @@ def save_bench(result: BenchResult) -> None:
     document = dataclasses.asdict(result)
     del document["folder"]
     temporary = result.folder / f"{FILE_NAME}.tmp"
-    with temporary.open("w", encoding="utf-8") as file:
+    with naming(temporary), temporary.open("w", encoding="utf-8") as file:
         json.dump({"format": FORMAT_VERSION, **document}, file, indent=1)
         file.write("\n")
         file.flush()
@@ -39,11 +40,11 @@ def load_bench(folder: Path) -> BenchResult:
         raise BadInputError(
             f"{path}: not found; measure first, or name the folder of a measurement"
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInputError(f"{path}: not readable as JSON ({error}); measure again") from error
     found = document.pop("format", None) if isinstance(document, dict) else None
     if found != FORMAT_VERSION:
-        raise BadInputError(f"{path}: expected format {FORMAT_VERSION}, found {found!r}; measure again")
+        raise BadInputError(f"{path}: expected format {FORMAT_VERSION}, found {found!r:.40}; measure again")
     result = _read(BenchResult, {**document, "folder": folder}, str(path))
     assert isinstance(result, BenchResult)
     return result
@@ -55,7 +56,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         hints = typing.get_type_hints(kind)
         if not isinstance(value, dict) or value.keys() != hints.keys():
             keys = sorted(hints.keys() ^ value.keys()) if isinstance(value, dict) else type(value).__name__
-            raise BadInputError(f"{where}: not a {kind.__name__} as written by this version ({keys})")
+            raise BadInputError(f"{where}: not a {kind.__name__} as written by this version ({keys!s:.100})")
         return kind(**{key: _read(hint, value[key], f"{where}: {key}") for key, hint in hints.items()})
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple and isinstance(value, list):
@@ -67,7 +68,11 @@ def _read(kind: Any, value: Any, where: str) -> Any:
             return None
         return _read(next(part for part in arguments if part is not type(None)), value, where)
     elif kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        if abs(value) < _MOST:  # neither NaN nor infinite, and of digits that Python prints
+            return float(value)
+        raise BadInputError(f"{where}: expected a finite number; measure again")
+    elif kind is int and isinstance(value, int) and not abs(value) < _MOST:
+        raise BadInputError(f"{where}: expected a number of less digits; measure again")
     elif isinstance(kind, type) and isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
     raise BadInputError(f"{where}: expected {kind}, got {str(value)[:80]!r}; measure again")

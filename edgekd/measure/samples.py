@@ -65,8 +65,9 @@ def _read_records(path: Path) -> np.ndarray:
     try:
         with path.open("rb") as file:
             records = np.lib.format.read_array(file, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise BadInputError(f"{path}: samples cannot be read ({error}); measure again") from error
+    except Exception as error:  # numpy reads the header as Python, with all of its errors
+        words = " ".join(str(error).split())[:200]
+        raise BadInputError(f"{path}: samples cannot be read ({words}); measure again") from error
     if records.dtype != RECORD or records.ndim != 1:
         raise BadInputError(f"{path}: expected samples of type {RECORD}, got {records.dtype}; measure again")
     filled: np.ndarray = records[records["ns"] > 0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,12 @@ from edgekd.compile import open_artifact
 from edgekd.config import Target
 from edgekd.data import built_in
 from edgekd.distill.weights import find_weights
-from edgekd.errors import BadInputError, ConfigError, EdgekdError, unknown_name
+from edgekd.errors import BadInputError, ConfigError, EdgekdError, LedgerError, unknown_name
 from edgekd.gate.promotion import current
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.learning import load_stage
 from edgekd.pipeline.shipping import check_standing
+from edgekd.store import parse_json
 
 # The built-in rows are made by edgekd from phrases of its own.
 _OURS = "Apache-2.0, made by edgekd"
@@ -89,11 +89,21 @@ def find_documents(place: Path, digest: str) -> tuple[dict[str, Any] | None, dic
     """
     paths = sorted((place / "verdicts").glob("*.json"), key=lambda path: path.stat().st_mtime)
     for path in reversed(paths):
-        verdict: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        verdict = _read_document(path)
         if verdict.get("promoted_digest") == digest:
             kept = place / "evidence" / path.name
-            return verdict, json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else None
+            return verdict, _read_document(kept) if kept.is_file() else None
     return None, None
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    try:
+        document = parse_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise LedgerError(f"{path}: is not JSON ({error!s:.100}); restore it") from None
+    if not isinstance(document, dict):
+        raise LedgerError(f"{path}: expected an object, got {type(document).__name__}; restore it")
+    return document
 
 
 def describe_origin(context: Context) -> Origin:

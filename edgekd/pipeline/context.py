@@ -9,6 +9,8 @@ from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from edgekd.config import (
     EncoderModel,
     Project,
@@ -117,7 +119,11 @@ class Context:
             own = {key: value for key, value in entry if key != "model" and value is not None}
             if model.kind == "static" and own.get("pairs") == 0:
                 raise ConfigError(f"students: '{entry.model}' is static: its pairs must be 1 or more, got 0")
-            models.append(model.model_copy(update=own))
+            try:  # what a file and a project say together may be too large, where each is not
+                models.append(type(model).model_validate({**dict(model), **own}))
+            except ValidationError as error:
+                words = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+                raise ConfigError(f"students: '{entry.model}': {words}") from None
         return tuple(models)
 
     @cached_property

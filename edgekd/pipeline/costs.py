@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,11 @@ from pydantic import ValidationError
 from edgekd.config import Target
 from edgekd.distill.diagnosis.capacity import Cost
 from edgekd.errors import BadInputError
+from edgekd.evaluate.record import read_record
 from edgekd.gate.evidence import VariantEvidence
 from edgekd.measure.bench_file import load_bench
 from edgekd.report.bench import cost_usd
+from edgekd.store import parse_json
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def student_costs(run: Path, settings: Mapping[str, Any], students: Sequence[str
         folder = run / "evidence" / document["name"]
         try:
             target = Target.model_validate(document)
-            found = [_read(path) for path in sorted(folder.glob("*.json"))]
+            found = [read_record(VariantEvidence, path) for path in sorted(folder.glob("*.json"))]
             fastest = {name: _fastest(found, name) for name in students}
             if not any(fastest.values()):
                 continue
@@ -50,13 +51,6 @@ def student_costs(run: Path, settings: Mapping[str, Any], students: Sequence[str
         basis = next(best.basis for best in fastest.values() if best is not None)
         return StudentCosts(costs, f"{target.name}, {basis}")
     return StudentCosts(bare, "")
-
-
-def _read(path: Path) -> VariantEvidence:
-    try:
-        return VariantEvidence.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise BadInputError(f"{path}: {error}") from None
 
 
 def _fastest(found: Sequence[VariantEvidence], student: str) -> VariantEvidence | None:
@@ -82,6 +76,6 @@ def _parameters(weights: Path) -> float | None:
     if not weights.is_file():
         return None
     with weights.open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        header = parse_json(file.read(int.from_bytes(file.read(8), "little")))
     shapes = [entry["shape"] for name, entry in header.items() if name != "__metadata__"]
     return float(sum(math.prod(shape) for shape in shapes)) / 1e6

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from edgekd.config import Distillation, Training, load_model, load_project
+from edgekd.config.document import DocumentError, parse_document
 from edgekd.distill.diagnosis.capacity import CapacityStep, analyse_capacity, capacity_steps
 from edgekd.distill.diagnosis.diagnose import diagnose
 from edgekd.distill.diagnosis.finding import Finding, Setup
@@ -100,13 +100,13 @@ def _newest_run(path: Path) -> Path:
 def _read_settings(run: Path) -> dict[str, Any]:
     path = run / CONFIG
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        settings = parse_document(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BadInputError(
             f"{run}: is not a run directory: it has no {CONFIG}; list them with: edgekd show runs PROJECT"
         ) from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadInputError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+    except (UnicodeDecodeError, DocumentError) as error:
+        raise BadInputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
     if not isinstance(settings, dict) or not {"project", "teacher", "students", "targets"} <= set(settings):
         raise BadInputError(f"{path}: is not a run's settings; make the run again")
     return settings

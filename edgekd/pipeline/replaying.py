@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +36,7 @@ from edgekd.pipeline.bench import Bench
 from edgekd.pipeline.deriving import Answered, Case, decide, derive_all
 from edgekd.pipeline.trial import Trial
 from edgekd.serving.calibrate import spread_bias
-from edgekd.store import digest_file, write_atomic
+from edgekd.store import digest_file, parse_json, write_atomic
 from edgekd.tasks import load_task
 
 _ROWS = Path("evidence") / "rows"
@@ -163,8 +164,9 @@ def replay(registry: Path, entry: LedgerEntry) -> tuple[GateVerdict, tuple[str, 
             _lay_out(registry, entry, name, digest, folder)
         if not _question(folder, entry.target).is_file():
             raise BadInputError(f"line {entry.sequence}: its run kept no question to replay; run it again")
-        question = Question.from_json(json.loads(_question(folder, entry.target).read_text(encoding="utf-8")))
-        verdict, differing = _judge(folder, question)
+        with _as_written(entry):
+            question = Question.from_json(parse_json(_question(folder, entry.target).read_text("utf-8")))
+            verdict, differing = _judge(folder, question)
     if question.rules != RULES and (differing or verdict.digest != entry.verdict_digest):
         differing = (f"the rules of judging ({question.rules} then, {RULES} now)", *differing)
     return verdict, differing
@@ -198,16 +200,30 @@ def read_kept(registry: Path, entry: LedgerEntry) -> Kept | None:
             for name in (path.as_posix(), f"{path.as_posix()}.json"):  # predictions have a note beside them
                 if name in entry.evidence:
                     _lay_out(registry, entry, name, entry.evidence[name], folder)
-        question = Question.from_json(json.loads((folder / needed[3]).read_text(encoding="utf-8")))
-        rows = _read_rows(folder)
-        return Kept(
-            question.slices,
-            question.labels,
-            rows.truth,
-            rows.masks,
-            load_predictions(folder / answers, rows.ids),
-            load_predictions(folder / _ROWS / "teacher.npy", rows.ids),
-        )
+        with _as_written(entry):
+            question = Question.from_json(parse_json((folder / needed[3]).read_text(encoding="utf-8")))
+            rows = _read_rows(folder)
+            return Kept(
+                question.slices,
+                question.labels,
+                rows.truth,
+                rows.masks,
+                load_predictions(folder / answers, rows.ids),
+                load_predictions(folder / _ROWS / "teacher.npy", rows.ids),
+            )
+
+
+@contextmanager
+def _as_written(entry: LedgerEntry) -> Iterator[None]:
+    """Refuse files that have the digests which an entry names, and are not as edgekd writes them."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        words = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+        raise LedgerError(
+            f"line {entry.sequence}: the files that it rests on are not as edgekd writes them ({words}); "
+            "restore them"
+        ) from None
 
 
 def _lay_out(registry: Path, entry: LedgerEntry, name: str, digest: str, folder: Path) -> None:
@@ -239,7 +255,7 @@ def _judge(folder: Path, question: Question) -> tuple[GateVerdict, tuple[str, ..
         ),
     )
     records = sorted((folder / "evidence" / question.target.name).glob("*.json"))
-    kept = [VariantEvidence.from_json(json.loads(path.read_text(encoding="utf-8"))) for path in records]
+    kept = [VariantEvidence.from_json(parse_json(path.read_text(encoding="utf-8"))) for path in records]
     kept.sort(key=lambda entry: question.variants.index(entry.variant))
     entries = [(entry, _read_answered(folder, question, entry, trial, ids)) for entry in kept]
     evidence, served = derive_all(trial, entries)
@@ -284,7 +300,7 @@ class _Rows:
 
 def _read_rows(folder: Path) -> _Rows:
     """Read what `write_rows` wrote."""
-    known = json.loads((folder / _ROWS / "rows.json").read_text(encoding="utf-8"))
+    known = parse_json((folder / _ROWS / "rows.json").read_text(encoding="utf-8"))
     places = np.arange(len(known["ids"]))
     masks = {name: np.isin(places, picked) for name, picked in known["masks"].items()}
     traffic = np.isin(places, known["traffic"]) if known.get("traffic") else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ import pyarrow as pa
 
 from edgekd.compile import open_artifact
 from edgekd.config import Slice
+from edgekd.data.columns import make_column
+from edgekd.data.json_lines import parse_object
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ConfigError, DataError, unknown_name
@@ -45,14 +46,26 @@ def shadow(context: Context, target: str, path: Path) -> tuple[ShadowSlice, ...]
     labels = open_artifact(found[1]).head.labels
     if not labels:
         raise ConfigError(f"--shadow: compares labels, and task {context.task.name} answers without any")
+    rows, logged = read_logged(path, labels)
+    slices = context.project.slices
+    offline = _offline(context, target, found[0], slices)
+    return compare_shadow(logged, labels, slices, slice_masks(rows, slices), offline)
+
+
+def read_logged(path: Path, labels: tuple[str, ...]) -> tuple[TaskData, ShadowRows]:
+    """Read a file of logged rows: the columns that slices read, and who answered what.
+
+    Raises:
+        DataError: naming the line that is not as it should be.
+    """
     entries = _read(path, labels)
     columns = sorted({name for entry in entries for name in entry} - {"id", "label", "split", "text"})
-    columns_of = {name: [entry.get(name) for entry in entries] for name in columns}
-    said = [entry.get("label") or None for entry in entries]
+    columns_of = {name: make_column([entry.get(name) for entry in entries]) for name in columns}
+    said = [entry.get("label") for entry in entries]
     table = pa.table(
         {
             **columns_of,
-            "text": [str(entry.get("text", "")) for entry in entries],
+            "text": [entry.get("text", "") for entry in entries],
             "id": [str(place) for place in range(len(entries))],
             "label": pa.array(said, pa.string()),  # a slice that reads it leaves out rows without one
             "split": ["test"] * len(entries),
@@ -62,15 +75,12 @@ def shadow(context: Context, target: str, path: Path) -> tuple[ShadowSlice, ...]
     index = {label: place for place, label in enumerate(labels)}
     student, incumbent, teacher = (np.array([index[entry[name]] for entry in entries]) for name in _ANSWERS)
     wins = np.array([WINS.get(str(entry.get("verdict")), np.nan) for entry in entries])
-    logged = ShadowRows(student, incumbent, teacher, rows.classes, wins)
-    slices = context.project.slices
-    offline = _offline(context, target, found[0], slices)
-    return compare_shadow(logged, labels, slices, slice_masks(rows, slices), offline)
+    return rows, ShadowRows(student, incumbent, teacher, rows.classes, wins)
 
 
 def _read(path: Path, labels: tuple[str, ...]) -> list[dict[str, Any]]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as logged rows ({error})") from None
     entries = []
@@ -78,15 +88,20 @@ def _read(path: Path, labels: tuple[str, ...]) -> list[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            entry = json.loads(line)
-        except ValueError:
-            raise DataError(f"{path}: line {number}: is not JSON") from None
-        if not isinstance(entry, dict) or any(name not in entry for name in _ANSWERS):
+            entry = parse_object(line)
+        except ValueError as error:
+            raise DataError(f"{path}: line {number}: {error}") from None
+        if any(name not in entry for name in _ANSWERS):
             raise DataError(f"{path}: line {number}: expected {', '.join(_ANSWERS)}, each a label")
+        if entry.get("label") in ("", None):
+            entry.pop("label", None)  # nobody said what was right
         for name in (*_ANSWERS, "label"):
-            if (value := entry.get(name)) and value not in labels:
-                raise DataError(f"{path}: line {number}: {name}: {unknown_name('label', str(value), labels)}")
-        if (verdict := entry.get("verdict")) is not None and verdict not in WINS:
+            if name in entry and entry[name] not in labels:
+                found = f"{entry[name]!s:.60}"
+                raise DataError(f"{path}: line {number}: {name}: {unknown_name('label', found, labels)}")
+        if not isinstance(entry.get("text", ""), str):
+            raise DataError(f"{path}: line {number}: text: expected a text, got {entry['text']!r:.40}")
+        if (verdict := entry.get("verdict")) is not None and verdict not in tuple(WINS):
             raise DataError(
                 f"{path}: line {number}: verdict: expected one of {', '.join(WINS)}, got {verdict!r:.40}"
             )

@@ -28,6 +28,8 @@ class Calibration(NamedTuple):
     bias: dict[str, float]
 
 
+_MOST = 1 << 53
+_MOST_TEMPERATURE = 1e6
 UNFITTED = Calibration(1.0, {}, {}, {})
 
 
@@ -35,18 +37,32 @@ def read_calibration(path: Path) -> Calibration:
     """Read and check `calibration.json`."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-        bias = {str(label): float(number) for label, number in value.get("bias", {}).items()}
-        found = Calibration(
-            float(value["temperature"]), dict(value["thresholds"]), dict(value["routing"]), bias
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ServingError(f"{path}: expected temperature, thresholds and routing, got {error!r}") from None
-    if not (math.isfinite(found.temperature) and found.temperature > 0):
+        bias = {str(label): _number(number) for label, number in value.get("bias", {}).items()}
+        thresholds, routing = value["thresholds"], value["routing"]
+        if not isinstance(thresholds, dict) or not isinstance(routing, dict):
+            raise TypeError("thresholds and routing are objects")
+        found = Calibration(_number(value["temperature"]), thresholds, routing, bias)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ServingError(
+            f"{path}: expected temperature, thresholds and routing, got {error!r:.200}"
+        ) from None
+    if not found.temperature > 0:
         raise ServingError(f"{path}: temperature must be > 0, got {found.temperature}")
+    if not 1 / _MOST_TEMPERATURE <= found.temperature <= _MOST_TEMPERATURE:
+        raise ServingError(f"{path}: temperature is out of any reason: {found.temperature}")
     for label, number in found.bias.items():
         if not math.isfinite(number):
             raise ServingError(f"{path}: bias of {label}: expected a finite number, got {number}")
     return found
+
+
+def _number(value: Any) -> float:
+    """Return a JSON number; `true` is none, nor is one beyond what a float holds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r:.40} is no number")
+    if isinstance(value, int) and abs(value) > _MOST:
+        raise ValueError("a number is too large")
+    return float(value)
 
 
 def spread_bias(bias: dict[str, float], labels: Sequence[str]) -> npt.NDArray[np.float64] | None:

@@ -116,12 +116,26 @@ class Model:
         return {"text": text, **self.head.describe(said)}
 
     def _run(self, text: str) -> npt.NDArray[np.float32]:
-        outputs = self.run(self.tokenize(text) or self._token_if_empty)
+        outputs = self._ask(self.tokenize(text) or self._token_if_empty)
         if outputs.shape != self._shape:
             raise ServingError(
                 f"{self.folder}: the model gave outputs of shape {outputs.shape}, expected {self._shape}"
             )
         return outputs
+
+    def _ask(self, ids: list[int]) -> npt.NDArray[np.float32]:
+        """Run the model on one text's ids; an engine's own error becomes one line.
+
+        Raises:
+            ServingError: the model cannot read these ids: one may be of no row of its table.
+        """
+        try:
+            return self.run(ids)
+        except Exception as error:  # noqa: BLE001  (each runtime has errors of its own)
+            words = " ".join(str(error).split())
+            raise ServingError(
+                f"{self.folder}: the model cannot read ids of this tokenizer, {ids!s:.40}: {words:.200}"
+            ) from None
 
     def _not_finite(self, text: str) -> ServingError:
         return ServingError(f"{self.folder}: outputs are not finite for the text {text!r:.60}")

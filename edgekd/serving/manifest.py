@@ -40,6 +40,8 @@ _FIELDS: dict[str, type] = {
     "provenance": dict,
     "sha256": str,
 }
+_MOST = 1 << 24
+"""Of tokens, vectors' numbers and candidates: more is a slip, and would only be found when memory ends."""
 _NEEDED = ("tokenizer.json", "calibration.json")
 
 
@@ -112,7 +114,7 @@ def _check_fields(path: Path, manifest: Any) -> None:
     version = manifest.get("format_version")
     if version not in (_HEADLESS, FORMAT_VERSION) or isinstance(version, bool):
         raise ServingError(
-            f"{path}: format_version is {version!r}; this loader reads {_HEADLESS} and {FORMAT_VERSION}"
+            f"{path}: format_version is {version!r:.40}; this loader reads {_HEADLESS} and {FORMAT_VERSION}"
         )
     named: dict[str, type] = {"labels": list} if version == _HEADLESS else {"head": str}
     for key, kind in {**_FIELDS, **named}.items():
@@ -122,8 +124,16 @@ def _check_fields(path: Path, manifest: Any) -> None:
             raise ServingError(f"{path}: {key}: expected {kind.__name__}, got {found}")
     if "labels" in manifest:
         _check_labels(path, manifest["labels"])
-    if manifest["max_tokens"] < 1:
-        raise ServingError(f"{path}: max_tokens must be >= 1, got {manifest['max_tokens']}")
+    if not 1 <= manifest["max_tokens"] <= _MOST:
+        raise ServingError(
+            f"{path}: max_tokens must be >= 1 and <= {_MOST}, got {manifest['max_tokens']!r:.20}"
+        )
+    first = manifest.get("first", {})
+    if not isinstance(first, dict):
+        raise ServingError(f"{path}: first: expected dict, got {type(first).__name__}")
+    for holder, key, least in ((manifest, "towers", 1), (manifest, "separator", 0), (first, "keep", 1)):
+        if key in holder and (type(holder[key]) is not int or not least <= holder[key] <= _MOST):
+            raise ServingError(f"{path}: {key}: expected a number from {least} to {_MOST}")
     for key in ("input", "output"):
         if not isinstance(manifest[key].get("name"), str):
             raise ServingError(f"{path}: {key}.name: expected str")
@@ -132,7 +142,7 @@ def _check_fields(path: Path, manifest: Any) -> None:
             raise ServingError(f"{path}: files: {name} is not listed")
     for name, entry in manifest["files"].items():
         is_entry = isinstance(entry, dict) and isinstance(entry.get("sha256"), str)
-        if not is_entry or type(entry.get("bytes")) is not int:
+        if not is_entry or type(entry.get("bytes")) is not int or not 0 <= entry["bytes"] < 1 << 60:
             raise ServingError(f"{path}: files: {name}: expected sha256 and bytes")
 
 

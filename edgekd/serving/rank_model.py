@@ -89,7 +89,7 @@ class Model(OneText):
         rows = np.empty((len(runs), *self._shape), np.float32)
         # Shortest first: an engine that prepares itself for each length then does so once for each.
         for place in sorted(range(len(runs)), key=lambda place: len(runs[place])):
-            outputs = self.run(runs[place] or self._token_if_empty)
+            outputs = self._ask(runs[place] or self._token_if_empty)
             if outputs.shape != self._shape:
                 raise ServingError(
                     f"{self.folder}: the model gave outputs of shape {outputs.shape}, expected {self._shape}"

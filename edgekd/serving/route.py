@@ -62,7 +62,10 @@ class Policy:
         self._max_prob = _share(document, "max_prob")
         self._margin = _share(document, "margin")
         self._refuse_below = _share(document, "refuse_below")
-        self._refuse_as = str(document.get("refuse_as", ""))
+        refuse_as = document.get("refuse_as", "")
+        if not isinstance(refuse_as, str):
+            raise ServingError(f"routing: refuse_as: expected a label, got {refuse_as!r:.40}")
+        self._refuse_as = refuse_as
         self._risk = _share(document, "risk", 1.0)
         self._critical_prob = _share(document, "critical_prob", self._max_prob)
         critical = document.get("critical", [])
@@ -78,8 +81,12 @@ class Policy:
         self._slices = {str(name): _share(slices, name) for name in slices}
         self._holder, self._held = _held(document.get("incumbent"))
         self._rules = []
-        for rule in document.get("rules", []):
-            if not isinstance(rule, dict) or set(rule) != {"phrase", "label"}:
+        rules = document.get("rules", [])
+        if not isinstance(rules, list):
+            raise ServingError(f"routing: rules: expected a list, got {rules!r:.40}")
+        for rule in rules:
+            is_rule = isinstance(rule, dict) and set(rule) == {"phrase", "label"}
+            if not is_rule or not all(isinstance(part, str) for part in rule.values()):
                 raise ServingError(f"routing: rules: expected a phrase and a label each, got {rule!r:.40}")
             self._place(rule["label"])
             self._rules.append((_pattern(str(rule["phrase"])), str(rule["label"])))
@@ -120,7 +127,7 @@ class Policy:
         try:
             return self._labels.index(label)
         except ValueError:
-            raise ServingError(f"routing: '{label}' is no label of this model") from None
+            raise ServingError(f"routing: '{label!s:.60}' is no label of this model") from None
 
 
 def _pattern(phrase: str) -> re.Pattern[str]:
@@ -140,9 +147,10 @@ def _held(document: Any) -> tuple[str, frozenset[str]]:
     if document is None:
         return "", frozenset()
     names = document.get("slices") if isinstance(document, dict) else None
-    if not isinstance(names, list) or set(document) != {"artifact", "slices"}:
+    is_whole = isinstance(names, list) and set(document) == {"artifact", "slices"}
+    if not is_whole or not all(isinstance(part, str) for part in (*names, document["artifact"])):
         raise ServingError(f"routing: incumbent: expected an artifact and its slices, got {document!r:.60}")
-    return str(document["artifact"]), frozenset(map(str, names))
+    return document["artifact"], frozenset(names)
 
 
 def _share(document: dict[str, Any], name: str, absent: float = 0.0) -> float:

@@ -38,19 +38,43 @@ def open_tokenizer(path: Path, max_tokens: int, *, bare: bool = False) -> Callab
             return encode(text)
         except (TypeError, UnicodeEncodeError):
             raise _no_text(text) from None
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001  the library's own panics are no Exception
+            raise ServingError(f"{path}: its tokenizer cannot read {text!r:.60}: {error!s:.200}") from None
 
     try:
         document = json.loads(path.read_bytes())
+        _check_vocabulary(document)
         if bare:
             document["post_processor"] = document["truncation"] = None
         fast = compile_wordpiece(document, max_tokens, tokenize, characters if has_table else None)
     except Exception as error:  # noqa: BLE001  (whatever a file holds that is no tokenizer's)
-        raise ServingError(f"{path}: not a tokenizers file: {error}") from None
+        raise ServingError(f"{path}: not a tokenizers file: {error!s:.200}") from None
     if fast is None:
         encode = _open_library(path, max_tokens, bare)
     elif not has_table:
         _require_library(path)
     return fast or tokenize
+
+
+def _check_vocabulary(document: object) -> None:
+    """Make sure that each token of a vocabulary that names ids has an id of its own.
+
+    Raises:
+        ValueError: two have the same, or one is no whole number from 0 up.
+    """
+    model = document.get("model") if isinstance(document, dict) else None
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    if not isinstance(vocabulary, dict) or not vocabulary:
+        return
+    if set(map(type, vocabulary.values())) != {int}:
+        raise ValueError("the id of a token is no whole number")
+    numbers = set(vocabulary.values())
+    if len(numbers) < len(vocabulary):
+        raise ValueError(f"{len(vocabulary)} tokens have {len(numbers)} ids between them")
+    if min(numbers) < 0 or max(numbers) >= 1 << 31:
+        raise ValueError("the id of a token is below 0, or beyond 32 bits")
 
 
 def _no_text(text: object) -> ServingError:
@@ -66,11 +90,13 @@ def _open_library(path: Path, max_tokens: int, bare: bool) -> Callable[[str], li
     _require_library(path)
     try:
         tokenizer = importlib.import_module("tokenizers").Tokenizer.from_file(str(path))
-    except Exception as error:  # noqa: BLE001  (tokenizers raises plain Exception)
-        raise ServingError(f"{path}: not a tokenizers file: {error}") from None
-    tokenizer.no_padding()
-    side = "right" if bare else (tokenizer.truncation or {}).get("direction", "right")
-    tokenizer.enable_truncation(max_tokens, direction=side)
+        tokenizer.no_padding()
+        side = "right" if bare else (tokenizer.truncation or {}).get("direction", "right")
+        tokenizer.enable_truncation(max_tokens, direction=side)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001  tokenizers raises plain Exception, and its panics are none
+        raise ServingError(f"{path}: not a tokenizers file: {error!s:.200}") from None
 
     def encode(text: str) -> list[int]:
         ids: list[int] = tokenizer.encode(text, add_special_tokens=not bare).ids

@@ -46,6 +46,8 @@ def compile_wordpiece(
     vocabulary: dict[str, int] = model["vocab"]
     prefix: str = model["continuing_subword_prefix"]
     longest: int = model["max_input_chars_per_word"]
+    if type(longest) is not int or not isinstance(prefix, str):
+        raise ValueError("max_input_chars_per_word or continuing_subword_prefix is of another type")
     unknown = vocabulary[model["unk_token"]]
     room = max_tokens - len(first) - len(last)
     from_left = cuts_left(tokenizer)

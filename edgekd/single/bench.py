@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import pyarrow as pa
+from typing import Any
 
 from edgekd.ci.artifacts import artifact_pair, artifact_subject
 from edgekd.compile import Artifact, open_artifact
 from edgekd.config import Data
-from edgekd.data.files import read_table
+from edgekd.data.files import read_rows
 from edgekd.data.load import load_data
 from edgekd.errors import DataError
 from edgekd.measure.compare import COMPARE_PLAN, Comparison, Until, compare_subjects
@@ -26,6 +25,7 @@ from edgekd.serving.heads import open_reader
 from edgekd.serving.request import join_request
 
 MOST_TEXTS = 300
+_Rows = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -56,33 +56,47 @@ def read_texts(path: Path | None) -> Texts:
             raise DataError(f"{path}: cannot be read as UTF-8 text ({error}); give one text a line") from None
         texts = [line for line in lines if line.strip()]
     else:
-        table = read_table(path, ("text",))
-        texts = (
-            _read_requests(path, table) if "candidates" in table.column_names else _read_column(path, table)
-        )
+        rows = read_rows({"": path}, ("text",))[""]
+        names = tuple(dict.fromkeys(name for row in rows for name in row))
+        texts = (_read_requests if "candidates" in names else _read_column)(path, rows, names)
     if not texts:
         raise DataError(f"{path}: holds no text; give one text a line, or rows with a column 'text'")
     return Texts(_spread(texts), str(path))
 
 
-def _read_column(path: Path, table: pa.Table) -> list[str]:
-    if "text" not in table.column_names:
-        raise DataError(f"{path}: expected a column 'text', found {', '.join(table.column_names)}")
-    return [str(text) for text in table.column("text").to_pylist() if text]
+def _read_column(path: Path, rows: _Rows, names: Sequence[str]) -> list[str]:
+    if "text" not in names:
+        raise DataError(f"{path}: expected a column 'text', found {', '.join(names)}")
+    return [
+        text for number, row in enumerate(rows, start=1) if (text := _read_text(path, number, row, "text"))
+    ]
 
 
-def _read_requests(path: Path, table: pa.Table) -> list[str]:
-    query = next((name for name in ("query", "text") if name in table.column_names), None)
+def _read_requests(path: Path, rows: _Rows, names: Sequence[str]) -> list[str]:
+    query = next((name for name in ("query", "text") if name in names), None)
     if query is None:
         raise DataError(f"{path}: expected a column 'query' beside 'candidates', found neither it nor 'text'")
     requests = []
-    for row in table.select([query, "candidates"]).to_pylist():
-        candidates = row["candidates"]
+    for number, row in enumerate(rows, start=1):
+        candidates = row.get("candidates")
         if not isinstance(candidates, list) or not all(isinstance(one, str) for one in candidates):
-            raise DataError(f"{path}: candidates: expected a list of texts, got {candidates!r:.60}")
-        if row[query] and candidates:
-            requests.append(join_request(str(row[query]), candidates))
+            raise DataError(
+                f"{path}: row {number}: candidates: expected a list of texts, got {candidates!r:.60}"
+            )
+        text = _read_text(path, number, row, query)
+        if text and candidates:
+            requests.append(join_request(text, candidates))
     return requests
+
+
+def _read_text(path: Path, number: int, row: Mapping[str, Any], name: str) -> str:
+    """Return the text of a row; an empty one where there is none."""
+    text = row.get(name)
+    if text is None or text != text:  # NaN
+        return ""
+    if not isinstance(text, str):
+        raise DataError(f"{path}: row {number}: column {name} must be text, got {text!r:.60}")
+    return text
 
 
 def bench_artifact(

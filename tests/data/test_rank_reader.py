@@ -142,7 +142,7 @@ def broken(**changes):
             {"grades": [1]},
             "has 2 candidates and 1 grades; expected one grade for each, null where it was not",
         ),
-        ({"grades": [1, -1]}, "the grade of candidate 2 must be a number from 0 up, or null.*got -1.0"),
+        ({"grades": [1, -1]}, "the grade of candidate 2 must be a number from 0 up, or null.*got -1"),
         ({"grades": [1, float("nan")]}, "the grade of candidate 2 must be a number from 0 up.*got nan"),
         ({"grades": [float("inf"), 1]}, "the grade of candidate 1 must be a number from 0 up.*got inf"),
         (

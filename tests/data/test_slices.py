@@ -156,3 +156,30 @@ def test_every_function_that_duckdb_calls_volatile_is_refused():
     for name, count in names:
         call = f"{name}({', '.join(['1'] * count)})"
         assert find_volatile(f"{call} IS NULL", ("id",)) == f"{name}()"
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        (
+            "(WITH RECURSIVE t AS (SELECT 1 AS a UNION ALL SELECT a FROM t) SELECT count(*) FROM t) > 0",
+            "longer than",
+        ),
+        ("length(repeat(text, 1000000000)) > 0", r"repeat\(\) of more than 100,000"),
+        ("length(repeat(text, length(text))) > 0", r"repeat\(\) of a length that is not written out"),
+        ("length(repeat(repeat(text, 1000), 1000)) > 0", r"repeat\(\) of more than 100,000"),
+        ("len(range(10000000000)) > 0", r"range\(\) of more than"),
+        ("length(printf('%1000000000d', 1)) > 0", r"printf\(\) of more than"),
+        ("length(lpad(text, cast('1000000000' as int), ' ')) > 0", r"lpad\(\) of"),
+        ("unnest([true, false])", "one value a row"),
+        ("(" * 5000 + "true", "nested deeper than 100"),
+        ("not " * 3000 + "true", "expression depth"),
+        ("true" + " and true" * 20_000, "20,000"),
+    ],
+)
+def test_predicates_without_end_are_refused_in_seconds(monkeypatch, where, words):
+    monkeypatch.setattr("edgekd.data.slices._SECONDS", 0.5)
+    began = time.monotonic()
+    with pytest.raises(SliceError, match=words) as caught:
+        masks(where)
+    assert time.monotonic() - began < 5 and len(str(caught.value)) < 1000

@@ -143,13 +143,14 @@ def small_disk(tmp_path):
 def test_full_disk_is_one_line_and_the_next_run_goes_on(small_project, small_disk, run_edgekd):
     settings = ("--set", f"workspace={small_disk}", "--set", "teacher.training.epochs=1", "--json")
     done = run_edgekd("label", small_project, *settings)
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 4, done.stderr
     notes = ("data: ", "warning: ")  # which texts are alike, and what these rows cannot prove
     lines = [line for line in done.stderr.splitlines() if not line.startswith(notes)]
     errors = [line for line in lines if not line.endswith(" s")]
     assert len(errors) == 1
     assert "No space left on device" in errors[0] and "run again" in errors[0]
-    assert json.loads(done.stdout)["exit_code"] == 1
+    assert str(small_disk) in errors[0]
+    assert json.loads(done.stdout)["exit_code"] == 4
     subprocess.run(["mount", "-o", "remount,size=500m", str(small_disk)], check=True)
     done = run_edgekd("label", small_project, *settings)
     assert done.returncode == 0, done.stderr

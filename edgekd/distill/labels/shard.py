@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from edgekd.distill.labels.kept import TEMPERATURES, KeptOutputs, join_kept
-from edgekd.errors import DataError
-from edgekd.store import digest_file
+from edgekd.distill.labels.kept import TEMPERATURES, TOP, KeptOutputs, join_kept
+from edgekd.errors import DataError, naming
+from edgekd.store import digest_file, parse_json
 
 FORMAT = 1
 KEY_BYTES = 16
@@ -88,7 +88,7 @@ def write_shard(folder: Path, teacher: str, rows: ShardRows, labeller: Mapping[s
     final = folder / f"{digest}.arrow"
     temporary = folder / f".{digest}.tmp"
     try:
-        with temporary.open("wb") as file:
+        with naming(final), temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -114,22 +114,61 @@ def open_shard(path: Path, teacher: str, width: int) -> Shard:
     try:
         with pa.memory_map(str(path)) as source:
             batch = pa.ipc.open_file(source).get_batch(0)
-        notes: dict[str, Any] = json.loads(batch.schema.metadata[b"edgekd"])
-    except (pa.ArrowInvalid, KeyError, TypeError, ValueError):
+        batch.validate(full=True)
+        _ = batch.schema.names  # which may be no text
+        notes: dict[str, Any] = parse_json(batch.schema.metadata[b"edgekd"])
+        if not isinstance(notes, dict) or not isinstance(notes.get("labeller"), dict):
+            raise ValueError("says nothing of who labelled")
+    except (pa.ArrowException, OSError, KeyError, IndexError, TypeError, ValueError):
         raise DataError(f"{path}: is not a shard of soft labels; remove the file") from None
     expected = {"format": FORMAT, "teacher": teacher, "labels": width, "temperatures": list(TEMPERATURES)}
     for name, value in expected.items():
         if notes.get(name) != value:
             raise DataError(
-                f"{path}: {name} is {notes.get(name)!r}, expected {value!r}; remove the file: it is not of "
-                "this store"
+                f"{path}: {name} is {notes.get(name)!r:.60}, expected {value!r}; remove the file: it is not "
+                "of this store"
             )
-    keys = np.frombuffer(_buffer(batch, "key"), dtype=f"S{KEY_BYTES}")
+    if not _has_columns(batch, width) or not isinstance(notes["labeller"].get("name"), str):
+        raise DataError(f"{path}: has not the columns of a shard of {width} outputs; remove the file")
+    keys = np.frombuffer(_buffer(batch, "key"), dtype=f"S{KEY_BYTES}", count=len(batch))
     names = batch.schema.names
     index = _matrix(batch, "index", np.uint16 if width <= 2**16 else np.uint32) if "index" in names else None
     rest = _matrix(batch, "rest", np.float16) if "rest" in names else None
+    if index is not None and index.size and int(index.max()) >= width:
+        raise DataError(f"{path}: names output {int(index.max())} of {width}; remove the file")
     kept = KeptOutputs(width, _matrix(batch, "top", np.float16), index, rest)
     return Shard(path, keys, kept, notes["labeller"], batch)
+
+
+def _has_columns(batch: pa.RecordBatch, width: int) -> bool:
+    """Say whether a batch has the columns that `write_shard` writes, without empty values."""
+    whole = width <= 2 * TOP
+    words = pa.list_(pa.string())
+    kinds = {
+        "key": pa.binary(KEY_BYTES),
+        "top": pa.list_(pa.float16(), width if whole else TOP),
+        "evidence": words,
+        "tags": words,
+    }
+    if not whole:
+        kinds["index"] = pa.list_(pa.uint16() if width <= 2**16 else pa.uint32(), TOP)
+        kinds["rest"] = pa.list_(pa.float16(), len(TEMPERATURES))
+    if sorted(batch.schema.names) != sorted(kinds):
+        return False
+    return all(
+        _like(batch.schema.field(name).type, kind) and batch.column(name).null_count == 0
+        for name, kind in kinds.items()
+    )
+
+
+def _like(found: pa.DataType, wanted: pa.DataType) -> bool:
+    """Compare types without the names that lists give to their values."""
+    if pa.types.is_fixed_size_list(wanted):
+        is_list = pa.types.is_fixed_size_list(found) and found.list_size == wanted.list_size
+        return bool(is_list and found.value_type == wanted.value_type)
+    if pa.types.is_list(wanted):
+        return bool(pa.types.is_list(found) and found.value_type == wanted.value_type)
+    return bool(found == wanted)
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -6,7 +6,6 @@ file, never null; in memory it is None.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from edgekd.errors import DataError
-from edgekd.store import write_atomic
+from edgekd.store import parse_json, write_atomic
 
 VERSION = 1
 
@@ -255,7 +254,7 @@ def read_events(path: Path) -> list[AnyEvent]:
     found = []
     for number, line in enumerate(lines, 1):
         try:
-            document = json.loads(line) if line.strip() else None
+            document = parse_json(line) if line.strip() else None
         except ValueError as error:
             if number == len(lines):  # no line end follows: a kill cut it
                 break
@@ -268,7 +267,7 @@ def read_events(path: Path) -> list[AnyEvent]:
 def _read(document: Any, place: str) -> AnyEvent | None:
     if not isinstance(document, dict) or "event" not in document:
         raise DataError(f"{place}: is not an event; expected an object with the key 'event'")
-    if str(document["event"]) not in _KINDS:
+    if document["event"] not in tuple(_KINDS):
         return None
     if None in document.values():
         key = next(key for key, value in document.items() if value is None)
@@ -280,7 +279,8 @@ def _read(document: Any, place: str) -> AnyEvent | None:
         key = ".".join(str(part) for part in first["loc"] if part not in _KINDS)
         if key == "version":
             raise DataError(
-                f"{place}: is of version {first['input']}, this edgekd reads up to {VERSION}; upgrade it"
+                f"{place}: is of version {first['input']!r:.40}, this edgekd reads up to {VERSION}; "
+                "upgrade it"
             ) from None
         raise DataError(f"{place}: {document['event']}: {key}: {first['msg']}") from None
 
@@ -288,7 +288,7 @@ def _read(document: Any, place: str) -> AnyEvent | None:
 def _epoch_of(line: str) -> int | None:
     """Return a line's epoch, None where it names none; a line that a kill cut is of no epoch to keep."""
     try:
-        document = json.loads(line) if line.endswith("\n") else None
+        document = parse_json(line) if line.endswith("\n") else None
     except ValueError:
         document = None
     return document.get("epoch") if isinstance(document, dict) else _NEVER

@@ -169,7 +169,7 @@ def require_unfitted(path: Path, labels: tuple[str, ...], known: Iterable[str], 
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         wrong = sorted(name for name, value in document.items() if name not in known or value)
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise ServingError(f"{path}: expected an object with routing, got {error!r:.80}") from None
     if wrong or labels:
         raise ServingError(f"{path}: {wrong[0] if wrong else 'labels'}: {cannot}")

@@ -63,6 +63,8 @@ class _Session:
     def run(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
         """Return the outputs [output] of one text."""
         step, pairs, tokens = self._step, self._pairs, self._tokens
+        if max(ids) >= tokens:
+            raise ValueError(f"its table has rows for {tokens} tokens")
         asked, before = list(ids), 0
         for one in ids:
             asked.append((before * step + one) % pairs + tokens)

@@ -1,0 +1,1 @@
+"""Inputs that nobody should give, for every reader, and what becomes of each of them."""
