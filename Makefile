@@ -5,7 +5,7 @@ unexport PYTHONDONTWRITEBYTECODE  # nothing is compiled ahead: without bytecode 
 # Tests that time something have the machine to themselves; the others share its cores. What is made once for
 # all of them lies in .made.
 TIMED := $(wildcard tests/measure/test_*.py) tests/measure/memory/test_group.py tests/measure/scenarios \
-  tests/cli/test_bench_verdict.py tests/ci/test_planted.py tests/ci/test_pytest_plugin.py
+  tests/cli/test_bench_verdict.py tests/ci/test_planted.py tests/ci/test_pytest_plugin.py tests/ci/test_workflow.py
 TIMED_ONES := tests/measure/remote/test_ssh.py::test_figures_equal_those_measured_here \
   tests/test_wheel.py::test_verb_works_without_any_extra_and_starts_fast
 MADE := EDGEKD_MADE="$(CURDIR)/.made"

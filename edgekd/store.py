@@ -109,6 +109,18 @@ def locked(
         yield
 
 
+def is_locked(path: Path) -> bool:
+    """Tell whether a process holds a file's lock, alone or with others."""
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
 class Store:
     """Stage results under one folder."""
 
@@ -164,6 +176,23 @@ class Store:
             return _recorded(name, path, _read_record(path))
         except (OSError, ValueError, KeyError):
             return None
+
+    def find_like(
+        self, name: str, version: int, fits: Callable[[Path, Mapping[str, Any]], bool]
+    ) -> Stage | None:
+        """Return the newest whole result of a stage whose folder and `reads` fit, whatever its key."""
+        records = list((self.root / name).glob(f"*/{_RECORD}"))
+        for path in sorted(records, key=lambda path: path.stat().st_mtime_ns, reverse=True):
+            try:
+                record = _read_record(path.parent)
+                known = record["version"], record["reads"]
+            except (OSError, ValueError, KeyError):  # damaged
+                continue
+            if known[0] != version or not fits(path.parent, known[1]):
+                continue
+            if stage := self._read(name, path.parent.name, path.parent):
+                return stage
+        return None
 
     def took(self, name: str) -> float | None:
         """Return how many seconds the newest result of this name took to make; None where none is known."""

@@ -7,19 +7,27 @@ import hashlib
 from pathlib import Path
 
 from edgekd.compile import Artifact
-from edgekd.errors import ArtifactError, BadInputError
+from edgekd.errors import BadInputError
 from edgekd.measure.subject import Subject
 
-_MANIFEST = "manifest.json"
+_MANIFEST, _LOADER = "manifest.json", "serving"
 # An artifact itself, a folder of artifacts, a run's `artifacts/<target>/<variant>`.
-_PLACES = (_MANIFEST, f"*/{_MANIFEST}", f"*/*/{_MANIFEST}")
+_PLACES = ("", "*/", "*/*/")
 
 
 def find_artifacts(folder: Path) -> tuple[Path, ...]:
-    """List the artifacts at most two folders below `folder`, by path; equal ones once, the first."""
-    found = sorted(path.parent for place in _PLACES for path in folder.glob(place))
+    """List the artifacts at most two folders below `folder`, by path; equal ones once, the first.
+
+    One whose manifest is missing or cannot be read is listed, too: who opens it is told what is wrong.
+    """
+    found = {
+        path.parent
+        for place in _PLACES
+        for name in (_MANIFEST, _LOADER)
+        for path in folder.glob(place + name)
+    }
     by_digest: dict[str, Path] = {}
-    for artifact in found:
+    for artifact in sorted(found):
         by_digest.setdefault(_digest(artifact), artifact)
     return tuple(by_digest.values())
 
@@ -31,7 +39,7 @@ def find_baseline(artifact: Path, artifacts: Path | None, baselines: Path) -> Pa
     if artifacts is not None and artifact.is_relative_to(artifacts.absolute()):
         names.insert(0, artifact.relative_to(artifacts.absolute()))
     for name in names:
-        if (baselines / name / _MANIFEST).is_file():
+        if any((baselines / name / part).exists() for part in (_MANIFEST, _LOADER)):
             return baselines / name
     return None
 
@@ -62,7 +70,5 @@ def _digest(folder: Path) -> str:
     """Return the artifact's digest: that of its manifest, which holds those of all other files."""
     try:
         return hashlib.sha256((folder / _MANIFEST).read_bytes()).hexdigest()
-    except OSError as error:
-        raise ArtifactError(
-            f"{folder / _MANIFEST}: cannot be read ({error.strerror}); name an artifact"
-        ) from error
+    except OSError:  # no two of these are known to be the same
+        return str(folder)

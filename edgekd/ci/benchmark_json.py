@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 
+from edgekd.ci.cases import Alone
 from edgekd.ci.line import comparison_line, one_line
 from edgekd.measure.compare import Comparison
 from edgekd.units import MIB
@@ -14,11 +15,18 @@ from edgekd.units import MIB
 _DIGEST = re.compile(r"@[0-9a-f]{8,64}$")
 
 
-def render_benchmark_json(comparisons: Sequence[Comparison]) -> str:
-    """Render the candidates' p50 and p95 in ms, where there were calls enough, and peak memory in MiB."""
+def render_benchmark_json(comparisons: Sequence[Comparison], alone: Sequence[Alone] = ()) -> str:
+    """Render the candidates' p50 and p95 in ms, where there were calls enough, and peak memory in MiB.
+
+    So for what was measured without a baseline.
+    """
     entries: list[dict[str, str | float]] = []
-    for comparison, series in zip(comparisons, _series(comparisons), strict=True):
-        result, name, line = comparison.result, comparison.candidate, comparison_line(comparison)
+    candidates = [
+        *((found.candidate, found.result, comparison_line(found)) for found in comparisons),
+        *((found.name, found.result, found.line) for found in alone),
+    ]
+    series_names = _series([name for name, *_ in candidates])
+    for (name, result, line), series in zip(candidates, series_names, strict=True):
         for figure, q in (("p50", 0.5), ("p95", 0.95)):
             found = result.percentile(name, q)
             if found is None:
@@ -38,9 +46,9 @@ def render_benchmark_json(comparisons: Sequence[Comparison]) -> str:
     return json.dumps(entries, indent=1, ensure_ascii=False) + "\n"
 
 
-def _series(comparisons: Sequence[Comparison]) -> list[str]:
+def _series(candidates: Sequence[str]) -> list[str]:
     """Name the candidates without their digests; those that would share a name are numbered."""
-    names = [_DIGEST.sub("", one_line(comparison.candidate)) for comparison in comparisons]
+    names = [_DIGEST.sub("", one_line(name)) for name in candidates]
     return [
         name if names.count(name) == 1 else f"{name} ({names[:position].count(name) + 1})"
         for position, name in enumerate(names)

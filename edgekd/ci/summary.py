@@ -5,30 +5,43 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from edgekd.ci.cases import CaseOutcome, JobCase
 from edgekd.ci.line import Outcome, judge, one_line, print_change, print_names, verdict_words
 from edgekd.measure.compare import Comparison
 
 _MARK: dict[Outcome, str] = {"passed": "✅", "slower": "❌", "too noisy": "⚠️"}
+_CASE_MARK: dict[CaseOutcome, str] = {"passed": "✅", "failed": "❌", "error": "❌", "skipped": "⚠️"}
 _SPECIAL = re.compile(r"[\\`*_\[\]<>|~&#!$@]")
 _HEADS = ("What", "Verdict", "p50", "p95", "Rounds", "Seconds")
 
 
-def render_summary(comparisons: Sequence[Comparison]) -> str:
-    """Render comparisons as GitHub-flavoured Markdown."""
-    rows = [
-        (
-            _escape(print_names(comparison)),
-            f"{_MARK[judge(comparison)]} {_escape(verdict_words(comparison))}",
-            print_change(comparison.p50),
-            print_change(comparison.p95),
-            str(comparison.rounds),
-            f"{comparison.seconds:.1f}",
-        )
-        for comparison in comparisons
-    ]
-    rule = ("---", "---", *["---:"] * 4)
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in (_HEADS, rule, *rows))
-    parts = [f"# Latency: {_headline(comparisons)}", table, _reading(comparisons)]
+def render_summary(comparisons: Sequence[Comparison], cases: Sequence[JobCase] = ()) -> str:
+    """Render comparisons and the other cases as GitHub-flavoured Markdown."""
+    parts = [f"# Latency: {_headline(comparisons, cases)}"]
+    if comparisons:
+        rows = [
+            (
+                _escape(print_names(comparison)),
+                f"{_MARK[judge(comparison)]} {_escape(verdict_words(comparison))}",
+                print_change(comparison.p50),
+                print_change(comparison.p95),
+                str(comparison.rounds),
+                f"{comparison.seconds:.1f}",
+            )
+            for comparison in comparisons
+        ]
+        rule = ("---", "---", *["---:"] * 4)
+        parts += [_table((_HEADS, rule, *rows)), _reading(comparisons)]
+    if cases:
+        found = [
+            (
+                _escape(one_line(case.subject)),
+                f"{_CASE_MARK[case.outcome]} {_escape(one_line(case.name))}",
+                _escape(one_line(case.line)),
+            )
+            for case in cases
+        ]
+        parts.append(_table((("What", "Case", "Found"), ("---",) * 3, *found)))
     flags = [
         f"- {_escape(print_names(comparison))}: {_escape(one_line(flag))}"
         for comparison in comparisons
@@ -39,13 +52,22 @@ def render_summary(comparisons: Sequence[Comparison]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _headline(comparisons: Sequence[Comparison]) -> str:
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+
+
+def _headline(comparisons: Sequence[Comparison], cases: Sequence[JobCase]) -> str:
     outcomes = [judge(comparison) for comparison in comparisons]
     counts = {outcome: outcomes.count(outcome) for outcome in _MARK}
     said = [f"{count} {outcome}" for outcome, count in counts.items() if count and outcome != "passed"]
-    if not said:
-        return "nothing is slower"
-    return ", ".join(said) + f" of {len(outcomes)}"
+    if said:
+        said[-1] += f" of {len(outcomes)}"
+    for outcome, words in (("failed", "over a limit"), ("error", "not measured")):
+        if count := sum(case.outcome == outcome for case in cases):
+            said.append(f"{count} {words}")
+    if said:
+        return ", ".join(said)
+    return "nothing is slower" if comparisons else "nothing was compared"
 
 
 def _reading(comparisons: Sequence[Comparison]) -> str:

@@ -1,4 +1,4 @@
-"""Write what a CI job shows and keeps of its comparisons."""
+"""Write what a CI job shows and keeps of what it measured."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgekd.ci.benchmark_json import render_benchmark_json
+from edgekd.ci.cases import Alone, JobCase
 from edgekd.ci.junit import render_junit
 from edgekd.ci.summary import render_summary
 from edgekd.errors import BadInputError
@@ -14,23 +15,32 @@ from edgekd.measure.compare import Comparison
 SUMMARY, JUNIT, BENCHMARK = "summary.md", "junit.xml", "benchmark.json"
 
 
-def write_ci_files(comparisons: Sequence[Comparison], folder: Path, *, allow_noisy: bool = False) -> None:
+def write_ci_files(
+    comparisons: Sequence[Comparison],
+    folder: Path,
+    *,
+    cases: Sequence[JobCase] = (),
+    alone: Sequence[Alone] = (),
+    allow_noisy: bool = False,
+) -> None:
     """Write `summary.md`, `junit.xml` and `benchmark.json`; older ones are replaced.
 
     Args:
-        comparisons: one or more; their samples must still be there.
+        comparisons: their samples must still be there.
         folder: is made where it is not.
+        cases: what else the job shows; it has to show something.
+        alone: what was measured without a baseline.
         allow_noisy: too noisy to say is skipped in `junit.xml`, and not a failure.
 
     Raises:
-        BadInputError: without a comparison, or if the folder cannot hold the files.
+        BadInputError: without a comparison or a case, or if the folder cannot hold the files.
     """
-    if not comparisons:
+    if not comparisons and not cases:
         raise BadInputError(f"{folder}: no comparison to write about; compare with a baseline first")
     contents = {
-        SUMMARY: render_summary(comparisons).encode(),
-        JUNIT: render_junit(comparisons, allow_noisy=allow_noisy),
-        BENCHMARK: render_benchmark_json(comparisons).encode(),
+        SUMMARY: render_summary(comparisons, cases).encode(),
+        JUNIT: render_junit(comparisons, cases, allow_noisy=allow_noisy),
+        BENCHMARK: render_benchmark_json(comparisons, alone).encode(),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)

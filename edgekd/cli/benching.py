@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edgekd.ci.artifacts import artifact_subject
-from edgekd.ci.line import comparison_line, judge
+from edgekd.ci.cases import Alone, limit_cases
+from edgekd.ci.limits import NO_LIMITS, JobLimits, check_limits, holds, limit_line, plan_longer
+from edgekd.ci.line import comparison_line, judge, result_line
 from edgekd.ci.write import write_ci_files
 from edgekd.cli.outcome import Outcome
 from edgekd.compile import Artifact
 from edgekd.config import Target, load_target
 from edgekd.errors import BadInputError, MissingRuntimeError, unknown_name
+from edgekd.gate.check import Check
+from edgekd.measure.basis import find_basis
 from edgekd.measure.bench_file import FILE_NAME, load_bench
+from edgekd.measure.compare import COMPARE_PLAN
 from edgekd.measure.device import Device, ThisMachine
+from edgekd.measure.environment import read_environment
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.result import BenchResult
 from edgekd.measure.stored import STORED_RULE, compare_with_stored
@@ -34,7 +40,7 @@ from edgekd.single.bench import (
     read_texts,
     token_buckets,
 )
-from edgekd.single.requests import USUAL, bench_by_candidates, fit_texts
+from edgekd.single.requests import COUNTS, USUAL, bench_by_candidates, fit_texts
 
 ALSO = ("offline", "server", "floor")
 
@@ -52,57 +58,132 @@ class Asked:
     count: bool = False
     effect: float = 0.03
     target: str | None = None
+    limits: JobLimits = NO_LIMITS
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is measured, by what, and against which limits."""
+
+    asked: Asked
+    artifact: Artifact
+    texts: Texts
+    target: Target | None
+
+    @property
+    def name(self) -> str:
+        """What results call the artifact."""
+        return artifact_subject(self.artifact, self.threads).name
+
+    @property
+    def threads(self) -> int:
+        """Threads that the runtime may use: as on the target, if one is named."""
+        return 1 if self.target is None else self.target.threads
+
+    @property
+    def candidates(self) -> int:
+        """Candidates of the requests of which the limit on p95 is."""
+        return USUAL if self.target is None else self.target.limits.candidates or USUAL
+
+    def check(self, result: BenchResult, device: Device) -> tuple[Check, ...]:
+        """Hold a measurement of the artifact against the limits of the command line and of the target.
+
+        Where it had too few calls for a p95 that has a limit, the artifact is measured again, alone.
+        """
+        limits = self.asked.limits.over(self.target)
+        if plan := plan_longer(limits, result, self.name):
+            with show_progress("limits") as progress:
+                folder = self.asked.out / "limits"
+                result = bench_artifact(self.artifact, self.texts, folder, plan, progress, device)
+        return check_limits(limits, result, self.name, self.artifact.size_bytes, self.artifact.recipe)
 
 
 def bench_or_compare(asked: Asked) -> Outcome:
-    """Measure the artifact, or compare it with a baseline."""
-    if asked.on and (asked.also or asked.count):
-        raise BadInputError("--on goes with latency alone; leave out --also and --count, or run them there")
+    """Measure the artifact, or compare it with a baseline.
+
+    The exit code is 1 where it is slower than the baseline, where that is too noisy to say, and where the
+    artifact is not shown to be within a limit.
+    """
     artifact = _open(asked.artifact, asked.on)
-    texts = fit_texts(artifact, read_texts(asked.texts))
+    target = _target(asked, artifact)
+    case = Case(asked, artifact, read_texts(asked.texts), target)
+    case = replace(case, texts=fit_texts(artifact, case.texts, case.candidates))
     if asked.count:
-        return _count(asked, artifact, texts)
+        return _count(asked, artifact, case.texts)
     if asked.baseline is None:
-        return _bench(asked, artifact, texts)
+        return _bench(case)
     if (asked.baseline / FILE_NAME).is_file():
-        return _compare_with_stored(asked, artifact, texts)
-    baseline = _open(asked.baseline, asked.on)
+        return _compare_with_stored(case, asked.baseline)
+    return _compare(case, _open(asked.baseline, asked.on))
+
+
+def _compare(case: Case, baseline: Artifact) -> Outcome:
+    asked, plan = case.asked, replace(COMPARE_PLAN, threads=case.threads)
     with _device(asked.on) as device, show_progress("compare") as progress:
         found = compare_artifacts(
-            artifact, baseline, texts, asked.out, effect=asked.effect, progress=progress, device=device
+            case.artifact,
+            baseline,
+            case.texts,
+            asked.out,
+            effect=asked.effect,
+            plan=plan,
+            progress=progress,
+            device=device,
         )
-    write_ci_files([found], asked.out)
-    lines = [comparison_line(found), *(f"  ! {flag}" for flag in found.result.flags)]
-    lines += [f"  texts: {texts.source}; samples and summary.md, junit.xml, benchmark.json: {asked.out}"]
-    return Outcome(tuple(lines), words.comparison_document(found), int(judge(found) != "passed"))
+        checks = case.check(found.result, device)
+    write_ci_files([found], asked.out, cases=limit_cases(case.name, checks))
+    lines = [comparison_line(found), *_limit_lines(case, checks)]
+    lines += [f"  ! {flag}" for flag in found.result.flags]
+    lines += [f"  texts: {case.texts.source}; samples and summary.md, junit.xml, benchmark.json: {asked.out}"]
+    document = {**words.comparison_document(found), "limits": [check.to_json() for check in checks]}
+    return Outcome(tuple(lines), document, int(judge(found) != "passed" or not holds(checks)))
 
 
-def _bench(asked: Asked, artifact: Artifact, texts: Texts) -> Outcome:
-    name, target = artifact_subject(artifact, 1).name, _target(asked.target, artifact)
+def _bench(case: Case) -> Outcome:
+    asked, artifact, texts, target, name = case.asked, case.artifact, case.texts, case.target, case.name
     counted: Sequence[tuple[int, BenchResult]] = ()
+    plan = replace(MeasurePlan(), threads=case.threads)
     with _device(asked.on) as device, show_progress("bench") as progress:
         if takes_candidates(artifact.head):
-            counted = bench_by_candidates(artifact, texts, asked.out, MeasurePlan(), progress, device).results
-            result = dict(counted)[USUAL]
+            counts = tuple(sorted({*COUNTS, case.candidates}))
+            counted = bench_by_candidates(
+                artifact, texts, asked.out, plan, progress, device, counts=counts
+            ).results
+            result = dict(counted)[case.candidates]
         else:
-            result = bench_artifact(artifact, texts, asked.out, MeasurePlan(), progress, device)
+            result = bench_artifact(artifact, texts, asked.out, plan, progress, device)
+        checks = case.check(result, device)
+    if checks:
+        alone = Alone(name, result, result_line(result, name))
+        write_ci_files([], asked.out, cases=limit_cases(name, checks), alone=[alone])
     buckets = token_buckets(artifact, texts) if asked.on is None and not counted else None
     lines = [
         *words.bench_lines(result, name, buckets),
         *words.candidates_lines(counted, name),
         *words.size_and_cost_lines(result, name, artifact.size_bytes, target),
+        *_limit_lines(case, checks),
     ]
     document = words.bench_document(result, name, buckets)
     if counted:
         document["by_candidates"] = words.candidates_document(counted, name)
     document |= {"artifact": artifact.digest, "artifact_bytes": artifact.size_bytes, "texts": texts.source}
     document["cost_per_1000_usd"] = words.cost_usd(result, name, target)
+    document["limits"] = [check.to_json() for check in checks]
     for scenario in asked.also:
         said, found = _also(scenario, asked, artifact, texts, target)
         lines += said
         document[scenario] = found
     lines += [f"  ! {flag}" for flag in result.flags]
-    return Outcome((*lines, f"  texts: {texts.source}; samples: {asked.out}"), document)
+    lines.append(f"  texts: {texts.source}; samples: {asked.out}")
+    return Outcome(tuple(lines), document, int(not holds(checks)))
+
+
+def _limit_lines(case: Case, checks: Sequence[Check]) -> list[str]:
+    lines = [f"  limit {limit_line(check)}" for check in checks]
+    if case.target is not None and checks and case.asked.on is None:
+        basis, reason = find_basis(case.target.hardware, read_environment(1))
+        lines.append(f"  limits of {case.target.name}, {basis}: {reason}")
+    return lines
 
 
 def _also(
@@ -125,20 +206,27 @@ def _also(
         return scenarios.server(server.most, server.qps, server.by_length)
 
 
-def _compare_with_stored(asked: Asked, artifact: Artifact, texts: Texts) -> Outcome:
-    assert asked.baseline is not None
-    stored = load_bench(asked.baseline)
-    if asked.out.resolve() == asked.baseline.resolve():
+def _compare_with_stored(case: Case, baseline: Path) -> Outcome:
+    asked, stored = case.asked, load_bench(baseline)
+    if asked.out.resolve() == baseline.resolve():
         raise BadInputError(f"{asked.out}: would replace the baseline; give another folder with --out")
+    if case.target is not None and case.threads != stored.plan.threads:
+        raise BadInputError(
+            f"{baseline}: was measured with {stored.plan.threads} thread(s), and target {case.target.name} "
+            f"has {case.threads}; measure the baseline again with --target {case.target.name}"
+        )
     with _device(asked.on) as device, show_progress("bench") as progress:
-        result = bench_artifact(artifact, texts, asked.out, stored.plan, progress, device)
+        result = bench_artifact(case.artifact, case.texts, asked.out, stored.plan, progress, device)
+        checks = case.check(result, device)
     changes = [compare_with_stored(result, stored, q) for q in (0.5, 0.95)]
-    lines = [words.stored_line(changes, result, stored), *(f"  ! {flag}" for flag in result.flags)]
+    lines = [words.stored_line(changes, result, stored), *_limit_lines(case, checks)]
+    lines += [f"  ! {flag}" for flag in result.flags]
     verdict = changes[0].verdict
     documents = [words.stored_document(change) for change in changes]
     document = {"verdict": verdict, "changes": documents, "guard": STORED_RULE.guard}
+    document["limits"] = [check.to_json() for check in checks]
     slower = "slower" in (change.verdict for change in changes)
-    return Outcome(tuple(lines), document, int(slower or verdict == "too noisy"))
+    return Outcome(tuple(lines), document, int(slower or verdict == "too noisy" or not holds(checks)))
 
 
 def _count(asked: Asked, artifact: Artifact, texts: Texts) -> Outcome:
@@ -165,8 +253,19 @@ def _open(path: Path, host: str | None) -> Artifact:
     return artifact
 
 
-def _target(name: str | None, artifact: Artifact) -> Target | None:
-    return None if name is None else load_target(name, Path()).of_task(artifact.manifest["task"])
+def _target(asked: Asked, artifact: Artifact) -> Target | None:
+    """Read the target that is named, as it is for the artifact's task.
+
+    Raises:
+        MissingRuntimeError: it cannot be measured on this machine, and no other one is asked.
+    """
+    if asked.target is None:
+        return None
+    target = load_target(asked.target, Path()).of_task(artifact.manifest["task"])
+    basis, reason = find_basis(target.hardware, read_environment(1))
+    if asked.on is None and basis == "not measured":
+        raise MissingRuntimeError(f"target {target.name}: cannot be measured here: {reason}")
+    return target
 
 
 @contextmanager

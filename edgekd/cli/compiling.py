@@ -25,7 +25,9 @@ def compile_model(source: Path, targets: tuple[str, ...], texts: Path | None, ou
         )
     given = read_texts(texts)
     with show_progress("compile") as progress:
-        built = compile_foreign(source, [load_target(name) for name in targets], given.texts, out, progress)
+        built = compile_foreign(
+            source, [load_target(name) for name in dict.fromkeys(targets)], given.texts, out, progress
+        )
     lines, document = [], []
     for target, name, found in built:
         entry: dict[str, Any] = {"target": target, "variant": name}

@@ -10,6 +10,7 @@ from edgekd.cli.outcome import Outcome
 from edgekd.distill.diagnosis.capacity import CapacityStep
 from edgekd.distill.logs.events import CapacityAnalysis, Event
 from edgekd.distill.logs.profile import name_bottleneck
+from edgekd.errors import BadInputError
 from edgekd.pipeline.diagnosing import Diagnosed, RunDiagnosis, diagnose_run
 from edgekd.report.printing import ABSENT, one_line, print_ms, print_percent, print_points, print_usd
 
@@ -20,6 +21,10 @@ def diagnose_path(path: Path, loss: float | None = None) -> Outcome:
     `loss` is the share of the business lost for each 0.01 of quality.
     """
     found = diagnose_run(path)
+    if loss is not None and len(found.capacity) < 2:
+        raise BadInputError(
+            f"--loss compares students, and the logs are of {len(found.capacity)}; leave it out"
+        )
     lines = [f"run: {found.run}"]
     for model in found.models:
         lines += _model_lines(model)

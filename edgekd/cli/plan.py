@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from edgekd.cli.forms import form, takes
 from edgekd.cli.outcome import Outcome, tells
 
 _per_day = click.option("--per-day", type=float, required=True, help="Requests a day.")
@@ -106,6 +107,10 @@ def canary(
     help="Whose claims of harm share 5 %.",
 )
 @tells
+@takes(
+    form("rows with --spread", "spread drop margin power", lambda given: given["spread"] is not None),
+    form("rows with --lost and --gained", "lost gained margin power slices"),
+)
 def rows(
     lost: float | None,
     gained: float | None,
@@ -118,9 +123,9 @@ def rows(
     """Test rows of a slice that decide about its margin."""
     from edgekd.cli.planning import plan_rows, plan_values
 
-    if spread is not None and lost is None and gained is None:
+    if spread is not None:
         return plan_values(spread, drop, margin, power)
-    if spread is not None or lost is None or gained is None:
+    if lost is None or gained is None:
         raise click.UsageError("give --lost and --gained, or --spread where rows have values")
     return plan_rows(lost, gained, margin, power, slices)
 

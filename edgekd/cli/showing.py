@@ -38,6 +38,9 @@ def show_what(what: str, project: Path) -> Outcome:
 
 
 def _runs(project: Path) -> Outcome:
+    from edgekd.pipeline.going import goes_on
+
     folder = project.parent / load_project(project).workspace / "runs"
     found = sorted(p for p in folder.glob("*") if (p / "config.resolved.yaml").is_file())
-    return Outcome(tuple(str(p) for p in found) or ("no runs yet",), [str(p) for p in found])
+    lines = tuple(f"{run}  goes on" if goes_on(run) else str(run) for run in found)
+    return Outcome(lines or ("no runs yet",), [str(run) for run in found])

@@ -12,20 +12,6 @@ from edgekd.cli.options import target_option as _target
 from edgekd.cli.outcome import Outcome, tells
 
 
-def _until(name: str, words: str) -> click.Command:
-    @click.command(name, help=words)
-    @_project
-    @_set
-    @_target
-    @tells
-    def verb(project: Path, settings: tuple[str, ...], targets: tuple[str, ...]) -> Outcome:
-        from edgekd.cli.verbs import run_until
-
-        return run_until(project, settings, targets, name)
-
-    return verb
-
-
 @click.command()
 @_project
 @_set
@@ -43,8 +29,27 @@ def run(project: Path, settings: tuple[str, ...], targets: tuple[str, ...], is_p
     return run_until(project, settings, targets, "report")
 
 
-distill = _until("distill", "Go on until every student is distilled.")
-report = _until("report", "Write the report; what it needs and is not there is made first.")
+@click.command()
+@_project
+@_set
+@tells
+def distill(project: Path, settings: tuple[str, ...]) -> Outcome:
+    """Go on until every student is distilled, which is the same for all targets."""
+    from edgekd.cli.verbs import run_until
+
+    return run_until(project, settings, (), "distill")
+
+
+@click.command()
+@_project
+@_set
+@_target
+@tells
+def report(project: Path, settings: tuple[str, ...], targets: tuple[str, ...]) -> Outcome:
+    """Write the report; what it needs and is not there is made first."""
+    from edgekd.cli.verbs import run_until
+
+    return run_until(project, settings, targets, "report")
 
 
 @click.command()
@@ -109,7 +114,6 @@ def gate(project: Path, settings: tuple[str, ...], targets: tuple[str, ...], liv
 @click.command()
 @_project
 @_set
-@_target
 @click.option(
     "--shard",
     metavar="I/N",
@@ -117,10 +121,10 @@ def gate(project: Path, settings: tuple[str, ...], targets: tuple[str, ...], liv
     "edgekd label without --shard finishes what is missing.",
 )
 @tells
-def label(project: Path, settings: tuple[str, ...], targets: tuple[str, ...], shard: str | None) -> Outcome:
-    """Train the teacher and label every text that students learn from."""
+def label(project: Path, settings: tuple[str, ...], shard: str | None) -> Outcome:
+    """Train the teacher and label every text that students learn from, which are the same for all targets."""
     from edgekd.cli.verbs import label_share, run_until
 
     if shard is not None:
         return label_share(project, settings, shard)
-    return run_until(project, settings, targets, "label")
+    return run_until(project, settings, (), "label")

@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from edgekd.cli.forms import Given, form, takes
 from edgekd.cli.options import anyway_option
 from edgekd.cli.options import project_argument as _project
 from edgekd.cli.options import set_option as _set
 from edgekd.cli.options import target_option as _target
 from edgekd.cli.outcome import Outcome, tells
+
+
+def _is_bundle(given: Given) -> bool:
+    return (given["what"] / "bundle.json").exists()
+
+
+def _is_folder(given: Given) -> bool:
+    return bool(given["what"].is_dir())
+
+
+def _is_model(given: Given) -> bool:
+    return given["what"].suffix == ".onnx" or given["what"].is_dir()
+
+
+def _has(name: str) -> Callable[[Given], bool]:
+    """Fit an artifact's folder with an option."""
+    return lambda given: _is_folder(given) and bool(given[name])
+
+
+def _has_kept(given: Given) -> bool:
+    return _has("baseline")(given) and (given["baseline"] / "bench.json").is_file()
+
+
+_LIMITS = "targets p95_ms memory_mib"
 
 
 @click.command()
@@ -46,28 +72,46 @@ from edgekd.cli.outcome import Outcome, tells
 @click.option(
     "--effect", type=float, default=0.03, help="Smallest change of p50 that is to be found, as a share."
 )
+@click.option(
+    "--p95-ms",
+    type=float,
+    metavar="MS",
+    help="Exit code 1 unless an artifact's p95 is shown to be within this.",
+)
+@click.option(
+    "--memory-mib",
+    type=float,
+    metavar="MIB",
+    help="Exit code 1 where an artifact's peak memory is above this. A --target has limits of its own.",
+)
 @tells
+@takes(
+    form("a bundle", "what texts memory", _is_bundle),
+    form("an artifact with --count", "what texts out baseline count", _has("count")),
+    form("an artifact with a kept --baseline", f"what texts out baseline on {_LIMITS}", _has_kept),
+    form("an artifact with --baseline", f"what texts out baseline on effect {_LIMITS}", _has("baseline")),
+    form("an artifact with --on", f"what texts out on {_LIMITS}", _has("on")),
+    form("an artifact", f"what texts out also {_LIMITS}", _is_folder),
+    form("a project", "what settings targets"),
+    expects="a project file (.yaml), an artifact's folder or a bundle",
+)
 def bench(what: Path, settings: tuple[str, ...], targets: tuple[str, ...], **asked: Any) -> Outcome:
     """Measure every variant of a project, one artifact's folder, alone or against a baseline, or a bundle."""
     tiers_mib = asked.pop("memory")
-    if (what / "bundle.json").exists():
+    if _is_bundle({"what": what}):
         from edgekd.cli.bundling import bench_bundle
 
-        if unfit := [name for name in ("baseline", "on", "also", "count") if asked[name]]:
-            raise click.UsageError(f"--{unfit[0]} is for an artifact's folder; {what} is a bundle")
         return bench_bundle(what, asked["texts"], tiers_mib)
-    if tiers_mib:
-        raise click.UsageError(f"--memory is for a Lambda bundle; {what} is none")
-    if (what / "manifest.json").exists() or what.is_dir():
+    if what.is_dir():
+        from edgekd.ci.limits import JobLimits
         from edgekd.cli.benching import Asked, bench_or_compare
 
-        if settings or len(targets) > 1:
-            raise click.UsageError("an artifact takes no --set, and one --target at most (limit and price)")
-        return bench_or_compare(Asked(what, **asked, target=next(iter(targets), None)))
+        if len(targets) > 1:
+            raise click.UsageError("an artifact takes one --target at most, whose limits and price hold")
+        limits = JobLimits(asked.pop("p95_ms"), asked.pop("memory_mib"))
+        return bench_or_compare(Asked(what, **asked, target=next(iter(targets), None), limits=limits))
     from edgekd.cli.verbs import run_until
 
-    if unfit := [name for name in ("baseline", "texts", "on", "also", "count") if asked[name]]:
-        raise click.UsageError(f"--{unfit[0]} is for an artifact's folder; {what} is not one")
     return run_until(what, settings, targets, "bench")
 
 
@@ -85,6 +129,11 @@ def bench(what: Path, settings: tuple[str, ...], targets: tuple[str, ...], **ask
     help="Folder of a MODEL's artifacts.",
 )
 @tells
+@takes(
+    form("a model", "what targets texts out", _is_model),
+    form("a project", "what settings targets"),
+    expects="a project file (.yaml), a model's folder or an .onnx file",
+)
 def compile_what(
     what: Path,
     settings: tuple[str, ...],
@@ -93,16 +142,12 @@ def compile_what(
     out: Path,
 ) -> Outcome:
     """Compile every variant of a project, or a MODEL from elsewhere: a Hugging Face folder or ONNX file."""
-    if what.suffix == ".onnx" or what.is_dir():
+    if _is_model({"what": what}):
         from edgekd.cli.compiling import compile_model
 
-        if settings:
-            raise click.UsageError("a model takes no --set")
         return compile_model(what, targets, texts, out)
     from edgekd.cli.verbs import run_until
 
-    if texts is not None:
-        raise click.UsageError(f"--texts is for a model; {what} is a project, which has texts")
     return run_until(what, settings, targets, "compile")
 
 
@@ -114,6 +159,11 @@ def compile_what(
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; a project's are bundles/ of its run.")
 @anyway_option
 @tells
+@takes(
+    form("an artifact", "what targets texts out", _is_folder),
+    form("a project", "what settings targets out anyway"),
+    expects="a project file (.yaml) or an artifact's folder",
+)
 def bundle(
     what: Path,
     settings: tuple[str, ...],
@@ -126,13 +176,7 @@ def bundle(
     from edgekd.cli.bundling import bundle_one, bundle_project
 
     if what.is_dir():
-        if settings:
-            raise click.UsageError("an artifact takes no --set")
-        if anyway:
-            raise click.UsageError(f"--anyway is for a project, whose verdicts are known; {what} is none")
         return bundle_one(what, targets, texts, out)
-    if texts is not None:
-        raise click.UsageError(f"--texts is for an artifact's folder; {what} is a project, which has texts")
     return bundle_project(what, settings, targets, out, anyway)
 
 
@@ -160,7 +204,7 @@ def publish(
 
 @click.command()
 @click.argument("artifact", type=click.Path(path_type=Path))
-@click.argument("texts", nargs=-1, required=True)
+@click.argument("texts", metavar="TEXT|@FILE|-...", nargs=-1, required=True)
 @click.option(
     "--slice",
     "slices",
@@ -170,28 +214,44 @@ def publish(
 )
 @click.option("--student-only", is_flag=True, help="Answer without the policy; the gate did not judge that.")
 @tells
+@takes(
+    form("the student alone", "artifact texts student_only", lambda given: bool(given["student_only"])),
+    form("an artifact with its policy", "artifact texts slices"),
+)
 def predict(artifact: Path, texts: tuple[str, ...], slices: tuple[str, ...], student_only: bool) -> Outcome:
-    """Answer texts with an artifact, by its routing policy where it has one: as it was judged."""
-    from edgekd.cli.verbs import answer_texts
+    """Answer texts with an artifact, by its routing policy where it has one: as it was judged.
+
+    Texts may also come from a file, @FILE, or from standard input, as -: one per line, or rows as .jsonl.
+    """
+    from edgekd.cli.predicting import answer_texts
 
     return answer_texts(artifact, texts, slices, student_only)
 
 
 @click.command()
-@click.argument("run", metavar="RUN|PROJECT", type=click.Path(path_type=Path), default="edgekd.yaml")
+@click.argument("what", metavar="RUN|PROJECT|LOG", type=click.Path(path_type=Path), default="edgekd.yaml")
 @click.option("--loss", type=float, help="Share of the business lost for each 0.01 of quality.")
 @tells
-def diagnose(run: Path, loss: float | None) -> Outcome:
+@takes(
+    form("a log", "what", lambda given: given["what"].suffix == ".jsonl"),
+    form("a run", "what loss"),
+    expects="a run's folder, a project file (.yaml) or a log (.jsonl)",
+)
+def diagnose(what: Path, loss: float | None) -> Outcome:
     """Read the training logs of a run, or of a project's newest one: findings, evidence, what to try next."""
     from edgekd.cli.diagnosing import diagnose_path
 
-    return diagnose_path(run, loss)
+    return diagnose_path(what, loss)
 
 
 @click.command()
 @click.argument("what", type=click.Choice(["targets", "models", "schema", "runs"]))
 @click.argument("project", type=click.Path(path_type=Path), default="edgekd.yaml")
 @tells
+@takes(
+    form("a list of runs", "what project", lambda given: given["what"] == "runs"),
+    form("a list that is the same for all projects", "what"),
+)
 def show(what: str, project: Path) -> Outcome:
     """List targets, models or runs, or print the project file's JSON Schema."""
     from edgekd.cli.showing import show_what

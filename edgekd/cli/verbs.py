@@ -15,10 +15,9 @@ import click
 from edgekd.cli.outcome import Outcome
 from edgekd.config import load_project
 from edgekd.engines.process import is_first_process
-from edgekd.errors import ArtifactError, ConfigError, MissingRuntimeError, unknown_name
+from edgekd.errors import ConfigError
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.needs import require_libraries
-from edgekd.plugins import list_plugins
 from edgekd.progress import Progress, is_terminal, show_progress, silent, spoken
 
 if TYPE_CHECKING:
@@ -29,8 +28,8 @@ def open_context(path: Path, settings: tuple[str, ...]) -> Context:
     """Read a project file; notes go to stderr."""
     project = load_project(path, settings)
     if not is_first_process():
-        return Context(project, path.parent, _show_nothing, lambda words: None)
-    return Context(project, path.parent, show_progress, lambda words: click.echo(words, err=True))
+        return Context(project, path.parent, _show_nothing, lambda words: None, settings)
+    return Context(project, path.parent, show_progress, lambda words: click.echo(words, err=True), settings)
 
 
 @contextmanager
@@ -195,40 +194,3 @@ def replay_entry(path: Path, settings: tuple[str, ...], number: int) -> Outcome:
         )
     what = ", ".join(differing) or "the verdict"
     return Outcome((line, f"line {number}: recomputed, this comes out otherwise: {what}"), document, 1)
-
-
-def answer_texts(
-    artifact: Path, texts: tuple[str, ...], slices: tuple[str, ...], student_only: bool
-) -> Outcome:
-    """Answer texts with an artifact as it was judged: by its routing policy, where it has one."""
-    from edgekd.compile import open_artifact
-    from edgekd.serving import ServingError, load
-    from edgekd.serving.request import split_request
-    from edgekd.serving.respond import respond
-
-    opened, known = open_artifact(artifact), list_plugins("runtimes")
-    if opened.runtime not in known:
-        raise MissingRuntimeError(f"{artifact}: {unknown_name('runtime', opened.runtime, known)}")
-    require_libraries((opened.runtime, "tokenizers"))
-    try:
-        model = load(artifact, verify=False)
-        requests = [model.parse(text) for text in texts]
-        answers = [respond(model, request, slices, student_only=student_only) for request in requests]
-    except ServingError as error:
-        raise ArtifactError(str(error)) from None
-    lines = []
-    for request, answer in zip(requests, answers, strict=True):
-        if "order" in answer:
-            candidates = split_request(request)[1]
-            shown = [f"{candidates[place]}  {answer['scores'][place]:.3f}" for place in answer["order"]]
-            lines += shown or ["there are no candidates to put in order"]
-            continue
-        if "labels" in answer:
-            shown = [f"{label}  {answer['probabilities'][label]:.3f}" for label in answer["labels"]]
-            lines.append("  ".join(shown) or "no label applies")
-            continue
-        routed = f"  {answer['action']} ({answer['reason']})" if "action" in answer else ""
-        said = [value for name, value in answer.items() if name not in ("text", "action", "reason")]
-        line = "  ".join(f"{value:.3f}" if isinstance(value, float) else str(value) for value in said)
-        lines.append(f"{line}{routed}")
-    return Outcome(tuple(lines), [{**answer, "model": opened.digest} for answer in answers])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from edgekd.config.base import MOST_ROWS, MOST_THREADS, Frozen
 
@@ -82,12 +82,23 @@ class Price(Frozen):
         return self
 
 
+def _differ(builds: tuple[Build, ...]) -> tuple[Build, ...]:
+    """Refuse builds of one name: their variants would be one."""
+    names = [f"{build.runtime} {build.label}" for build in builds]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"'{twice}' is listed twice; each build has another runtime or recipe")
+    return builds
+
+
+Builds = Annotated[tuple[Build, ...], AfterValidator(_differ)]
+
+
 class OfTask(Frozen):
     """What a target allows and builds for one task; what is absent is as for every task."""
 
     limits: Limits = Limits()
     """Limits that are others for this task."""
-    builds: tuple[Build, ...] = ()
+    builds: Builds = ()
     """What to compile instead."""
 
 
@@ -100,7 +111,7 @@ class Target(Frozen):
     """One line for people."""
     hardware: Hardware
     """What the machine is."""
-    builds: tuple[Build, ...] = Field(min_length=1)
+    builds: Builds = Field(min_length=1)
     """What to compile; measurement and gates choose among them."""
     threads: int = Field(1, ge=1, le=MOST_THREADS)
     """Threads that the runtime may use."""

@@ -54,10 +54,12 @@ def _read(kind: Any, value: Any, where: str) -> Any:
     """Turn parsed JSON into `kind`: a dataclass, a tuple, an optional or a plain value."""
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = typing.get_type_hints(kind)
-        if not isinstance(value, dict) or value.keys() != hints.keys():
+        later = {f.name for f in dataclasses.fields(kind) if f.default is not dataclasses.MISSING}
+        if not isinstance(value, dict) or (value.keys() ^ hints.keys()) - (later - value.keys()):
             keys = sorted(hints.keys() ^ value.keys()) if isinstance(value, dict) else type(value).__name__
             raise BadInputError(f"{where}: not a {kind.__name__} as written by this version ({keys!s:.100})")
-        return kind(**{key: _read(hint, value[key], f"{where}: {key}") for key, hint in hints.items()})
+        given = {key: _read(hints[key], value[key], f"{where}: {key}") for key in hints if key in value}
+        return kind(**given)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple and isinstance(value, list):
         kinds = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments

@@ -131,10 +131,15 @@ class Conditions:
 
 @dataclass(frozen=True)
 class SubjectBench:
-    """All processes of one subject, one a round."""
+    """All processes of one subject, one a round.
+
+    Attributes:
+        group: the number of those that took turns with it; see `measure.groups`.
+    """
 
     name: str
     factory: str
     args: tuple[str, ...]
     python: str
     processes: tuple[ProcessBench, ...]
+    group: int = 0

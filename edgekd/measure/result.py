@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from edgekd.measure.environment import Environment
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.process_bench import Conditions, ProcessBench, SubjectBench
 from edgekd.measure.samples import Samples, read_samples, weighted_quantile
-from edgekd.stats.interval import Interval
+from edgekd.stats.interval import Interval, divide
 from edgekd.stats.percentiles import (
     PerProcess,
     log_t_interval,
@@ -81,11 +82,15 @@ class BenchResult:
         """Estimate how many times the reference's percentile `q` a subject's is; above 1 is slower.
 
         In each round both are compared on the inputs that both answered, every input weighing the same; the
-        interval is Student's t over the rounds' log ratios, the estimate their geometric mean.
+        interval is Student's t over the rounds' log ratios, the estimate their geometric mean. Subjects of
+        two groups are compared through one that was measured in both.
 
         Returns:
             None where `percentile` of either is.
         """
+        return self._compare(name, reference, lambda one, other: self._ratio(one, other, q))
+
+    def _ratio(self, name: str, reference: str, q: float) -> Interval | None:
         ratios = []
         counts = np.zeros(2, dtype=np.int64)
         for ours, theirs in zip(self.samples(name), self.samples(reference), strict=True):
@@ -114,11 +119,37 @@ class BenchResult:
 
     def cold_start_ratio(self, name: str, reference: str) -> Interval | None:
         """Estimate how many times the reference's cold start a subject's is, by round; None for one."""
+        return self._compare(name, reference, self._cold_start_ratio)
+
+    def _cold_start_ratio(self, name: str, reference: str) -> Interval | None:
         starts = [
             np.array([process.cold_start.total_ns for process in self.subject(one).processes], np.float64)
             for one in (name, reference)
         ]
         return log_t_interval(starts[0] / starts[1], self.plan.confidence) if len(starts[0]) > 1 else None
+
+    def _compare(
+        self, name: str, reference: str, ratio: Callable[[str, str], Interval | None]
+    ) -> Interval | None:
+        """Compare two subjects by what compares those of one group."""
+        ours, theirs = self.subject(name), self.subject(reference)
+        if ours.group == theirs.group:
+            return ratio(name, reference)
+        if twin := self._twin(theirs, ours.group):
+            return ratio(name, twin.name)
+        if twin := self._twin(ours, theirs.group):
+            return ratio(twin.name, reference)
+        shared = next(s for s in self.subjects if s.group == ours.group and self._twin(s, theirs.group))
+        twin = self._twin(shared, theirs.group)
+        assert twin is not None
+        one, other = ratio(name, shared.name), ratio(reference, twin.name)
+        return None if one is None or other is None else divide(one, other)
+
+    def _twin(self, subject: SubjectBench, group: int) -> SubjectBench | None:
+        """Return the same subject as it was measured in another group."""
+        same = subject.factory, subject.args, subject.python
+        others = (other for other in self.subjects if other.group == group)
+        return next((s for s in others if (s.factory, s.args, s.python) == same), None)
 
     def peak_rss_bytes(self, name: str) -> int:
         """Return the largest peak of resident memory of any process, its interpreter included."""

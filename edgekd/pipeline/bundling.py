@@ -39,8 +39,13 @@ def bundle_promoted(
     for name in only:
         if name not in names:
             raise ConfigError(unknown_name("target", name, names))
+    for target in context.targets:
+        if target.name in only and target.bundle is None:
+            raise BadInputError(
+                f"target {target.name} names no bundle; add one to its file, as bundle: lambda-zip"
+            )
     texts: list[str] | None = None
-    made = 0
+    made, has_unbundled = 0, False
     for target in context.targets:
         if only and target.name not in only:
             continue
@@ -51,7 +56,8 @@ def bundle_promoted(
             context.note(f"{target.name}: nothing is promoted, no bundle")
             continue
         if target.bundle is None:
-            context.note(f"{target.name}: names no bundle")
+            context.note(f"{target.name}: its file names no bundle")
+            has_unbundled = True
             continue
         objection = check_standing(context, target.name, found[0], "bundle", anyway)
         texts = load_stage(context).split("validation").requests if texts is None else texts
@@ -60,6 +66,11 @@ def bundle_promoted(
         origin = describe_origin(context)
         yield bundle_artifact(found[1], target, folder, texts, *documents, origin=origin, objection=objection)
         made += 1
+    if not made and has_unbundled:
+        raise BadInputError(
+            f"{context.project.name}: what is promoted is for targets that name no bundle; add one to a "
+            "target's file, as bundle: lambda-zip"
+        )
     if not made:
         raise BadInputError(f"{context.project.name}: nothing is promoted; run: edgekd run PROJECT first")
 

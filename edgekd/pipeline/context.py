@@ -22,20 +22,30 @@ from edgekd.config import (
 from edgekd.data.load import describe_source
 from edgekd.engines.process import Process
 from edgekd.engines.step import Step
-from edgekd.errors import ConfigError
+from edgekd.errors import ConfigError, EdgekdError
 from edgekd.progress import Progress
 from edgekd.store import Store, digest_json
 from edgekd.tasks import Task, digest_task, load_task
 
+# What lies in a run's folder beside its students and its targets, under the same parents.
+_LOGGED = ("teacher", "label")
+_EVIDENCE = ("bench", "rows", "people")
+
 
 @dataclass(frozen=True)
 class Context:
-    """One project as it is run; `folder` is where its file lies."""
+    """One project as it is run.
+
+    Attributes:
+        folder: Where its file lies.
+        settings: What overrode keys of the file, as `key.sub=value`.
+    """
 
     project: Project
     folder: Path
     show_progress: Callable[[str], AbstractContextManager[Progress]]
     note: Callable[[str], None]
+    settings: tuple[str, ...] = ()
 
     @cached_property
     def task(self) -> Task:
@@ -91,17 +101,37 @@ class Context:
 
     @cached_property
     def run_folder(self) -> Path:
-        """Folder of this run: the project's name and the digest of its resolved settings."""
+        """Folder of this run: the project's name and the digest of its resolved settings and model files."""
+        taught = [self.teacher] if self.through is None else [self.teacher, self.through]
         settings = {
             "project": self.project.model_dump(mode="json", exclude={"workspace", "tracking", "licence"}),
-            "models": [m.model_dump(mode="json", exclude_none=True) for m in self.students],
+            "models": [m.model_dump(mode="json", exclude_none=True) for m in (*self.students, *taught)],
+            "weights": [
+                self._describe_weights(weights)
+                for m in (*taught, *self.students)
+                if (weights := getattr(m, "weights", None)) is not None
+            ],
             "targets": [t.model_dump(mode="json") for t in self.targets],
         }
         return self.workspace / "runs" / f"{self.project.name}-{digest_json(settings)[:8]}"
 
+    def _describe_weights(self, weights: str) -> str:
+        """Digest the weights that training starts from; the name stands for those that are not here."""
+        from edgekd.distill.weights import describe_weights, find_weights
+
+        try:
+            return describe_weights(find_weights(weights, self.folder))
+        except EdgekdError:
+            return weights
+
     @cached_property
     def targets(self) -> tuple[Target, ...]:
         """The target files as they are for the task, with the project's objective where it has one."""
+        for name in self.project.targets:
+            if name in _EVIDENCE:
+                raise ConfigError(
+                    f"targets: '{name}' is a folder of each run's evidence; give the target another name"
+                )
         found = (load_target(name, self.folder).of_task(self.project.task) for name in self.project.targets)
         objective = self.project.objective
         return tuple(t.model_copy(update={"objective": objective}) if objective else t for t in found)
@@ -112,6 +142,11 @@ class Context:
         models = []
         for entry in self.project.students:
             model = load_model(entry.model, self.folder)
+            if entry.model in _LOGGED:
+                raise ConfigError(
+                    f"students: '{entry.model}' names a model that is no student in logs and evidence; give "
+                    "the student's file another name"
+                )
             if isinstance(model, EncoderModel):
                 raise ConfigError(
                     f"students: '{entry.model}' is a teacher; name a transformer, narrow or static shape"

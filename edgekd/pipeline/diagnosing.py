@@ -18,6 +18,7 @@ from edgekd.distill.diagnosis.history import History, make_history
 from edgekd.distill.logs.events import CapacityAnalysis, read_events
 from edgekd.errors import BadInputError, ConfigError
 from edgekd.pipeline.costs import student_costs
+from edgekd.pipeline.going import has_logs
 from edgekd.resources import list_resources
 from edgekd.store import write_atomic
 
@@ -92,6 +93,7 @@ def _newest_run(path: Path) -> Path:
     project = load_project(path)
     runs = (path.parent / project.workspace / "runs").resolve()
     found = [p.parent for p in runs.glob(f"*/{CONFIG}") if p.parent.name.rpartition("-")[0] == project.name]
+    found = [run for run in found if has_logs(run)]
     if not found:
         raise BadInputError(f"{path}: has no run yet; make one: edgekd run {path}")
     return max(found, key=lambda folder: ((folder / CONFIG).stat().st_mtime_ns, folder.name))
@@ -130,7 +132,8 @@ def _project_file(run: Path, settings: Mapping[str, Any]) -> str:
     found = []
     for path in sorted(run.resolve().parents[2].glob("*.y*ml")):
         try:
-            found += [path] if load_project(path).name == settings["project"]["name"] else []
+            name = load_project(path, settings.get("settings", ())).name
+            found += [path] if name == settings["project"]["name"] else []
         except ConfigError:
             continue
     return str(found[0]) if len(found) == 1 else "PROJECT"
@@ -145,8 +148,9 @@ def _setup(run: Path, settings: Mapping[str, Any], place: int, project: str) -> 
     except (KeyError, ValidationError) as error:
         words = " ".join(str(error).split())[:200]
         raise BadInputError(f"{run / CONFIG}: was written by another version of edgekd: {words}") from None
+    own = tuple(settings.get("settings", ()))
     if place < 0:
-        return Setup(project, "teacher", training, distillation)
+        return Setup(project, "teacher", training, distillation, settings=own)
     entries = settings["project"]["students"]
     larger = _larger(model, run.resolve().parents[2])
     others = tuple(
@@ -156,7 +160,7 @@ def _setup(run: Path, settings: Mapping[str, Any], place: int, project: str) -> 
     )
     if larger in {entry["model"] for entry in entries}:
         larger = None
-    return Setup(project, f"students.{place}", training, distillation, larger, others)
+    return Setup(project, f"students.{place}", training, distillation, larger, others, own)
 
 
 def _larger(model: Mapping[str, Any], folder: Path) -> str | None:

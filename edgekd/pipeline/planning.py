@@ -17,7 +17,7 @@ from edgekd.pipeline.answering import (
     baseline_step,
     reference_step,
 )
-from edgekd.pipeline.bench import bench_step
+from edgekd.pipeline.bench import bench_step, find_wider
 from edgekd.pipeline.biasing import bias_step
 from edgekd.pipeline.compiling import artifact_of, model_of, open_built
 from edgekd.pipeline.context import Context
@@ -74,7 +74,8 @@ def plan_run(context: Context, only: tuple[str, ...]) -> RunPlan:
         *_bench_steps(context, learning, targets, variants, incumbents, made),
         *_answer_steps(context, learning, variants, incumbents),
     ]
-    return RunPlan(tuple(look(context.store, steps)), _find_later(learning, targets))
+    seen = (_measured_wider(context, step) for step in look(context.store, steps))
+    return RunPlan(tuple(seen), _find_later(learning, targets))
 
 
 def describe_plan(plan: RunPlan) -> tuple[str, ...]:
@@ -128,6 +129,15 @@ def _bench_steps(
         compiled = artifact_of(plan_teacher(context, learning.teacher, group[0]))
         steps.append(bench_step(context, learning.teacher, compiled, artifacts, threads))
     return steps
+
+
+def _measured_wider(context: Context, seen: Seen) -> Seen:
+    """Where more artifacts than a measurement's were measured together already, that is its result."""
+    made = find_made(context.store, seen.step.sources) if seen.step.alone and seen.stage is None else {}
+    if not made or not set(seen.step.sources) <= made.keys():
+        return seen
+    stage = find_wider(context.store, seen.step, made)
+    return seen if stage is None else Seen(seen.step, stage, stage.seconds)
 
 
 def _answer_steps(

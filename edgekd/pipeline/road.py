@@ -23,6 +23,7 @@ from edgekd.pipeline.labelling import find_labels, label_step, texts_step
 from edgekd.pipeline.learning import distil_step, teacher_step, through_step
 from edgekd.pipeline.opening import TEACHER
 from edgekd.pipeline.restoring import describe_restored, restore_step
+from edgekd.pipeline.retaking import retake
 from edgekd.pipeline.routing import decide_step, find_policy_holders
 
 _NOT_YET = "some texts have no label yet"  # stands where the digest of the labels will
@@ -49,9 +50,11 @@ def plan_learning(context: Context) -> Learning:
     teacher = guide = teacher_step(context)
     labels, labelled = _plan_labels(context, teacher)
     if context.through is not None:
-        guide = through_step(context, teacher, labels, context.through)
+        guide = retake(context, through_step(context, teacher, labels, context.through))
         labels, labelled = _plan_labels(context, guide)
-    students = {model.name: distil_step(context, guide, labels, model) for model in context.students}
+    students = {
+        model.name: retake(context, distil_step(context, guide, labels, model)) for model in context.students
+    }
     return Learning(teacher, guide, labels, students, labelled)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ from edgekd.pipeline.context import Context
 from edgekd.pipeline.diagnosing import write_capacity
 from edgekd.pipeline.figures import find_ages
 from edgekd.pipeline.forecast import forecast
+from edgekd.pipeline.going import going_on
 from edgekd.pipeline.judging import Contest, Judged, find_incumbent, judge
 from edgekd.pipeline.labelling import LabelledTexts, label_share, label_stage
 from edgekd.pipeline.learning import (
@@ -61,6 +63,7 @@ from edgekd.pipeline.needs import (
 from edgekd.pipeline.opening import TEACHER
 from edgekd.pipeline.preflight import examine
 from edgekd.pipeline.promoting import SILENT, Word, promote_target, write_evidence
+from edgekd.pipeline.retaking import retake
 from edgekd.pipeline.road import TOLERATED, open_variants, plan_teacher, plan_variants
 from edgekd.pipeline.routing import check_routing
 from edgekd.pipeline.rundir import place_files, sweep, write_config
@@ -112,12 +115,23 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str, word:
     for target in measurable if word.expects is not None else ():
         find_promoted(context, target, word.expects)  # refused before anything costs time
     data = _load(context)
+    if not is_first_process():  # only training is for several
+        return _learn(context, data, step)
+    write_config(context)  # whoever lists runs sees this one from now on
+    with going_on(context.run_folder):
+        results = _make(context, data, measurable, step, word)
+        if step >= STEPS.index("evaluate"):
+            results.report = _report(context, results, targets, command)
+        with locked(context.workspace / "locks" / context.run_folder.name):
+            _write(context, results, step, word)
+    return results
+
+
+def _make(context: Context, data: TaskData, measurable: list[Target], step: int, word: Word) -> Results:
     if step >= STEPS.index("distill") and process_count() == 1:
         for line in forecast(context, data, measurable if step >= STEPS.index("compile") else ()).lines:
             context.note(line)
     results = _learn(context, data, step)
-    if not is_first_process():  # only training is for several
-        return results
     if step >= STEPS.index("compile"):
         _find_incumbents(context, results, measurable, word)
         _compile(context, results, measurable, step)
@@ -136,21 +150,22 @@ def run(context: Context, until: str, only: tuple[str, ...], command: str, word:
                 word.again,
             )
             results.judged[target.name] = judge(context, data, results.teacher_step, contest)
-        by_words = baseline_step(context)
-        baseline = None if by_words is None else read_baseline(context.engine.make(by_words).path)
-        shown = Shown(
-            results.teacher,
-            results.students,
-            targets,
-            results.judged,
-            results.benches,
-            results.references[TEACHER],
-            baseline,
-        )
-        results.report = build_report(context, data, shown, command)
-    with locked(context.workspace / "locks" / context.run_folder.name):
-        _write(context, results, step, word)
     return results
+
+
+def _report(context: Context, results: Results, targets: Sequence[Target], command: str) -> RunReport:
+    by_words = baseline_step(context)
+    baseline = None if by_words is None else read_baseline(context.engine.make(by_words).path)
+    shown = Shown(
+        results.teacher,
+        results.students,
+        tuple(targets),
+        results.judged,
+        results.benches,
+        results.references[TEACHER],
+        baseline,
+    )
+    return build_report(context, results.data, shown, command)
 
 
 def run_share(context: Context, share: Share) -> int:
@@ -186,12 +201,12 @@ def _learn(context: Context, data: TaskData, step: int) -> Results:
     floors = find_teacher_floors(context, data, teacher)
     guide, labels = teacher, label_stage(context, data, teacher)
     if context.through is not None and step >= STEPS.index("distill"):
-        guide = through_step(context, teacher, labels.step, context.through)
+        guide = retake(context, through_step(context, teacher, labels.step, context.through))
         labels = label_stage(context, data, guide)
     results = Results(data, teacher, stage, labels, floors)
     if step >= STEPS.index("distill"):
         for model in context.students:
-            student = distil_step(context, guide, labels.step, model)
+            student = retake(context, distil_step(context, guide, labels.step, model))
             results.student_steps[model.name] = student
             results.students[model.name] = context.engine.make(student)
     return results

@@ -46,8 +46,9 @@ def _is_shown(path: Path) -> bool:
 
 
 def write_config(context: Context) -> None:
-    """Write config.resolved.yaml: the project with every default, its targets and its models."""
+    """Write config.resolved.yaml: the project with every default, its targets, its models, what was --set."""
     document: dict[str, Any] = {
+        "settings": list(context.settings),
         "project": context.project.model_dump(mode="json"),
         "teacher": context.teacher.model_dump(mode="json"),
         "students": [model.model_dump(mode="json") for model in context.students],

@@ -32,11 +32,14 @@ def front_figure(figure_id: str, target: TargetReport, teacher: TeacherNote) -> 
         return None
     front = sorted((p95.estimate, quality.estimate) for _, row, p95, quality in points if row.on_front)
     data: list[dict[str, Any]] = [_front_line(front)] if front else []
-    for status, (words, symbol, color) in _LOOK.items():
-        chosen = [point for point in points if point[1].look == status]
-        if chosen:
-            data.append(_marks((words, symbol, color), chosen, teacher.metric))
     winner = target.winner
+    # What is drawn last lies on top: better ones over worse ones, and the promoted one, number 1, over all.
+    worst_first = sorted(_LOOK, key=[*_LOOK].index, reverse=True)
+    for status in sorted(worst_first, key=lambda status: winner is not None and status == winner.look):
+        chosen = [point for point in reversed(points) if point[1].look == status]
+        if chosen:
+            rank = 1 + [*_LOOK].index(status)
+            data.append({**_marks(_LOOK[status], chosen, teacher.metric), "legendrank": rank})
     notes: list[dict[str, Any]] = []
     if winner and winner.p95_ms and winner.quality:
         data.append(_ring(winner.p95_ms.estimate, winner.quality.estimate))
@@ -80,6 +83,7 @@ def _can_be_drawn(p95_ms: Interval, quality: Interval) -> bool:
 def _front_line(front: list[tuple[float, float]]) -> dict[str, Any]:
     return {
         "name": "Pareto front",
+        "legendrank": 0,
         "mode": "lines",
         "x": [x for x, _ in front],
         "y": [100 * y for _, y in front],

@@ -49,19 +49,30 @@ def read_texts(path: Path | None) -> Texts:
         options = {"unlabelled": 0, "test": 300, "critical": 20}
         rows = load_data(Data(source="mangaassist", options=options), Path())
         return Texts(_spread(rows.split("validation").requests), "built-in MangaAssist messages")
+    return Texts(_spread(list_texts(path)), str(path))
+
+
+def list_texts(path: Path) -> list[str]:
+    """Read all texts or requests of a file, as `read_texts` says; those that are empty are left out.
+
+    Raises:
+        DataError: if there is no such file, or no text in it.
+    """
     if path.suffix == ".txt":
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{path}: cannot be read as UTF-8 text ({error}); give one text a line") from None
+            raise DataError(
+                f"{path}: cannot be read as UTF-8 text ({error}); give one text per line"
+            ) from None
         texts = [line for line in lines if line.strip()]
     else:
         rows = read_rows({"": path}, ("text",))[""]
         names = tuple(dict.fromkeys(name for row in rows for name in row))
         texts = (_read_requests if "candidates" in names else _read_column)(path, rows, names)
     if not texts:
-        raise DataError(f"{path}: holds no text; give one text a line, or rows with a column 'text'")
-    return Texts(_spread(texts), str(path))
+        raise DataError(f"{path}: holds no text; give one text per line, or rows with a column 'text'")
+    return texts
 
 
 def _read_column(path: Path, rows: _Rows, names: Sequence[str]) -> list[str]:
@@ -120,6 +131,7 @@ def compare_artifacts(
     *,
     effect: float,
     progress: Progress,
+    plan: MeasurePlan = COMPARE_PLAN,
     device: Device | None = None,
 ) -> Comparison:
     """Compare two artifacts, each with its own loader; at most 20 seconds.
@@ -129,12 +141,13 @@ def compare_artifacts(
     Raises:
         BadInputError: if the two do not answer with the same labels.
     """
-    one, other = artifact_pair(candidate, baseline, COMPARE_PLAN.threads)
+    one, other = artifact_pair(candidate, baseline, plan.threads)
     return compare_subjects(
         one,
         other,
         texts.texts,
         folder,
+        plan=plan,
         until=Until(Rule(effect, effect * P50_RULE.guard / P50_RULE.effect)),
         device=device,
         on_progress=progress,

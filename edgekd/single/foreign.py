@@ -36,10 +36,12 @@ def compile_foreign(
 
     Raises:
         MissingRuntimeError: a target's builds can only be made on its own hardware.
-        ConfigError: `out` holds something already, or `source` is no model that can be compiled.
+        ConfigError: `out` holds artifacts of a target already, or `source` is no model that can be compiled.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"{out}: is not an empty folder; give another one with --out")
+    for place in (out / target.name for target in targets):
+        is_full = place.is_dir() and any(place.iterdir())
+        if is_full or any(path.exists() and not path.is_dir() for path in (out, place)):
+            raise ConfigError(f"{place}: is not an empty folder; give another one with --out, or remove it")
     for target in targets:
         basis, reason = find_basis(target.hardware, read_environment(1))
         if basis == "not measured":

@@ -54,11 +54,11 @@ def make_requests(requests: Sequence[str], candidates: int) -> tuple[str, ...]:
     return tuple(made)
 
 
-def fit_texts(artifact: Artifact, texts: Texts) -> Texts:
-    """Return texts as the artifact is asked: where it takes candidates and they have none, requests of 50."""
+def fit_texts(artifact: Artifact, texts: Texts, candidates: int = USUAL) -> Texts:
+    """Return texts as the artifact is asked: where it takes candidates and they have none, so many each."""
     if not takes_candidates(artifact.head) or all(split_request(text)[1] for text in texts.texts):
         return texts
-    return Texts(make_requests(texts.texts, USUAL), f"{texts.source}, {USUAL} candidates each")
+    return Texts(make_requests(texts.texts, candidates), f"{texts.source}, {candidates} candidates each")
 
 
 def bench_by_candidates(
@@ -68,21 +68,23 @@ def bench_by_candidates(
     plan: MeasurePlan,
     progress: Progress,
     device: Device | None = None,
+    *,
+    counts: Sequence[int] = COUNTS,
 ) -> ByCandidates:
-    """Measure an artifact with requests of 1, 10, 50 and 100 candidates, up to 30 requests of each.
+    """Measure an artifact with requests of so many candidates, up to 30 requests of each.
 
     A process is timed for 30 requests or for as long as `plan` says, whichever is longer, up to 10 seconds.
     """
     subject = artifact_subject(artifact, plan.threads)
     found: list[tuple[int, BenchResult]] = []
     each_ns = 0.0
-    for place, count in enumerate(COUNTS):
+    for place, count in enumerate(counts):
         requests = make_requests(texts.texts, count)[:_REQUESTS]
         seconds = min(_MOST_SECONDS, max(plan.seconds, _SAMPLES * count * each_ns / 1e9))
         whole = replace(plan, seconds=seconds)
 
         def show(share: float, words: str, place: int = place, count: int = count) -> None:
-            progress((place + share) / len(COUNTS), f"{count} candidates, {words}")
+            progress((place + share) / len(counts), f"{count} candidates, {words}")
 
         result = measure_subjects(
             [subject], requests, folder / f"{count}-candidates", whole, show, device=device

@@ -92,9 +92,11 @@ def test_artifacts_of_two_tasks_do_not_compare(artifact):
         artifact_pair(one, other, 1)
 
 
-def test_a_manifest_that_cannot_be_read_is_named(artifact, tmp_path):
-    copy_artifact(artifact, tmp_path / "half")
-    (tmp_path / "half" / "manifest.json").unlink()
-    (tmp_path / "half" / "manifest.json").mkdir()
-    with pytest.raises(ArtifactError, match=r"manifest\.json: cannot be read"):
-        find_artifacts(tmp_path / "half")
+def test_an_artifact_without_its_manifest_is_found_and_named_when_it_is_opened(artifact, tmp_path):
+    half = copy_artifact(artifact, tmp_path / "all" / "half")
+    whole = copy_artifact(artifact, tmp_path / "all" / "whole")
+    (half / "manifest.json").unlink()
+    assert find_artifacts(tmp_path / "all") == (half, whole)
+    assert find_baseline(tmp_path / "other" / "half", None, tmp_path / "all") == half
+    with pytest.raises(ArtifactError, match=r"half/manifest\.json: not found"):
+        open_artifact(half)

@@ -1,8 +1,10 @@
 """What the plug-in says where it cannot decide or does not measure; others may run beside it."""
 
+import json
 import shutil
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 
 import pytest
 from planted import copy_artifact
@@ -61,17 +63,58 @@ def test_without_artifacts_a_test_is_skipped_with_a_reason(tmp_path, run_pytest)
     (tmp_path / "test_inner.py").write_text(PARAMETRIZED)
     done = run_pytest(tmp_path, "-rs")
     assert "1 skipped" in done.stdout and "give --edgekd-artifacts DIR" in done.stdout
-    (tmp_path / "empty").mkdir()
-    done = run_pytest(tmp_path, "-rs", "--edgekd-artifacts", "empty")
-    assert "1 skipped" in done.stdout and "no artifacts in empty" in done.stdout
 
 
-def test_a_folder_that_is_not_there_is_refused(tmp_path, run_pytest):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--edgekd-artifacts", "basline"), "--edgekd-artifacts: basline is no folder"),
+        (("--edgekd-artifacts", "empty"), "--edgekd-artifacts: no artifacts in empty"),
+        (("--edgekd-baseline", "empty"), "--edgekd-baseline: no artifacts in empty"),
+        (("--edgekd-memory-mib", "nan"), "--edgekd-memory-mib: expected MiB above 0, got nan"),
+    ],
+)
+def test_what_would_let_every_artifact_pass_is_refused_with_files(tmp_path, run_pytest, options, message):
     (tmp_path / "test_inner.py").write_text(PARAMETRIZED)
-    for option in ("--edgekd-artifacts", "--edgekd-baseline"):
-        done = run_pytest(tmp_path, option, "basline")
-        assert done.returncode == pytest.ExitCode.USAGE_ERROR
-        assert f"{option}: basline is no folder" in done.stderr
+    (tmp_path / "empty").mkdir()
+    done = run_pytest(tmp_path, *options, "--edgekd-ci", "ci")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert message in done.stderr and "Traceback" not in done.stderr
+    root = ET.parse(tmp_path / "ci" / "junit.xml").getroot()
+    assert root.attrib["errors"] == "1" and message in root.find(".//error").attrib["message"]
+    assert "1 not measured" in (tmp_path / "ci" / "summary.md").read_text(encoding="utf-8")
+
+
+def test_damaged_artifacts_fail_by_name_with_files(artifact, tmp_path, run_pytest):
+    (tmp_path / "test_inner.py").write_text(PARAMETRIZED)
+    folders = [tmp_path / "artifacts" / name for name in ("cut", "flipped", "without")]
+    for folder in folders:
+        shutil.copytree(artifact, folder)
+    (folders[0] / "manifest.json").write_text("{")
+    model = folders[1] / "model.onnx"
+    model.write_bytes(model.read_bytes()[:-1] + b"?")
+    (folders[2] / "manifest.json").unlink()
+    done = run_pytest(tmp_path, "--edgekd-artifacts", "artifacts", "--edgekd-ci", "ci")
+    assert done.returncode == 1 and "3 failed" in done.stdout, done.stdout
+    said = {
+        case.attrib["classname"]: case.find("error").attrib["message"]
+        for case in ET.parse(tmp_path / "ci" / "junit.xml").getroot().iter("testcase")
+    }
+    assert set(said) == {"cut", "flipped", "without"}
+    assert "cut/manifest.json" in said["cut"] and "manifest.json: not found" in said["without"]
+    assert "flipped/model.onnx: sha256 is" in said["flipped"]
+    assert json.loads((tmp_path / "ci" / "benchmark.json").read_text()) == []
+
+
+def test_a_job_that_measures_nothing_is_no_pass(artifact, tmp_path, run_pytest):
+    (tmp_path / "test_inner.py").write_text("def test_other():\n    pass\n")
+    shutil.copytree(artifact, tmp_path / "artifacts" / "static")
+    done = run_pytest(tmp_path, "--edgekd-artifacts", "artifacts", "--edgekd-ci", "ci")
+    assert done.returncode == 1 and "no test measured anything" in done.stdout
+    assert ET.parse(tmp_path / "ci" / "junit.xml").getroot().attrib["errors"] == "1"
+    (tmp_path / "test_inner.py").write_text(PARAMETRIZED)
+    done = run_pytest(tmp_path, "-n", "1", "--edgekd-artifacts", "artifacts")
+    assert done.returncode == 1 and "leave out -n for these tests" in done.stdout
 
 
 def test_disabled_benchmarks_are_skipped_with_a_reason(artifact, tmp_path, run_pytest):

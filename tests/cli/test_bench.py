@@ -1,6 +1,7 @@
 """`edgekd bench ARTIFACT`: figures, kept baselines, and what it refuses; others may run beside it."""
 
 import json
+import xml.etree.ElementTree as ET
 from functools import partial
 from pathlib import Path
 
@@ -21,10 +22,20 @@ def short(monkeypatch):
     monkeypatch.setattr("edgekd.single.scenarios.measure_throughput", briefly)
 
 
+def write_target(folder, name, more):
+    (folder / "targets").mkdir()
+    text = f"name: {name}\nhardware: {{arch: x86_64, memory_mib: 512}}\n{more}\n"
+    builds = "builds: [{runtime: onnxruntime, recipe: fp32}]\n"
+    (folder / "targets" / f"{name}.yaml").write_text(text + builds)
+
+
 @pytest.fixture
-def measured(speak, artifact, texts, tmp_path):
+def measured(speak, artifact, texts, tmp_path, monkeypatch):
+    """What is said of one measurement, and its folder; the target has a price and no limits."""
+    monkeypatch.chdir(tmp_path)
     out = tmp_path / "kept"
-    said = speak("bench", artifact, "--texts", texts, "--out", out, "--target", "lambda-x86", "--json")
+    write_target(tmp_path, "priced", "price: {hour_usd: 0.01}")
+    said = speak("bench", artifact, "--texts", texts, "--out", out, "--target", "priced", "--json")
     assert said.code == 0, said.stderr
     return said.document, out
 
@@ -60,6 +71,37 @@ def test_a_kept_measurement_is_a_baseline_on_a_like_machine_alone(measured, spea
     assert "another environment" in line and "cpu: " in line and "/ a slower one" in line
 
 
+def test_limits_decide_the_exit_code(speak, artifact, texts, tmp_path):
+    out = tmp_path / "out"
+    words = ("bench", artifact, "--texts", texts, "--out", out)
+    held = speak(*words, "--p95-ms", "500", "--memory-mib", "4000", "--json")
+    assert held.code == 0, held.stderr
+    assert [(check["name"], check["status"]) for check in held.document["limits"]] == [
+        ("p95_ms", "pass"),
+        ("peak_rss_mib", "pass"),
+    ]
+    over = speak(*words, "--p95-ms", "0.0001", "--memory-mib", "1")
+    assert over.code == 1
+    assert "limit p95_ms: fail: " in over.stdout and "limit peak_rss_mib: fail: " in over.stdout
+    root = ET.parse(out / "junit.xml").getroot()
+    assert (root.attrib["tests"], root.attrib["failures"]) == ("2", "2")
+
+
+def test_a_targets_limits_hold_as_it_has_them_for_the_task(speak, artifact, texts, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    task = json.loads((artifact / "manifest.json").read_text())["task"]
+    limits = f"limits: {{p95_ms: 500, artifact_mib: 500}}\ntasks: {{{task}: {{limits: {{peak_rss_mib: 1}}}}}}"
+    write_target(tmp_path, "strict", limits)
+    said = speak("bench", artifact, "--texts", texts, "--target", "strict", "--json")
+    assert said.code == 1, said.stderr
+    found = {check["name"]: check["status"] for check in said.document["limits"]}
+    assert found == {"p95_ms": "pass", "peak_rss_mib": "fail", "artifact_mib": "pass"}
+    said = speak("bench", artifact, "--texts", texts, "--target", "strict", "--memory-mib", "4000")
+    assert said.code == 0, said.stdout
+    refused = speak("bench", artifact, "--target", "gpu")
+    assert refused.code == 3 and "target gpu: cannot be measured here" in refused.errors[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -67,11 +109,12 @@ def test_a_kept_measurement_is_a_baseline_on_a_like_machine_alone(measured, spea
         (["ARTIFACT", "--texts", "gone.txt"], "gone.txt"),
         (["ARTIFACT", "--texts", "empty.txt"], "holds no text"),
         (["ARTIFACT", "--texts", "other.csv"], "expected a column 'text', found message"),
-        (["ARTIFACT", "--on", "ssh://host", "--also", "floor"], "--on goes with latency alone"),
+        (["ARTIFACT", "--on", "ssh://host", "--also", "floor"], "an artifact with --on takes no --also"),
         (["ARTIFACT", "--on", "http://host"], "ssh://"),
         (["ARTIFACT", "--baseline", "EMPTY"], "EMPTY/manifest.json"),
         (["ARTIFACT", "--baseline", "ARTIFACT", "--effect", "3"], "effect"),
         (["ARTIFACT", "--set", "seed=1"], "no --set"),
+        (["ARTIFACT", "--target", "lambda-z80"], "lambda-z80"),
         (["gone.yaml"], "gone.yaml"),
     ],
 )

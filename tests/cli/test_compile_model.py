@@ -37,7 +37,7 @@ def texts(tmp_path_factory):
     return path
 
 
-def test_every_build_of_a_target(speak, model, texts, tmp_path):
+def test_every_build_of_a_target(speak, model, texts, tmp_path, monkeypatch):
     out = tmp_path / "out"
     said = speak("compile", model, "--target", "lambda-x86", "--texts", texts, "--out", out, "--json")
     assert said.code == 0, said.stderr
@@ -50,7 +50,18 @@ def test_every_build_of_a_target(speak, model, texts, tmp_path):
     assert answer.label in ("order", "return", "advice")
     assert {p.name for p in out.iterdir()} == {"lambda-x86"}
     again = speak("compile", model, "--target", "lambda-x86", "--texts", texts, "--out", out)
-    assert again.code == 2 and "is not an empty folder" in again.errors[0]
+    assert again.code == 2 and "out/lambda-x86: is not an empty folder" in again.errors[0]
+    # A second target joins the first, and one that is named twice is one.
+    targets = ("--target", "mobile-fp32", "--target", "mobile-fp32")
+    (tmp_path / "targets").mkdir()
+    builds = "[{runtime: onnxruntime, recipe: fp32}]"
+    (tmp_path / "targets" / "mobile-fp32.yaml").write_text(
+        f"{{name: mobile-fp32, hardware: {{arch: x86_64, memory_mib: 512}}, builds: {builds}}}"
+    )
+    monkeypatch.chdir(tmp_path)
+    more = speak("compile", model, *targets, "--texts", texts, "--out", out)
+    assert more.code == 0, more.stderr
+    assert {p.name for p in out.iterdir()} == {"lambda-x86", "mobile-fp32"}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from edgekd.config import load_project
 from edgekd.distill.logs.events import ClassSliceEval, EpochSummary, EventLog
 from edgekd.distill.logs.profile import StageClock
 from edgekd.pipeline.context import Context
+from edgekd.pipeline.going import going_on
 from edgekd.pipeline.rundir import write_config
 
 PROJECT = """\
@@ -125,6 +126,50 @@ def test_project_means_its_newest_run(speak, run, project):
     os.utime(run / "config.resolved.yaml", (0, 0))
     said = speak("diagnose", project)
     assert said.code == 2 and "small-00000000" in said.errors[0] and "not a run's settings" in said.errors[0]
+
+
+def test_commands_keep_what_the_run_was_made_with(speak, project):
+    """Another temperature would be another run, and another teacher's training another teacher."""
+    settings = ("teacher.training.epochs=3", "students.1.training.epochs=3", "distillation.temperature=3.0")
+    context = Context(
+        load_project(project, settings), project.parent, lambda title: nullcontext(), print, settings
+    )
+    write_config(context)
+    for name in LOSSES:
+        log_epochs(context.run_folder / "logs" / name / "train.jsonl", name)
+    document = speak("diagnose", context.run_folder, "--json").document
+    commands = [
+        shlex.split(command)
+        for model in document["models"]
+        for finding in model["findings"]
+        for command in finding["commands"]
+    ]
+    assert len(commands) >= 3
+    for words in commands:
+        given = [word for flag, word in pairwise(words) if flag == "--set"]
+        changed = load_project(project, given)
+        own = [word for word in given if word in settings]
+        assert changed.distillation.temperature == 3 and "distillation.temperature=3.0" in own
+        is_teachers = any(word.startswith("teacher.training=") for word in given)
+        assert is_teachers or changed.teacher.training.epochs == 3
+
+
+def test_a_run_that_goes_on_has_nothing_to_read_yet(speak, run, project):
+    later = Context(
+        load_project(project, ["seed=1"]), project.parent, lambda title: nullcontext(), print, ("seed=1",)
+    )
+    write_config(later)
+    with going_on(later.run_folder):
+        assert speak("diagnose", project, "--json").document["run"] == str(run)
+        lines = speak("show", "runs", project).stdout.splitlines()
+        assert sorted(lines) == sorted([str(run), f"{later.run_folder}  goes on"])
+    assert speak("diagnose", project, "--json").document["run"] == str(run)  # it was cut
+
+
+def test_a_loss_is_of_several_students(speak, run):
+    (run / "logs" / "static-256" / "train.jsonl").write_text("")
+    said = speak("diagnose", run, "--loss", "0.003")
+    assert said.code == 2 and "--loss compares students, and the logs are of 1" in said.errors[0]
 
 
 def test_one_log(speak, run):

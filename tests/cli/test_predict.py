@@ -1,5 +1,6 @@
 """What `edgekd predict` answers is what was judged: the routed system, unless the student alone is asked."""
 
+import io
 import json
 import subprocess
 import sys
@@ -51,7 +52,7 @@ def test_answers_are_the_policys(run_edgekd, routed):
 
 def test_the_student_alone_is_asked_for_by_name(run_edgekd, routed, artifact):
     model = load(routed.path)
-    for made, options in ((routed, ["--student-only", "--slice", "minors"]), (open_artifact(artifact), [])):
+    for made, options in ((routed, ["--student-only"]), (open_artifact(artifact), [])):
         answers = say(run_edgekd, made, *TEXTS, *options)
         assert all("action" not in answer for answer in answers)
         assert [(a["label"], a["probability"]) for a in answers] == [model(text)[:2] for text in TEXTS]
@@ -91,3 +92,51 @@ def test_candidates_are_said_in_their_order(run_edgekd, graphs, tmp_path):
     assert (none.returncode, none.stdout) == (0, "there are no candidates to put in order\n")
     refused = run_edgekd("predict", made.path, "where is my parcel")
     assert refused.returncode == 2 and 'expected {"query": "...", "candidates"' in refused.stderr
+
+
+@pytest.fixture
+def forms(speak, monkeypatch, tmp_path):
+    """Say what `predict` prints for texts in every form, standard input among them."""
+
+    def call(artifact, *words, stdin=b""):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+        return speak("predict", artifact, *words, "--json")
+
+    return call
+
+
+def test_texts_come_from_files_and_from_standard_input(forms, artifact, tmp_path):
+    (tmp_path / "lines.txt").write_text("\n".join(TEXTS) + "\n\n", encoding="utf-8")
+    rows = "".join(json.dumps({"text": text}) + "\n" for text in TEXTS)
+    (tmp_path / "rows.jsonl").write_text(rows, encoding="utf-8")
+    wanted = forms(artifact, *TEXTS).document
+    assert [answer["text"] for answer in wanted] == list(TEXTS)
+    stdin = "\r\n".join(TEXTS).encode()
+    for words in (["-"], ["@lines.txt"], ["@rows.jsonl"], [TEXTS[0], "-"]):
+        said = forms(artifact, *words, stdin=stdin.partition(b"\r\n")[2] if len(words) > 1 else stdin)
+        assert said.code == 0 and said.document == wanted, said.stderr
+    assert [answer["text"] for answer in forms(artifact, "@@you", "a@b").document] == ["@you", "a@b"]
+
+
+@pytest.mark.parametrize(
+    ("words", "stdin", "line"),
+    [
+        ([""], b"", "text 1 is empty"),
+        (["where is it", " \t"], b"", "text 2 is empty"),
+        (["\u200b"], b"", "text 1 is empty"),
+        (["caf\udce9"], b"", "text 1 is not UTF-8"),
+        (["-"], b"", "standard input: holds no text"),
+        (["-"], b"a\n\nb\n", "standard input: line 2 is empty"),
+        (["-"], b"caf\xe9\n", "standard input: is not UTF-8 at byte 3"),
+        (["@gone.txt"], b"", "a text that starts with @ is written as @@"),
+        (["@gone.jsonl"], b"", "gone.jsonl"),
+        (["a text", "--slice", "minors"], b"", "--slice is of a routing policy"),
+        (["a text", "--student-only"], b"", "--student-only is of a routing policy"),
+    ],
+)
+def test_what_is_no_text_is_refused(forms, artifact, words, stdin, line):
+    said = forms(artifact, *words, stdin=stdin)
+    assert said.code == 2
+    (error,) = said.errors
+    assert line in error

@@ -255,3 +255,22 @@ def test_what_is_not_promoted_says_what_would_have_to_pass(page):
     assert step is not None
     assert step.short in said
     assert all(words in said for words in step.whole)
+
+
+@pytest.mark.parametrize("status", ["pass", "inconclusive"])
+def test_the_promoted_point_lies_on_top(status):
+    """Of two variants with equal figures the one that fails was drawn over the promoted one."""
+    report = example_report()
+    target = next(target for target in report.targets if target.winner)
+    winner = target.winner
+    hidden = [
+        replace(winner, name=name, status=other)
+        for name, other in (("failing", "fail"), ("passing", "pass"), ("unsure", "inconclusive"))
+    ]
+    winner = replace(winner, status=status)
+    figure = front_figure("front", replace(target, variants=(winner, *hidden)), report.teacher)
+    marks = [trace for trace in figure.data if trace["mode"] == "markers+text"]
+    assert marks[-1]["text"][-1] == "1", "something is drawn over the promoted point"
+    assert marks[0]["name"] == "fails"
+    ranks = {trace["name"]: trace["legendrank"] for trace in marks}
+    assert sorted(ranks, key=ranks.get)[0].startswith("passes") and len(set(ranks.values())) == len(ranks)

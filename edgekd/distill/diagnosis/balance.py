@@ -19,15 +19,22 @@ FAR = 5.0
 """How many times the attention loss the hidden loss is where it is far over it."""
 
 
-def judge_balance(history: History, setup: Setup) -> list[Finding]:
-    """Compare the parts of the loss; nothing is said of a model that learns from labels alone."""
+def judge_balance(history: History, setup: Setup, *, may_go_on: bool = True) -> list[Finding]:
+    """Compare the parts of the loss; nothing is said of a model that learns from labels alone.
+
+    `may_go_on` says whether held-out rows would gain from more epochs.
+    """
     if not history.is_distilled:
         return []
-    found = (_labels_or_teacher(history, setup), _all_high(history, setup), _features(history, setup))
+    found = (
+        _labels_or_teacher(history, setup, may_go_on),
+        _all_high(history, setup),
+        _features(history, setup),
+    )
     return [finding for finding in found if finding is not None]
 
 
-def _labels_or_teacher(history: History, setup: Setup) -> Finding | None:
+def _labels_or_teacher(history: History, setup: Setup, may_go_on: bool) -> Finding | None:
     hard, soft = history.series("train_hard_ce")[-2:], history.series("train_kd_kl_t2")[-2:]
     if len(hard) < 2 or len(soft) < 2:
         return None
@@ -35,12 +42,16 @@ def _labels_or_teacher(history: History, setup: Setup) -> Finding | None:
     alpha, temperature = setup.distillation.alpha, setup.distillation.temperature
     if _are_over(hard, HARD_HIGH) and _are_under(soft, KD_LOW):
         commands = [setup.command(distillation__alpha=round(max(0.0, alpha - 0.2), 2))] if alpha > 0 else []
+        longer = [setup.retrain(epochs=2 * setup.training.epochs)] if may_go_on else []
+        advice = "more weight on labels" if commands else ""
+        if not commands and not longer:
+            return None
         return Finding(
             "raise hard weight",
             "it answers as the teacher does, and misses the labels",
             evidence,
-            "more weight on labels, or longer training",
-            (*commands, setup.retrain(epochs=2 * setup.training.epochs)),
+            ", or ".join(filter(None, (advice, "longer training" if longer else ""))),
+            (*commands, *longer),
         )
     if _are_under(hard, HARD_LOW) and _are_over(soft, KD_HIGH):
         commands = (

@@ -9,6 +9,7 @@ from edgekd.distill.diagnosis.capacity import judge_capacity
 from edgekd.distill.diagnosis.finding import Finding, Setup
 from edgekd.distill.diagnosis.history import History
 from edgekd.distill.diagnosis.score import best_epoch
+from edgekd.distill.diagnosis.settle import settle
 from edgekd.distill.diagnosis.stop import check_rules
 from edgekd.distill.diagnosis.trends import judge_trends
 from edgekd.distill.logs.events import DominatingExample
@@ -25,17 +26,18 @@ def diagnose(history: History, setup: Setup, others: Sequence[History] = ()) -> 
 
     `others` are the other students of the same run, on the same rows and the same teacher.
     """
-    trends, capacity = judge_trends(history, setup), judge_capacity(history, others, setup)
+    trends = judge_trends(history, setup)
+    may_go_on = trends is None or trends.name not in ("stop", "prepare to stop")
     found = [
-        None if capacity and trends and trends.name == "continue" else trends,
-        *judge_balance(history, setup),
-        capacity,
+        trends,
+        *judge_balance(history, setup, may_go_on=may_go_on),
+        judge_capacity(history, others, setup),
         _gates(history, setup),
         _rules(history, setup),
         _time(history, setup),
         _dominating(history, setup),
     ]
-    return tuple(finding for finding in found if finding is not None)
+    return settle([finding for finding in found if finding is not None], history)
 
 
 def _gates(history: History, setup: Setup) -> Finding | None:
@@ -115,16 +117,18 @@ def _time(history: History, setup: Setup) -> Finding | None:
 
 def _dominating(history: History, setup: Setup) -> Finding | None:
     found = history.dominating
-    if found is None or not found.count:
+    # Copies that were made and rows without a label have no label that could be wrong.
+    labelled = [] if found is None else [e for e in found.examples if e.class_name or e.target]
+    if found is None or not labelled:
         return None
-    mixed = [e for e in found.examples if e.class_name and e.teacher_answer not in (None, e.class_name)]
+    mixed = [e for e in labelled if e.class_name and e.teacher_answer not in (None, e.class_name)]
     shown = [
         f"row {e.row}: {e.text!r}, {_target(e)}, teacher {e.teacher_answer or 'none'}, "
         f"{e.epochs_over} of {e.epochs_seen} epochs, mean loss {e.mean_loss:.2f}"
-        for e in found.examples[:3]
+        for e in labelled[:3]
     ]
-    if not any(e.target for e in found.examples):
-        shown.append(f"label and teacher differ on {len(mixed)} of the {len(found.examples)} worst")
+    if not any(e.target for e in labelled):
+        shown.append(f"label and teacher differ on {len(mixed)} of the {len(labelled)} worst")
     share = f"{found.count} of {found.rows} rows"
     return Finding(
         "dominating examples",

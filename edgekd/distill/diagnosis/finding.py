@@ -28,7 +28,8 @@ class Setup:
     """What a model was trained with, as far as commands need it.
 
     `place` is its key in the project file, `students.0` or `teacher`. `larger` is a model file of a larger
-    shape that the project does not train yet; `others` are the project's other students.
+    shape that the project does not train yet; `others` are the project's other students. `settings` are what
+    the run's own command set (`key.sub=value`), which a command to try next keeps.
     """
 
     project: str = "PROJECT"
@@ -37,16 +38,23 @@ class Setup:
     distillation: Distillation = field(default_factory=Distillation)
     larger: str | None = None
     others: tuple[Mapping[str, Any], ...] = ()
+    settings: tuple[str, ...] = ()
 
     def command(self, verb: str = "run", /, **settings: Any) -> str:
-        """Write a command that changes settings; `__` stands for the dot of a key.
+        """Write a command that changes settings and keeps the run's own; `__` stands for the dot of a key.
 
         >>> Setup().command(distillation__alpha=0.7)
         'edgekd run PROJECT --set distillation.alpha=0.7'
         """
+        changes = {key.replace("__", "."): _in_yaml(value) for key, value in settings.items()}
+        kept = [
+            setting
+            for setting in self.settings
+            if not any(f"{setting.partition('=')[0]}.".startswith(f"{key}.") for key in changes)
+        ]
         words = ["edgekd", verb, self.project]
-        for key, value in settings.items():
-            words += ["--set", f"{key.replace('__', '.')}={_in_yaml(value)}"]
+        for setting in (*kept, *(f"{key}={value}" for key, value in changes.items())):
+            words += ["--set", setting]
         return shlex.join(words)
 
     def retrain(self, **changes: Any) -> str:

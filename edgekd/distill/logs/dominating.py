@@ -73,13 +73,16 @@ class DominatingRows:
         texts: Sequence[str],
         describe: Callable[[Picked], Sequence[RowWords]],
     ) -> DominatingExamples:
-        """List the persistent rows: those that dominated in half of the epochs seen, and in two.
+        """Count the persistent rows: those that dominated in half of the epochs seen, and in two.
 
-        `describe` says of some rows what they should get and what the teacher says.
+        `describe` says of some rows what they should get and what the teacher says. Rows that should get
+        nothing, as copies that were made and unlabelled ones, are listed after the others: they have no label
+        that could be wrong.
         """
         wanted = max(2, math.ceil(int(self.epochs_seen.max(initial=0)) / 2))
         rows = self.persistent(wanted)
-        shown = rows[:SHOWN]
+        found = zip(rows, describe(rows), strict=True)
+        shown = sorted(found, key=lambda pair: not (pair[1].class_name or pair[1].target))[:SHOWN]
         return DominatingExamples(
             student=student,
             epoch=epoch,
@@ -96,7 +99,7 @@ class DominatingRows:
                     mean_loss=float(self.mean_loss[row]),
                     **words._asdict(),
                 )
-                for row, words in zip(shown, describe(shown), strict=True)
+                for row, words in shown
             ),
         )
 

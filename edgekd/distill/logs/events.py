@@ -171,7 +171,10 @@ class DominatingExample(_Frozen):
 
 
 class DominatingExamples(Event):
-    """Rows that dominate their batches epoch after epoch; `count` is of all, `examples` are the worst."""
+    """Rows that dominate their batches epoch after epoch.
+
+    `count` is of all, `examples` are the worst; those that have a label or another target come first.
+    """
 
     event: Literal["dominating_examples"] = "dominating_examples"
     student: str

@@ -100,16 +100,25 @@ _STARVING: tuple[tuple[Phase, str, float, str, str], ...] = (
 )  # fmt: skip
 
 
+_LEAST_SECONDS = 1.0
+"""Of an epoch: what takes less time starves nothing."""
+
+
 def name_bottleneck(profile: SystemProfile) -> Bottleneck:
     """Say in one sentence what bounds the training, and what to do.
 
-    The phase furthest above its bound starves the job; with none above, the student's step bounds it.
+    The phase furthest above its bound starves the job; with none above, the student's step bounds it. A phase
+    that takes under a second of an epoch is worth no action, whatever its share.
     """
     shares: list[tuple[float, Phase, float, str, str]] = [
         (getattr(profile, field) / bound, phase, getattr(profile, field), what, advice)
         for phase, field, bound, what, advice in _STARVING
     ]
-    over, phase, share, what, advice = max(shares)
+    worth = [found for found in shares if found[2] * profile.seconds >= _LEAST_SECONDS]
+    over, phase, share, what, advice = max(worth or shares)
+    if over >= 1 and not worth:
+        words = f"an epoch takes {profile.seconds:.1f} s: no part of it is worth an action"
+        return Bottleneck("student", profile.student_step_fraction, False, words)
     if over >= 1:
         return Bottleneck(phase, share, True, f"{100 * share:.0f} % of the time is {what}: {advice}")
     share = profile.student_step_fraction

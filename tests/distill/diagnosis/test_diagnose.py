@@ -1,3 +1,4 @@
+import re
 import shlex
 from dataclasses import replace
 
@@ -122,6 +123,50 @@ def test_parts_of_the_loss(history_of, hard, soft, name):
     assert parts & set(names(history_of(**columns))) == ({name} if name else set())
 
 
+def test_findings_do_not_contradict_each_other(history_of):
+    """Whatever the parts of the loss do beside the trends: one answer to whether to go on, and how."""
+    longer, end = {"continue", "structure is still learned"}, {"prepare to stop", "stop", "loss rule"}
+    otherwise = {name for *_, name in [*BALANCE, *FEATURES] if name} - longer
+    seen = set()
+    for train_loss, val_loss, bad, _ in TRENDS:
+        for hard, soft, _ in BALANCE:
+            columns = {"train_loss": train_loss, "val_loss": val_loss, "val_accuracy": [0.9] * 3}
+            columns |= {"hallucination_rate": bad or [None] * 3}
+            columns |= {"train_hard_ce": (hard * 3)[-3:], "train_kd_kl_t2": (soft * 3)[-3:]}
+            columns |= {"train_feature_mse": [0.09, 0.08, 0.07], "train_attention_mse": [0.03] * 3}
+            findings = diagnose(history_of(**columns), SETUP)
+            given = {finding.name for finding in findings}
+            seen |= given
+            assert not (given & longer and given & end)
+            assert not (given & otherwise and given & end)
+            if given & end:
+                epochs = [
+                    int(n) for f in findings for c in f.commands for n in re.findall(r"epochs: (\d+)", c)
+                ]
+                assert all(n <= SETUP.training.epochs for n in epochs)
+    assert {"prepare to stop", "stop", "continue", "raise hard weight", "lower the rate"} <= seen
+
+
+def test_what_holds_a_plateau_back_is_said_with_its_figures(history_of):
+    columns = {"train_loss": FALLING, "val_loss": FLAT, "val_accuracy": [0.9] * 3}
+    columns |= {"train_hard_ce": [0.9] * 3, "train_kd_kl_t2": [0.1] * 3}
+    finding = found(history_of(**columns), "raise hard weight")
+    assert "prepare to stop" not in names(history_of(**columns))
+    assert any(words.startswith("validation loss is flat") for words in finding.evidence)
+    assert finding.advice == "more weight on labels" and len(finding.commands) == 1
+
+
+def test_a_command_keeps_the_settings_that_it_does_not_change():
+    own = ("teacher.model=mine", "students.0.training.epochs=2", "distillation.alpha=0.9")
+    setup = replace(SETUP, settings=own)
+    words = shlex.split(setup.command(distillation__alpha=0.7))
+    assert [word for word in words if "=" in word] == [own[0], own[1], "distillation.alpha=0.7"]
+    words = shlex.split(setup.retrain(epochs=9))
+    assert [word.partition("=")[0] for word in words if "=" in word] == [
+        "teacher.model", "distillation.alpha", "students.0.training",
+    ]  # fmt: skip
+
+
 def test_worked_batch_asks_for_more_hard_weight(golden, history_of):
     batch = golden["batch_of_8"]
     columns = {"train_hard_ce": [batch["mean_hard_ce"]] * 2, "train_kd_kl_t2": [batch["mean_kd_kl_t2"]] * 2}
@@ -208,9 +253,28 @@ def test_dominating_examples_are_shown_with_what_they_are(history_of):
         return Classify(("a", "b")).describe(np.zeros(len(shown), np.int64), teacher[shown])
 
     event = rows.event("small", 2, ["where", "", "", "refund"], describe)
+    assert event.count == 2
     finding = found(replace(history_of(val_loss=[1, 0.5]), dominating=event), "dominating examples")
     assert "row 0: 'where', class a, teacher b, 2 of 2 epochs, mean loss 9.00" in finding.evidence[0]
     assert "label and teacher differ on 1 of the 2 worst" in finding.evidence[-1]
+
+
+def test_copies_that_were_made_are_no_wrong_labels(history_of):
+    rows = DominatingRows(60)
+    for _ in range(2):
+        rows.record(np.arange(60), np.array([9.0] * 24 + [8.0] + [0.0] * 35))
+        rows.end_epoch()
+
+    def describe(shown):
+        return Classify(("a", "b")).describe(np.where(shown < 24, -1, 1), None)
+
+    event = rows.event("small", 2, [*["wheer"] * 24, "refund", *[""] * 35], describe)
+    assert event.count == 25 and event.examples[0].text == "refund"
+    finding = found(replace(history_of(val_loss=[1, 0.5]), dominating=event), "dominating examples")
+    assert "row 24: 'refund', class b" in finding.evidence[0]
+    assert not any("wheer" in words for words in finding.evidence)
+    only = event.model_copy(update={"examples": event.examples[1:]})
+    assert "dominating examples" not in names(replace(history_of(val_loss=[1, 0.5]), dominating=only))
 
 
 def test_steps_stand_in_for_what_a_summary_lacks(epochs_of):

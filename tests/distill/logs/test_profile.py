@@ -93,3 +93,12 @@ def test_nothing_starves_it():
     assert "90 % of the time" in found.words and "CPU is busy 50 %" in found.words
     on_gpu = spend(student=9, input=0.5).model_copy(update={"gpu_utilization": 0.3})
     assert "GPU is busy 30 %" in name_bottleneck(on_gpu).words
+
+
+def test_a_short_epoch_asks_for_nothing():
+    """No disk is worth buying for what 0.6 s of 0.8 s are spent on."""
+    found = name_bottleneck(spend(checkpoint=0.6, student=0.2))
+    assert not found.is_starved and found.words == "an epoch takes 0.8 s: no part of it is worth an action"
+    assert name_bottleneck(spend(checkpoint=3, student=7)).is_starved
+    # The share decides among the phases that take time at all.
+    assert name_bottleneck(spend(checkpoint=0.9, teacher=1.2, student=2)).phase == "teacher"
