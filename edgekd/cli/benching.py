@@ -32,6 +32,7 @@ from edgekd.single.bench import (
     compare_artifacts,
     open_for_bench,
     read_texts,
+    streams_of,
     token_buckets,
 )
 from edgekd.single.requests import USUAL, bench_by_candidates, fit_texts
@@ -80,12 +81,13 @@ def bench_or_compare(asked: Asked) -> Outcome:
 def _bench(asked: Asked, artifact: Artifact, texts: Texts) -> Outcome:
     name, target = artifact_subject(artifact, 1).name, _target(asked.target, artifact)
     counted: Sequence[tuple[int, BenchResult]] = ()
+    plan = MeasurePlan(threads=streams_of(artifact))
     with _device(asked.on) as device, show_progress("bench") as progress:
         if takes_candidates(artifact.head):
-            counted = bench_by_candidates(artifact, texts, asked.out, MeasurePlan(), progress, device).results
+            counted = bench_by_candidates(artifact, texts, asked.out, plan, progress, device).results
             result = dict(counted)[USUAL]
         else:
-            result = bench_artifact(artifact, texts, asked.out, MeasurePlan(), progress, device)
+            result = bench_artifact(artifact, texts, asked.out, plan, progress, device)
     buckets = token_buckets(artifact, texts) if asked.on is None and not counted else None
     lines = [
         *words.bench_lines(result, name, buckets),
@@ -116,7 +118,14 @@ def _also(
         if scenario == "offline":
             offline = run_offline(artifact, texts, folder)
             rates = [(scenarios.lengths_of(b), r.throughput(offline.subject)) for b, r in offline.by_length]
-            return scenarios.offline(rates)
+            said, found = scenarios.offline(rates, scenarios.name_mode(offline.streams))
+            if offline.latency_mode:
+                _, both = offline.by_length[0]
+                rate = both.throughput(offline.latency_mode)
+                ratio = both.ratio(offline.subject, offline.latency_mode)
+                more, beside = scenarios.modes(rate, ratio, offline.streams)
+                said, found = [*said, *more], [*found, beside]
+            return said, found
         if scenario == "floor":
             say = partial(progress, 0.0)
             return scenarios.floor(run_floor(artifact, texts, folder, say))
