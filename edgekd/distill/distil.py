@@ -86,7 +86,16 @@ def distil(
     else:
         network, taught = _make_network(model, teacher, kept, features, separation)
     schedule = _schedule(features) if isinstance(taught, InnerStudent) else OUTPUT_ALONE
-    plan = TrainingPlan(model.training, learner, session, model.name, teacher.name, lesson.weighing, schedule)
+    plan = TrainingPlan(
+        model.training,
+        learner,
+        session,
+        model.name,
+        teacher.name,
+        lesson.weighing,
+        schedule,
+        lesson.limits,
+    )
     train(taught, learn, validation, plan, folder, also=also, on_progress=on_progress)
     save_student(model, network, learner.outputs, folder, separation)
     if pairs:

@@ -25,6 +25,9 @@ from edgekd.progress import Progress
 from edgekd.store import Store, digest_json
 from edgekd.tasks import Task, digest_task, load_task
 
+_NO_RESULT = {"workspace", "tracking", "licence", "checkpoint_minutes", "traffic"}
+"""Settings that change no result, so that a run has one folder whatever they are."""
+
 
 @dataclass(frozen=True)
 class Context:
@@ -91,7 +94,7 @@ class Context:
     def run_folder(self) -> Path:
         """Folder of this run: the project's name and the digest of its resolved settings."""
         settings = {
-            "project": self.project.model_dump(mode="json", exclude={"workspace", "tracking", "licence"}),
+            "project": self.project.model_dump(mode="json", exclude=_NO_RESULT),
             "models": [m.model_dump(mode="json") for m in self.students],
             "targets": [t.model_dump(mode="json") for t in self.targets],
         }
