@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def open_shipped(folder: str, threads: str) -> Callable[[str], object]:
+def open_shipped(folder: str, threads: str, streams: str = "") -> Callable[[str], object]:
     """Open and verify the artifact in `folder` with a number of threads; it answers one text per call.
+
+    With a number of `streams` it works on as many texts at once; else as it was compiled for.
 
     One with a routing policy answers by it, as it is served; an older loader may know none. No bytecode is
     written beside it, because an artifact does not change by being measured.
@@ -33,7 +35,8 @@ def open_shipped(folder: str, threads: str) -> Callable[[str], object]:
                 f"expected the loader of {folder}, found {serving.__file__}; remove that module"
             )
         imported_ns = time.perf_counter_ns() - began
-        model: Any = serving.load(folder, threads=int(threads))
+        more = {"streams": int(streams)} if streams else {}
+        model: Any = serving.load(folder, threads=int(threads), **more)
     finally:
         sys.dont_write_bytecode = writes_none
     stages = getattr(model, "opened_ns", None)  # an older loader does not say
@@ -48,6 +51,7 @@ class _Routed:
     def __init__(self, model: Any) -> None:
         self.opened_ns = model.opened_ns
         self._route = model.route
+        self.answer_all = getattr(model, "route_all", None)  # an older loader answers one by one
 
     def __call__(self, text: str) -> object:
         return self._route(text)

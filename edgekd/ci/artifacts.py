@@ -44,10 +44,14 @@ def find_baseline(artifact: Path, artifacts: Path | None, baselines: Path) -> Pa
     return None
 
 
-def artifact_subject(artifact: Artifact, threads: int) -> Subject:
-    """Name an artifact by what it is and the start of its digest; the loader inside it is what runs."""
+def artifact_subject(artifact: Artifact, threads: int, streams: int | None = None) -> Subject:
+    """Name an artifact by what it is and the start of its digest; the loader inside it is what runs.
+
+    With `streams` it works on so many texts at once; else as it was compiled for.
+    """
     name = f"{artifact.student}.{artifact.runtime}.{artifact.recipe}@{artifact.digest[:8]}"
-    return Subject(name, "edgekd.shipped:open_shipped", (str(artifact.path.resolve()), str(threads)))
+    place, more = str(artifact.path.resolve()), () if streams is None else (str(streams),)
+    return Subject(name, "edgekd.shipped:open_shipped", (place, str(threads), *more))
 
 
 def artifact_pair(candidate: Artifact, baseline: Artifact, threads: int) -> tuple[Subject, Subject]:

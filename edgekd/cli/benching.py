@@ -38,6 +38,7 @@ from edgekd.single.bench import (
     compare_artifacts,
     open_for_bench,
     read_texts,
+    streams_of,
     token_buckets,
 )
 from edgekd.single.requests import COUNTS, USUAL, bench_by_candidates, fit_texts
@@ -142,7 +143,7 @@ def _compare(case: Case, baseline: Artifact) -> Outcome:
 def _bench(case: Case) -> Outcome:
     asked, artifact, texts, target, name = case.asked, case.artifact, case.texts, case.target, case.name
     counted: Sequence[tuple[int, BenchResult]] = ()
-    plan = replace(MeasurePlan(), threads=case.threads)
+    plan = replace(MeasurePlan(), threads=max(case.threads, streams_of(artifact)))
     with _device(asked.on) as device, show_progress("bench") as progress:
         if takes_candidates(artifact.head):
             counts = tuple(sorted({*COUNTS, case.candidates}))
@@ -197,7 +198,14 @@ def _also(
         if scenario == "offline":
             offline = run_offline(artifact, texts, folder)
             rates = [(scenarios.lengths_of(b), r.throughput(offline.subject)) for b, r in offline.by_length]
-            return scenarios.offline(rates)
+            said, found = scenarios.offline(rates, scenarios.name_mode(offline.streams))
+            if offline.latency_mode:
+                _, both = offline.by_length[0]
+                rate = both.throughput(offline.latency_mode)
+                ratio = both.ratio(offline.subject, offline.latency_mode)
+                more, beside = scenarios.modes(rate, ratio, offline.streams)
+                said, found = [*said, *more], [*found, beside]
+            return said, found
         if scenario == "floor":
             say = partial(progress, 0.0)
             return scenarios.floor(run_floor(artifact, texts, folder, say))

@@ -9,7 +9,6 @@ from typing import Any
 from edgekd.cli.outcome import Outcome
 from edgekd.distill.diagnosis.capacity import CapacityStep
 from edgekd.distill.logs.events import CapacityAnalysis, Event
-from edgekd.distill.logs.profile import name_bottleneck
 from edgekd.errors import BadInputError
 from edgekd.pipeline.diagnosing import Diagnosed, RunDiagnosis, diagnose_run
 from edgekd.report.printing import ABSENT, one_line, print_ms, print_percent, print_points, print_usd
@@ -52,8 +51,8 @@ def _model_lines(model: Diagnosed) -> list[str]:
         lines += [f"    {'or' if number else 'try'}:  {c}" for number, c in enumerate(finding.commands)]
     if not model.findings:
         lines.append("  nothing found" if epochs > 1 else "  one epoch says nothing of where it is going")
-    if history.profiles:
-        lines.append(f"  time: {name_bottleneck(history.profiles[-1]).words}")
+    if history.bottleneck is not None:
+        lines.append(f"  time: {history.bottleneck.words}")
     return lines
 
 
@@ -107,8 +106,8 @@ def _model_document(model: Diagnosed) -> dict[str, Any]:
         return document
     document |= {"epochs": len(history.epochs), "best_epoch": history.best.epoch}
     document["findings"] = [asdict(finding) for finding in model.findings]
-    if history.profiles:
-        document["profile"] = _event_document(history.profiles[-1])
+    if history.profile is not None:
+        document["profile"] = _event_document(history.profile)
     return document
 
 

@@ -38,12 +38,17 @@ def choose_build(build: Build, hardware: Hardware) -> tuple[ModuleType, ModuleTy
                 f"{build.runtime}/{build.recipe} is machine code of where it is compiled: it is for targets "
                 "with a GPU; take onnxruntime or openvino"
             )
-        if hardware.isa and not set(hardware.isa) & set(recipe.ISAS):
+        isas, runtime = isas_of(recipe, build.runtime), load_plugin("runtimes", build.runtime)
+        if hardware.isa and not set(hardware.isa) & set(isas):
             raise ConfigError(
-                f"recipe {build.recipe} is safe only with one of {', '.join(recipe.ISAS)}; "
+                f"recipe {build.recipe} is safe only with one of {', '.join(isas)}; "
                 f"the target counts on {', '.join(hardware.isa)}"
             )
-        return recipe, load_plugin("runtimes", build.runtime)
+        if build.streams > 1 and not getattr(runtime, "HAS_STREAMS", False):
+            raise ConfigError(
+                f"{build.runtime} works on one text at a time: leave out streams, or take openvino"
+            )
+        return recipe, runtime
 
 
 def serves(build: Build, kind: str) -> bool:
@@ -51,10 +56,22 @@ def serves(build: Build, kind: str) -> bool:
     return kind in load_plugin("recipes", build.recipe).KINDS
 
 
-def deciding_libraries(recipe: ModuleType, runtime: ModuleType) -> tuple[str, ...]:
-    """Name the packages whose versions decide an artifact's files or its answers."""
+def isas_of(recipe: ModuleType, runtime: str) -> tuple[str, ...]:
+    """Name the instruction sets on which a recipe's answers are what was measured, on one runtime."""
+    isas: tuple[str, ...] = getattr(recipe, "ISAS_OF", {}).get(runtime, recipe.ISAS)
+    return isas
+
+
+def libraries_of(recipe: ModuleType, runtime: str) -> tuple[str, ...]:
+    """Name the packages whose versions decide the files that a recipe writes for one runtime."""
+    libraries: tuple[str, ...] = getattr(recipe, "LIBRARIES_OF", {}).get(runtime, recipe.LIBRARIES)
+    return libraries
+
+
+def deciding_libraries(recipe: ModuleType, runtime: ModuleType, name: str) -> tuple[str, ...]:
+    """Name the packages whose versions decide an artifact's files or its answers; `name` is the runtime's."""
     converting = CONVERTING if runtime.MODEL.endswith(".tflite") else ()
-    return (*recipe.LIBRARIES, *converting, *runtime.LIBRARIES, "numpy", "tokenizers")
+    return (*libraries_of(recipe, name), *converting, *runtime.LIBRARIES, "numpy", "tokenizers")
 
 
 def _restoring() -> list[str]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import edgekd
 from edgekd.compile.artifact import CALIBRATION, Artifact, build_artifact
 from edgekd.compile.characters import describe_characters
-from edgekd.compile.choose import choose_build, deciding_libraries
+from edgekd.compile.choose import choose_build, deciding_libraries, isas_of
 from edgekd.compile.copy_loader import copy_loader
 from edgekd.compile.failure import told_in_one_line
 from edgekd.compile.prove import Read, choose_compared, prove_answers
@@ -143,7 +143,7 @@ def _describe(
 ) -> dict[str, Any]:
     """List the manifest's fields, less those of the task and of the files."""
     head = graph.head
-    libraries = sorted(set(deciding_libraries(recipe, runtime)))
+    libraries = sorted(set(deciding_libraries(recipe, runtime, build.runtime)))
     return {
         "student": graph.student,
         "student_kind": graph.kind,
@@ -152,7 +152,8 @@ def _describe(
         "runtime": build.runtime,
         "recipe": build.label,
         "recipe_version": recipe.VERSION,
-        "isas": list(recipe.ISAS),
+        "isas": list(isas_of(recipe, build.runtime)),
+        **({"streams": build.streams} if build.streams > 1 else {}),
         "model": runtime.MODEL,
         "input": {"name": INPUT, "dtype": "int64", "shape": ["batch", "sequence"]},
         "output": {"name": OUTPUT, "dtype": "float32", "shape": ["batch", head.width]},

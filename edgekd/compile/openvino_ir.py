@@ -31,8 +31,10 @@ def read_folded(graph: Graph) -> Any:
     return read_graph(graph) if folded is model else ov.Core().read_model(folded.SerializeToString())
 
 
-def save_ir(model: Any, graph: Graph, rows: Sequence[list[int]], folder: Path) -> None:
-    """Write `openvino_model.xml` and `.bin` in fp32 (no silent fp16), operators named in graph order.
+def save_ir(model: Any, graph: Graph, rows: Sequence[list[int]], folder: Path, half: bool = False) -> None:
+    """Write `openvino_model.xml` and `.bin`, operators named in graph order.
+
+    Weights are as they are (no silent fp16), or with `half` in half precision.
 
     An encoder gets an input for the mask as well, where padded batches of some of `rows` prove that it acts
     on all that it should: `OVModelForSequenceClassification` gives one. For the same reader the two files
@@ -50,7 +52,7 @@ def save_ir(model: Any, graph: Graph, rows: Sequence[list[int]], folder: Path) -
     for number, operator in enumerate(model.get_ordered_ops()):
         operator.set_friendly_name(f"{operator.get_type_name()}_{number}")
     model.set_friendly_name("student")
-    ov.save_model(model, folder / "openvino_model.xml", compress_to_fp16=False)
+    ov.save_model(model, folder / "openvino_model.xml", compress_to_fp16=half)
     _describe(graph, folder)
 
 

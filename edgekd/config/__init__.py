@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgekd.config.data import Carve, Columns, Data
-    from edgekd.config.distillation import Distillation, FeatureStage, Origin, RankTerms
+    from edgekd.config.distillation import Ambiguous, Distillation, FeatureStage, Origin, RankTerms
     from edgekd.config.emphasis import Emphasis, Reviewed
     from edgekd.config.model import (
         EncoderModel,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edgekd.config.target import Build, Hardware, Limits, Price, Target
 
 __all__ = [
+    "Ambiguous",
     "Build",
     "Carve",
     "Columns",
@@ -59,7 +60,7 @@ __all__ = [
 
 _PARTS = {
     "data": "Carve Columns Data",
-    "distillation": "Distillation FeatureStage Origin RankTerms",
+    "distillation": "Ambiguous Distillation FeatureStage Origin RankTerms",
     "emphasis": "Emphasis Reviewed",
     "model": "EncoderModel Lora Model NarrowModel StaticModel StudentModel Training TransformerModel",
     "project": "Measure Project StudentEntry Teacher",

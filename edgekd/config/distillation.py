@@ -66,6 +66,26 @@ class RankTerms(Frozen):
         return self
 
 
+class Ambiguous(Frozen):
+    """Rows that count more because a teacher hesitates, or because they ask for several things."""
+
+    margin: float = Field(0.2, ge=0, le=1)
+    """A row is one where the teacher's two likeliest classes lie within this much probability."""
+    where: str | None = None
+    """SQL predicate over the training rows' columns whose rows are ones, too, as `multi_intent`."""
+    weight: float = Field(2.0, gt=0)
+    """How many times such a row counts."""
+
+
+class Checkpoint(Frozen):
+    """The business rule: limits on figures of the validation rows, as their epoch's summary names them."""
+
+    at_least: dict[str, float] = Field(default_factory=dict)
+    """Least value by figure, as `safety_recall: 0.95`."""
+    at_most: dict[str, float] = Field(default_factory=dict)
+    """Largest value by figure, as `calibration_ece: 0.05`."""
+
+
 class Distillation(Emphasis):
     """How students learn from the teacher."""
 
@@ -77,6 +97,12 @@ class Distillation(Emphasis):
     """Share of the loss that is the squared error of logits; the blend above has the rest."""
     alpha_of: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
     """Another alpha for rows of some classes: lower where the teacher is weak."""
+    alpha_of_slice: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+    """Largest alpha for rows of some slices, by name: lower where a wrong answer costs much."""
+    ambiguous: Ambiguous | None = None
+    """Rows on which the teacher hesitates, and how much more they count; of classes alone."""
+    checkpoint: Checkpoint | None = None
+    """What an epoch must reach on validation rows: one that does not is never kept, however low its loss."""
     origin: Origin | None = None
     """Weight of a row by its origin."""
     features: FeatureStage | None = None

@@ -97,6 +97,18 @@ class Measure(Frozen):
     """No round is added that would end later than this."""
 
 
+class Traffic(Frozen):
+    """How much is asked, so that rates can be read as counts and costs per day."""
+
+    requests_per_day: float = Field(gt=0)
+    """Requests on a usual day."""
+    slices: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+    """Share of the requests that some slices are, by name; absent: their share of the test rows that were
+    drawn as traffic comes."""
+    teacher_per_1k: float | None = Field(None, gt=0)
+    """What a thousand requests to the teacher cost, in USD; absent: what `routing` says."""
+
+
 class Licence(Frozen):
     """Licences, for model cards; left empty, a card says that they are not stated."""
 
@@ -137,6 +149,11 @@ class Project(Frozen):
     """How latency is measured."""
     tracking: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()
     """Where a training's figures go besides its log; changes no result."""
+    traffic: Traffic | None = None
+    """How much is asked per day: the report shows counts and costs of it; changes no result."""
+    checkpoint_minutes: float | None = Field(None, gt=0)
+    """After how many minutes a training keeps its place within an epoch, so that a kill costs no more than
+    that; absent: at the end of each epoch alone. Changes no result."""
     licence: Licence = Licence()
     """Licences of weights and data, for the model card; changes no result."""
     threads: int = Field(2, ge=1, le=MOST_THREADS)
@@ -161,6 +178,9 @@ class Project(Frozen):
             raise ValueError("one slice must be named 'overall'")
         if unknown := sorted(set(self.gates.slices) - {s.name for s in self.slices}):
             raise ValueError(f"gates.slices names '{unknown[0]}', which is no slice")
+        shares = () if self.traffic is None else self.traffic.slices
+        if unknown := sorted(set(shares) - {s.name for s in self.slices}):
+            raise ValueError(f"traffic.slices names '{unknown[0]}', which is no slice")
         if self.gates.asks_age and self.data.columns.date is None:
             raise ValueError(
                 "a gate of the data's age needs data.columns.date: the column of each row's date"

@@ -22,10 +22,18 @@ class Hardware(Frozen):
     """Maker of the chip, where the target means one maker."""
     gpu: bool = False
     """Whether the work runs on a GPU."""
+    gpu_name: str | None = Field(None, min_length=1)
+    """Which GPU: a part of its name as the driver gives it, as `L4` or `A10G`; any other is a stand-in."""
     vcpus: float = Field(1, gt=0, le=MOST_THREADS)
     """Processors that the model may use."""
     memory_mib: int = Field(gt=0, le=2**40)
     """Memory of the whole machine or function."""
+
+    @model_validator(mode="after")
+    def _name_is_of_a_gpu(self) -> Hardware:
+        if self.gpu_name is not None and not self.gpu:
+            raise ValueError("gpu_name names a GPU, and the work does not run on one: set gpu: true")
+        return self
 
 
 class Build(Frozen):
@@ -34,18 +42,22 @@ class Build(Frozen):
     runtime: str
     """Engine that runs it: onnxruntime, openvino, litert, aotinductor, numpy."""
     recipe: str
-    """Way to compile it: fp32, int8-dynamic, int8-nncf, int8-tables."""
+    """Way to compile it: fp32, fp16, int8-dynamic, int8-nncf, int8-tables."""
     rows: int | None = Field(None, ge=256, le=MOST_ROWS)
     """Rows that each embedding table keeps; those that texts hardly use share the nearest one."""
 
     restore: bool = False
     """Leave operators in fp32 until no proven slice falls by more than its margin."""
+    streams: int = Field(1, ge=1)
+    """Texts that the engine works on at once: 1 is the latency mode, more are the throughput mode, where the
+    engine has one (openvino). Each stream has a thread."""
 
     @property
     def label(self) -> str:
         """Recipe and what changes it, as variants are named after them."""
         rows = "" if self.rows is None else f"-{self.rows}"
-        return f"{self.recipe}{rows}{'-restored' if self.restore else ''}"
+        streams = "" if self.streams == 1 else f"-{self.streams}-streams"
+        return f"{self.recipe}{rows}{'-restored' if self.restore else ''}{streams}"
 
 
 class Limits(Frozen):
@@ -125,6 +137,15 @@ class Target(Frozen):
     """What chooses among the variants that pass every gate."""
     tasks: dict[str, OfTask] = Field(default_factory=dict)
     """What is different for some tasks, by their names."""
+
+    @model_validator(mode="after")
+    def _streams_have_threads(self) -> Target:
+        every = (*self.builds, *(build for own in self.tasks.values() for build in own.builds))
+        if (most := max(build.streams for build in every)) > self.threads:
+            raise ValueError(
+                f"a build has {most} streams and the target {self.threads} threads; each stream needs one"
+            )
+        return self
 
     def of_task(self, task: str) -> Target:
         """Return the target as it is for one task."""

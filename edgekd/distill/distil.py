@@ -83,7 +83,16 @@ def distil(
     if isinstance(made.network, HeadedEncoder):
         check_padding(made.network, learn.tokens, f"models/{model.name}.yaml")
     schedule = _schedule(features) if isinstance(made.taught, InnerStudent) else OUTPUT_ALONE
-    plan = TrainingPlan(model.training, learner, session, model.name, teacher.name, lesson.weighing, schedule)
+    plan = TrainingPlan(
+        model.training,
+        learner,
+        session,
+        model.name,
+        teacher.name,
+        lesson.weighing,
+        schedule,
+        lesson.limits,
+    )
     train(made.taught, learn, validation, plan, folder, fresh=made.fresh, also=also, on_progress=on_progress)
     save_student(model, made.merge(), learner.outputs, folder, separation)
     if pairs:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgekd.distill.diagnosis.stop import Gate
 from edgekd.distill.labels.stored import StoredOutputs
 from edgekd.distill.learner import Learner, Targets
 
@@ -37,11 +38,14 @@ class Weighing:
         weights: Of each row in the loss, shape [row]; None where all are alike.
         reviewed: Rows that an epoch shows `times` times, shape [row]; None where there are none.
         times: How often.
+        soft_at_most: Largest weight of the terms against a teacher, of each row, shape [row]; None where no
+            row has one.
     """
 
     weights: npt.NDArray[np.float32] | None = None
     reviewed: npt.NDArray[np.bool_] | None = None
     times: int = 1
+    soft_at_most: npt.NDArray[np.float32] | None = None
 
 
 ALIKE = Weighing()
@@ -50,18 +54,26 @@ ALIKE = Weighing()
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a model is taught, how it is judged, and how the rows to learn from count."""
+    """What a model is taught, how it is judged, and how the rows to learn from count.
+
+    `limits` are what figures of the validation rows must hold before an epoch's weights may be kept.
+    """
 
     learner: Learner
     learn: Examples
     validation: Examples
     weighing: Weighing = ALIKE
+    limits: tuple[Gate, ...] = ()
 
 
 @dataclass(frozen=True)
 class Session:
-    """What all trainings of one run share: the task's name for the log, the seed, threads of the CPU."""
+    """What all trainings of one run share: the task's name for the log, the seed, threads of the CPU.
+
+    After `checkpoint_seconds` within an epoch the place is kept; None keeps it at the end of epochs alone.
+    """
 
     task: str
     seed: int
     threads: int
+    checkpoint_seconds: float | None = None

@@ -53,11 +53,22 @@ class RowWords(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """What a step compares: outputs [row, output], the teacher's where it has spoken, targets [row]."""
+    """What a step compares: outputs [row, output], the teacher's where it has spoken, targets [row].
+
+    `soft_at_most` bounds the weight of the terms against the teacher, row by row; None where nothing does.
+    """
 
     outputs: Tensor
     taught: Tensor | None
     targets: Tensor
+    soft_at_most: Tensor | None = None
+
+    def bound_soft(self, alpha: float | Tensor) -> float | Tensor:
+        """Return the weight of those terms, for all rows or [row], within the bound."""
+        bound = self.soft_at_most
+        if bound is None:
+            return alpha
+        return bound.clamp(max=alpha) if isinstance(alpha, float) else bound.minimum(alpha)
 
 
 @dataclass(frozen=True)

@@ -154,7 +154,9 @@ class Bin(Record):
 class Reliability(Record):
     """Of one slice, in bins of equal mass; see `edgekd.evaluate.classify.reliability`.
 
-    `ece_if_calibrated` is what a perfectly calibrated model would show on so few rows.
+    `ece_if_calibrated` is what a perfectly calibrated model would show on so few rows. The Brier score is
+    summed over labels, 0 to 2; a confident error is a wrong answer with a probability of at least 0.9.
+    Evidence of earlier versions has neither.
     """
 
     name: str
@@ -162,6 +164,8 @@ class Reliability(Record):
     ece: float
     ece_if_calibrated: float
     bins: tuple[Bin, ...]
+    brier: float | None = None
+    confident_error_rate: float | None = None
 
 
 @dataclass(frozen=True)

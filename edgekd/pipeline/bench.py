@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,32 @@ from edgekd.measure.environment import read_environment
 from edgekd.measure.groups import measure_groups
 from edgekd.measure.plan import MeasurePlan
 from edgekd.measure.result import BenchResult
+from edgekd.measure.scenarios.offline import OFFLINE_PLAN, measure_throughput
 from edgekd.measure.subject import Subject
 from edgekd.pipeline.compiling import artifact_of, open_built
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.opening import open_rows
 from edgekd.progress import Progress
 from edgekd.serving.subject import open_subject
+from edgekd.single.bench import streams_of
 from edgekd.single.requests import make_requests
+from edgekd.single.scenarios import ALL_AT_ONCE
 from edgekd.stats.interval import Interval
-from edgekd.store import Stage, Store
+from edgekd.store import Stage, Store, write_atomic
 
 _ARTIFACT = "artifact "  # and a number: how the keywords of measured artifacts begin
+_ONE_BY_ONE = " (latency mode)"
+_OFFLINE, _RATES = "offline", "rates.json"
 TEACHER, TEACHER_ONNX = "teacher.pytorch-eager", "teacher.onnxruntime.fp32"
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Texts per second of an artifact that works on several at once, and of the same one text after text."""
+
+    streams: int
+    rate: Interval
+    latency_mode: Interval
 
 
 @dataclass(frozen=True)
@@ -54,6 +69,16 @@ class Bench:
         """How many times a variant's p95 the teacher's is in one of its forms; None as above."""
         found = self.result.ratio(name, over, 0.95) if self._has(over) else None
         return found and Interval(1 / found.estimate, 1 / found.high, 1 / found.low, found.confidence)
+
+    def throughput(self, digest: str) -> Throughput | None:
+        """Return the throughput of an artifact with several streams; None of any other."""
+        path = self.stage.path / _OFFLINE / _RATES if self.stage else None
+        if path is None or not path.is_file():
+            return None
+        found = json.loads(path.read_text(encoding="utf-8")).get(self.names[digest])
+        if found is None:
+            return None
+        return Throughput(found["streams"], Interval(*found["rate"]), Interval(*found["latency_mode"]))
 
     def _has(self, name: str) -> bool:
         return any(subject.name == name for subject in self.result.subjects)
@@ -162,6 +187,34 @@ def build_bench(folder: Path, settings: Settings, inputs: Inputs, progress: Prog
             subjects.append(Subject(name, of, (str(read.path), threads)))
             expected[name] = _answers(read.path, texts, plan.threads)
     measure_groups(references, subjects, texts, folder, plan, progress, expected=expected)
+    read = (open_artifact(one.path) for keyword, one in inputs.items() if keyword.startswith(_ARTIFACT))
+    if many := [artifact for artifact in read if streams_of(artifact) > 1]:
+        _measure_throughput(many, texts, folder / _OFFLINE, plan)
+
+
+def _measure_throughput(
+    artifacts: Sequence[Artifact], texts: Sequence[str], folder: Path, plan: MeasurePlan
+) -> None:
+    """Measure artifacts with several streams when all texts are there, beside one text after the other."""
+    of, threads, subjects = "edgekd.serving.subject:open_subject", str(plan.threads), []
+    for artifact in artifacts:
+        name, path = _name(artifact), str(artifact.path)
+        subjects += [
+            Subject(name, of, (path, threads)),
+            Subject(f"{name}{_ONE_BY_ONE}", of, (path, threads, "1")),
+        ]
+    offline = replace(OFFLINE_PLAN, threads=plan.threads, rounds=plan.rounds)
+    found = measure_throughput(subjects, texts, folder, offline, ALL_AT_ONCE)
+    rates = {
+        name: {
+            "streams": streams_of(artifact),
+            "rate": astuple(found.throughput(name)),
+            "latency_mode": astuple(found.throughput(f"{name}{_ONE_BY_ONE}")),
+        }
+        for artifact in artifacts
+        if (name := _name(artifact))
+    }
+    write_atomic(folder / _RATES, json.dumps(rates, indent=1))
 
 
 def _name(artifact: Artifact) -> str:

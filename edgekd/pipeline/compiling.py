@@ -77,7 +77,7 @@ def compile_step(
             "compiler": COMPILER,
             "recipe": recipe.VERSION,
             "serving": _serving_code(),
-            "libraries": library_versions(*deciding_libraries(recipe, runtime)),
+            "libraries": library_versions(*deciding_libraries(recipe, runtime, build.runtime)),
             **context.task_reads,
         },
     )

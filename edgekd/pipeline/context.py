@@ -30,6 +30,8 @@ from edgekd.tasks import Task, digest_task, load_task
 # What lies in a run's folder beside its students and its targets, under the same parents.
 _LOGGED = ("teacher", "label")
 _EVIDENCE = ("bench", "rows", "people")
+_NO_RESULT = {"workspace", "tracking", "licence", "checkpoint_minutes", "traffic"}
+"""Settings that change no result, so that a run has one folder whatever they are."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Context:
         """Folder of this run: the project's name and the digest of its resolved settings and model files."""
         taught = [self.teacher] if self.through is None else [self.teacher, self.through]
         settings = {
-            "project": self.project.model_dump(mode="json", exclude={"workspace", "tracking", "licence"}),
+            "project": self.project.model_dump(mode="json", exclude=_NO_RESULT),
             "models": [m.model_dump(mode="json", exclude_none=True) for m in (*self.students, *taught)],
             "weights": [
                 self._describe_weights(weights)

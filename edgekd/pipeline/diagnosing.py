@@ -57,7 +57,10 @@ def diagnose_run(path: Path) -> RunDiagnosis:
     """
     if path.suffix == ".jsonl":
         history = make_history(read_events(path))
-        found = () if history is None else diagnose(history, Setup())
+        # A log does not say what it was trained with, but for how long.
+        epochs = 1 if history is None else len(history.epochs)
+        setup = Setup(training=Training(epochs=epochs), is_known=False)
+        found = () if history is None else diagnose(history, setup)
         return RunDiagnosis(path, (Diagnosed(history.student if history else path.name, history, found),))
     run = path if path.is_dir() else _newest_run(path)
     settings = _read_settings(run)

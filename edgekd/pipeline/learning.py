@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from edgekd.config import Data, Distillation, EncoderModel, StudentModel, Training
+from edgekd.config import Data, Distillation, EncoderModel, Slice, StudentModel, Training
 from edgekd.config.project import Teacher
 from edgekd.data.load import load_and_compare
 from edgekd.data.shared import HELD_OUT, SharedTexts
+from edgekd.data.slices import select_rows
 from edgekd.data.taskdata import SPLITS, TaskData, save_data
 from edgekd.engines.process import is_first_process
 from edgekd.engines.step import Inputs, Settings, Step, write_parts
@@ -25,7 +26,7 @@ from edgekd.store import digest_json, write_atomic
 from edgekd.tasks import load_task
 
 if TYPE_CHECKING:  # torch: two seconds
-    from edgekd.distill.examples import Lesson
+    from edgekd.distill.examples import Lesson, Session
 
 _DISTIL_VERSION = {"transformer": 6, "narrow": 3, "static": 9}
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
@@ -87,14 +88,18 @@ def teacher_step(context: Context) -> Step:
         },
         inputs={"rows": context.data.part(*read)},
         reads=reads,
-        how={"weights": location, "teacher": setting.model_dump(mode="json")},
+        how={
+            "weights": location,
+            "teacher": setting.model_dump(mode="json"),
+            "checkpoint_seconds": _checkpoint_seconds(context),
+        },
         together=True,
     )
 
 
 def build_teacher(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
     """Write the teacher."""
-    from edgekd.distill.examples import Examples, Lesson, Session
+    from edgekd.distill.examples import Examples, Lesson
     from edgekd.distill.fine_tune import Checkpoint, adopt, fine_tune
     from edgekd.distill.weighing import weigh_rows
 
@@ -112,8 +117,13 @@ def build_teacher(folder: Path, settings: Settings, inputs: Inputs, progress: Pr
     by_target = learner.weigh(train.targets)
     weighing = weigh_rows(train, setting, "teacher", by_target=by_target)
     learn, validation = (Examples(part.requests, part.targets) for part in (train, rows))
-    session = Session(task.name, settings["seed"], settings["threads"])
-    fine_tune(checkpoint, Lesson(learner, learn, validation, weighing), folder, session, progress)
+    fine_tune(
+        checkpoint,
+        Lesson(learner, learn, validation, weighing),
+        folder,
+        _session(task.name, settings),
+        progress,
+    )
 
 
 def find_own_weights(context: Context, model: StudentModel) -> str | None:
@@ -128,6 +138,7 @@ def find_own_weights(context: Context, model: StudentModel) -> str | None:
 def distil_step(context: Context, teacher: Step, labels: Step, model: StudentModel) -> Step:
     """Distil one student; `labels` is the step that gave the labels' digest."""
     project, own = context.project, find_own_weights(context, model)
+    how = project.distillation
     reads: dict[str, Any] = {"libraries": library_versions(*_LIBRARIES), **context.task_reads}
     if own is not None:
         from edgekd.distill.weights import describe_weights
@@ -135,14 +146,19 @@ def distil_step(context: Context, teacher: Step, labels: Step, model: StudentMod
         reads["weights"] = describe_weights(own)
     if model.kind == "transformer" and model.lora is not None:
         reads["lora"] = library_versions("peft")
-    unread = {"augmentations", *(() if project.distillation.rank else ("rank",))}
+    # A student's key knows nothing of terms that it does not use.
+    later = ("rank", "alpha_of_slice", "ambiguous", "checkpoint")
+    unread = {"augmentations", *(name for name in later if not getattr(how, name))}
+    slices = [entry for entry in project.slices if entry.name in how.alpha_of_slice]
+    risky = {"slices": [entry.model_dump(mode="json") for entry in slices]} if how.alpha_of_slice else {}
     return Step(
         f"distil/{model.name}",
         _DISTIL_VERSION[model.kind],
         "edgekd.pipeline.learning:build_student",
         settings={
             "model": model.model_dump(mode="json", exclude_none=True),
-            "distillation": project.distillation.model_dump(mode="json", exclude=unread),
+            "distillation": how.model_dump(mode="json", exclude=unread),
+            **risky,
             "critical": _critical(context),
             "seed": project.seed,
             "threads": project.threads,
@@ -159,6 +175,7 @@ def distil_step(context: Context, teacher: Step, labels: Step, model: StudentMod
             **({} if own is None else {"weights": own}),
             "labels": str(context.workspace / "labels"),
             "run": f"{context.run_folder.name}/{model.name}",
+            "checkpoint_seconds": _checkpoint_seconds(context),
             "trackers": list(project.tracking),
             "tracking": str(context.workspace / "tracking"),
         },
@@ -183,28 +200,42 @@ def through_step(context: Context, teacher: Step, labels: Step, model: EncoderMo
             **context.task_reads,
             "weights": describe_weights(location),
         },
-        how={"weights": location, "labels": taught.how["labels"]},
+        how={
+            "weights": location,
+            "labels": taught.how["labels"],
+            "checkpoint_seconds": taught.how["checkpoint_seconds"],
+        },
         together=True,
     )
 
 
 def build_through(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
     """Write that model, as a teacher."""
-    from edgekd.distill.examples import Session
     from edgekd.distill.fine_tune import Checkpoint, fine_tune
 
     model, task = settings["model"], open_task(inputs["rows"].path)
     training = Training.model_validate(model["training"])
     checkpoint = Checkpoint(model["name"], settings["weights"], model["max_tokens"], training)
-    session = Session(task.name, settings["seed"], settings["threads"])
-    fine_tune(checkpoint, _taught_lesson(settings, inputs), folder, session, progress)
+    fine_tune(checkpoint, _taught_lesson(settings, inputs), folder, _session(task.name, settings), progress)
+
+
+def _session(task: str, settings: Settings) -> Session:
+    from edgekd.distill.examples import Session
+
+    return Session(task, settings["seed"], settings["threads"], settings["checkpoint_seconds"])
+
+
+def _checkpoint_seconds(context: Context) -> float | None:
+    minutes = context.project.checkpoint_minutes
+    return None if minutes is None else 60 * minutes
 
 
 def _taught_lesson(settings: Settings, inputs: Inputs) -> Lesson:
     """Gather targets and what the teacher says of the same rows."""
     from edgekd.distill.examples import Examples, Lesson
     from edgekd.distill.softlabels import open_soft_labels
-    from edgekd.distill.weighing import weigh_rows
+    from edgekd.distill.training.limits import list_limits
+    from edgekd.distill.weighing import bound_soft, weigh_ambiguous, weigh_rows
 
     data, how = open_rows(inputs["rows"].path), Distillation.model_validate(settings["distillation"])
     train, rows = data.split("train"), data.split("validation")
@@ -213,14 +244,20 @@ def _taught_lesson(settings: Settings, inputs: Inputs) -> Lesson:
     learn = open_soft_labels(inputs["texts"].path, train.targets, store, learner)
     by_target, more = learner.weigh(train.targets), len(learn.texts) - len(train)
     weighing = weigh_rows(train, how, "distillation", by_target=by_target, unlabelled=more)
+    if how.alpha_of_slice:
+        slices = [Slice.model_validate(entry) for entry in settings["slices"]]
+        weighing = bound_soft(weighing, train, slices, how.alpha_of_slice, more)
+    if how.ambiguous is not None:
+        assert learn.taught is not None, "a student's rows have labels of its teacher"
+        weighing = weigh_ambiguous(weighing, how.ambiguous, learn.taught, train)
     taught = read_answers(inputs["validation"].path, rows).outputs
-    return Lesson(learner, learn, Examples(rows.requests, rows.targets, taught), weighing)
+    validation = Examples(rows.requests, rows.targets, taught)
+    return Lesson(learner, learn, validation, weighing, list_limits(how.checkpoint))
 
 
 def build_student(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
     """Write the student."""
     from edgekd.distill.distil import distil
-    from edgekd.distill.examples import Session
     from edgekd.distill.logs.trackers import open_trackers
     from edgekd.distill.teacher import open_teacher
 
@@ -235,7 +272,7 @@ def build_student(folder: Path, settings: Settings, inputs: Inputs, progress: Pr
             open_teacher(teacher.path, teacher.digest),
             lesson,
             folder,
-            Session(open_task(inputs["rows"].path).name, settings["seed"], settings["threads"]),
+            _session(open_task(inputs["rows"].path).name, settings),
             features=Distillation.model_validate(settings["distillation"]).features,
             also=send,
             on_progress=progress,
@@ -256,15 +293,24 @@ def check_distillation(context: Context, data: TaskData) -> None:
                 "leave none to learn answers in; lower features.epochs or raise training.epochs"
             )
     teacher, settings = context.project.teacher, context.project.distillation
-    asked = {"alpha_of", "rare_classes", "class_weights", "origin", "reviewed"}
+    asked = {"alpha_of", "rare_classes", "class_weights", "origin", "reviewed", "alpha_of_slice", "ambiguous"}
+    if settings.checkpoint is not None:
+        from edgekd.distill.training.limits import check_limits, list_limits
+
+        learner = context.task.learning.as_taught(data.outputs, settings, _critical(context))
+        check_limits(list_limits(settings.checkpoint), learner, data.split("validation").targets)
     if not any(entry.model_dump(include=asked, exclude_defaults=True) for entry in (teacher, settings)):
         return
-    from edgekd.distill.weighing import weigh_rows  # torch: two seconds
+    from edgekd.distill.weighing import bound_soft, weigh_rows  # torch: two seconds
 
     context.task.learning.from_rows(data.outputs, teacher, "teacher")
     weigh_rows(data.split("train"), teacher, "teacher")
     context.task.learning.as_taught(data.outputs, settings)
-    weigh_rows(data.split("train"), settings, "distillation")
+    weighing = weigh_rows(data.split("train"), settings, "distillation")
+    if settings.alpha_of_slice:
+        bound_soft(weighing, data.split("train"), context.project.slices, settings.alpha_of_slice, 0)
+    if settings.ambiguous is not None and settings.ambiguous.where is not None:
+        select_rows(data.split("train"), settings.ambiguous.where, "distillation.ambiguous")
 
 
 def _critical(context: Context) -> list[str]:

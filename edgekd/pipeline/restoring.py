@@ -59,7 +59,7 @@ def restore_step(
         reads={
             "compiler": COMPILER,
             "recipe": recipe.VERSION,
-            "libraries": library_versions("torch", *deciding_libraries(recipe, runtime)),
+            "libraries": library_versions("torch", *deciding_libraries(recipe, runtime, build.runtime)),
         },
     )
 

@@ -54,6 +54,8 @@ def check_routing(context: Context, data: TaskData) -> None:
         "refuse_as": (routing.refuse_as,) if routing.refuse_as else (),
         "critical": routing.critical,
         "rules": tuple(rule.label for rule in routing.rules),
+        "low_value": routing.low_value,
+        **{f"families.{name}": family.labels for name, family in routing.families.items()},
     }
     for key, names in named.items():
         if missing := [name for name in names if name not in data.outputs]:
@@ -63,6 +65,7 @@ def check_routing(context: Context, data: TaskData) -> None:
         ("slices", routing.slices),
         ("risky", routing.risky),
         ("carve_out", routing.carve_out),
+        ("thresholds", tuple(routing.thresholds)),
     ):
         if missing := [name for name in names if name not in slices]:
             raise ConfigError(f"routing.{key}: {unknown_name('slice', missing[0], slices)}")
@@ -95,7 +98,7 @@ def decide_step(
         inputs[f"answers {number}"] = artifact_step(context, holder, "validate")
     return Step(
         f"decide/{name}",
-        5,
+        6,
         "edgekd.pipeline.routing:build_decided",
         settings={
             "routing": routing.model_dump(mode="json", exclude=_PRICES) if routing else None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edgekd.compile import Artifact
-from edgekd.compile.choose import choose_build
+from edgekd.compile.choose import choose_build, libraries_of
 from edgekd.config import Target
 from edgekd.data.shared import describe_shared
 from edgekd.data.taskdata import TaskData
@@ -304,7 +304,7 @@ def _require(context: Context, targets: list[Target], step: int) -> None:
                 known = list_plugins("runtimes")
                 raise ConfigError(f"target {target.name}: {unknown_name('runtime', build.runtime, known)}")
             if step >= STEPS.index("compile"):
-                needs += (*recipe.LIBRARIES, *RUNNING.get(build.runtime, (build.runtime,)))
+                needs += (*libraries_of(recipe, build.runtime), *RUNNING.get(build.runtime, (build.runtime,)))
     require_libraries(needs)
     if step >= STEPS.index("compile"):
         for target in targets:

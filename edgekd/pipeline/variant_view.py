@@ -14,6 +14,7 @@ from edgekd.pipeline.bench import TEACHER, TEACHER_ONNX, Bench
 from edgekd.pipeline.class_view import bias_note, class_rows, confusion_rows
 from edgekd.report import view
 from edgekd.report.bench import cost_usd
+from edgekd.report.scenarios import name_mode
 from edgekd.stats.proportion import wilson_interval
 
 
@@ -40,6 +41,7 @@ def variant_row(
     overall = next(entry for entry in evidence.judged if entry.name == "overall")
     drop, worst = overall.drop_from("teacher"), worst_drop(evidence.judged, "teacher")
     name = bench.names[evidence.artifact_digest]
+    many = bench.throughput(evidence.artifact_digest)
     return view.VariantRow(
         name=evidence.variant,
         student=evidence.student,
@@ -52,6 +54,9 @@ def variant_row(
         peak_rss_bytes=evidence.peak_rss_bytes,
         artifact_bytes=evidence.artifact_bytes,
         cost_per_1000_usd=cost_usd(bench.result, name, target),
+        mode=name_mode(many.streams if many else 1),
+        texts_per_second=many.rate if many else None,
+        texts_per_second_one_by_one=many.latency_mode if many else None,
         quality=overall.value,
         overall_drop=view.DropBound(drop.estimate, drop.high, drop.confidence) if drop else None,
         worst_slice=worst[0].name if worst else "",
@@ -91,6 +96,10 @@ def _reliability(result: EvalResult) -> tuple[view.ReliabilityRow, ...]:
             found.ece,
             found.ece_if_calibrated,
             tuple((one.probability, wilson_interval(one.right, one.n)) for one in found.bins),
+            found.brier,
+            None
+            if found.confident_error_rate is None
+            else wilson_interval(round(found.confident_error_rate * found.n), found.n),
         )
         for found in result.reliability
     )

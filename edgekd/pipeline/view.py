@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ from edgekd.pipeline.class_view import (
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.judging import Judged
 from edgekd.pipeline.opening import TEACHER as TEACHER_NAME
+from edgekd.pipeline.scaling import scale_target
 from edgekd.pipeline.slice_view import slice_rows
 from edgekd.pipeline.variant_view import mark_front, variant_row
 from edgekd.report import view
@@ -36,8 +37,14 @@ from edgekd.stats.interval import Interval
 from edgekd.store import Stage
 
 _SOFT = "kd_kl_t2"
-_TERMS = {"hard_ce": "hard cross-entropy", _SOFT: "soft KL"}
-"""Fields of the log that are parts of a loss; others stand under their own names in `terms`."""
+_TERMS = {
+    "hard_ce": "hard cross-entropy",
+    _SOFT: "soft KL",
+    "feature_mse": "feature MSE",
+    "attention_mse": "attention MSE",
+}
+"""Parts of a loss that an epoch's summary has a field for, `train_` before it; others stand by name in
+`train_terms`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +81,12 @@ def build_report(context: Context, data: TaskData, shown: Shown, command: str) -
     simple |= scorer.baselines(rows)
     source = context.project.data.source
     train = count_classes(data.split("train")) if scorer.is_softened else {}
-    bench = next(iter(shown.benches.values()), None)
     models = {TEACHER_NAME: shown.teacher, **shown.students}
     return view.RunReport(
         project=context.project.name,
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
-        environment=_environment(bench),
+        environment=_environment(shown.benches),
         data=view.DataNote(
             rows=tuple(data.counts().items()),
             source=source if isinstance(source, str) else ", ".join(source.values()),
@@ -91,22 +97,30 @@ def build_report(context: Context, data: TaskData, shown: Shown, command: str) -
             ),
             counted=describe_counting(context.project.data.sample, test) if scorer.is_softened else "",
         ),
-        teacher=_teacher(context, shown.teacher, bench, taught),
+        teacher=_teacher(context, shown.teacher, shown.benches, taught),
         targets=tuple(
-            _target(target, shown.judged.get(target.name), shown.benches, train) for target in shown.targets
+            scale_target(context, test, _target(target, shown.judged.get(target.name), shown.benches, train))
+            for target in shown.targets
         ),
         curves=tuple(_curve(name, stage.path) for name, stage in models.items()),
+        requests_per_day=context.project.traffic.requests_per_day if context.project.traffic else None,
     )
 
 
-def _environment(bench: Bench | None) -> str:
+def _environment(benches: Mapping[int, Bench]) -> str:
+    bench = next(iter(benches.values()), None)
     here = bench.result.environment if bench else read_environment(1)
     libraries = ", ".join(f"{name} {version}" for name, version in here.libraries)
-    flags = f"; noise: {'; '.join(bench.result.flags)}" if bench and bench.result.flags else ""
-    return f"{here.cpu}, {here.cores} cores, {here.kernel}, {here.python}, {libraries}{flags}"
+    noise = ""
+    for threads, one in benches.items():
+        whose = f" with {view.print_threads(threads)}" if len(benches) > 1 else ""
+        noise += f"; noise{whose}: {'; '.join(one.result.flags)}" if one.result.flags else ""
+    return f"{here.cpu}, {here.cores} cores, {here.kernel}, {here.python}, {libraries}{noise}"
 
 
-def _teacher(context: Context, stage: Stage, bench: Bench | None, quality: Interval) -> view.TeacherNote:
+def _teacher(
+    context: Context, stage: Stage, benches: Mapping[int, Bench], quality: Interval
+) -> view.TeacherNote:
     weights = stage.path / "model.safetensors"
     with weights.open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
@@ -117,9 +131,15 @@ def _teacher(context: Context, stage: Stage, bench: Bench | None, quality: Inter
         quality=quality,
         metric=context.task.words.quality,
         weights_bytes=weights.stat().st_size,
-        p50_ms=bench.teacher_ms(TEACHER, 0.5) if bench else None,
-        p95_ms=bench.teacher_ms(TEACHER, 0.95) if bench else None,
-        onnx_p95_ms=bench.teacher_ms(TEACHER_ONNX, 0.95) if bench else None,
+        times=tuple(
+            view.TeacherTimes(
+                threads,
+                bench.teacher_ms(TEACHER, 0.5),
+                bench.teacher_ms(TEACHER, 0.95),
+                bench.teacher_ms(TEACHER_ONNX, 0.95),
+            )
+            for threads, bench in benches.items()
+        ),
     )
 
 
@@ -135,6 +155,7 @@ def _target(
             reason=f"{reason}; where there is one: edgekd run PROJECT --target {target.name}",
             objective=target.objective,
             basis=basis,
+            threads=target.threads,
         )
     bench, verdict = benches[target.threads], judged.verdict
     status: view.TargetStatus = "not promoted"
@@ -151,6 +172,7 @@ def _target(
         reason=verdict.reason,
         objective=target.objective,
         basis=verdict.basis,
+        threads=target.threads,
         basis_reason=judged.evidence[0].basis_reason,
         promoted=verdict.promoted,
         tie_with=", ".join(verdict.tie_with) or None,
@@ -169,14 +191,20 @@ def _curve(student: str, folder: Path) -> view.Curve:
     epochs = {e["epoch"]: e for e in events if e["event"] == "kd_epoch_summary"}
     points = []
     for epoch, summary in sorted(epochs.items()):
-        steps = [e for e in events if e["event"] == "kd_train_step" and e["epoch"] == epoch]
         losses, quality = (summary["train_loss"], summary["val_loss"]), summary.get("val_accuracy")
-        points.append(view.EpochPoint(epoch, *losses, quality, _terms(steps, student == TEACHER_NAME)))
+        points.append(view.EpochPoint(epoch, *losses, quality, _terms(summary, student == TEACHER_NAME)))
     return view.Curve(student, tuple(points))
 
 
-def _terms(steps: Sequence[Mapping[str, Any]], is_teacher: bool) -> tuple[tuple[str, float], ...]:
-    """Return the mean of each part of the loss over an epoch's steps; a teacher has none to learn from."""
-    named = [{**{key: step[key] for key in _TERMS if key in step}, **step.get("terms", {})} for step in steps]
-    keys = dict.fromkeys(key for step in named for key in step if not (is_teacher and key == _SOFT))
-    return tuple((_TERMS.get(key, key), float(np.mean([step[key] for step in named]))) for key in keys)
+def _terms(summary: Mapping[str, Any], is_teacher: bool) -> tuple[tuple[str, float], ...]:
+    """Return an epoch's own mean of each part of its loss; a teacher has none to learn from.
+
+    Steps are no source: one in 20 is told of, and a row without a label counts 0 in them.
+    """
+    named = {key: summary[f"train_{key}"] for key in _TERMS if f"train_{key}" in summary}
+    named |= summary.get("train_terms", {})
+    return tuple(
+        (_TERMS.get(key, key), float(value))
+        for key, value in named.items()
+        if not (is_teacher and key == _SOFT)
+    )

@@ -43,12 +43,14 @@ def curve_figures(curves: tuple[Curve, ...], metric: str) -> list[Figure]:
 
 
 def _line(name: str, curve: Curve, y: list[float | None], index: int) -> dict[str, Any]:
+    """Draw one figure over the epochs that have it, from point to point: an epoch without it is no hole."""
     color, dash = _LINES[index % len(_LINES)]
+    shown = [(point.epoch, value) for point, value in zip(curve.epochs, y, strict=True) if finite([value])]
     return {
         "name": plain(name),
         "mode": "lines+markers",
-        "x": [point.epoch for point in curve.epochs],
-        "y": [value if finite([value]) else None for value in y],
+        "x": [epoch for epoch, _ in shown],
+        "y": [value for _, value in shown],
         "line": {"color": color, "dash": dash, "width": 2},
         "marker": {"color": color, "size": 5},
         "hovertemplate": "epoch %{x}: %{y:.4g}",

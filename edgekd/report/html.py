@@ -17,7 +17,8 @@ from edgekd.report.figure import Figure
 from edgekd.report.floors import grouped, lowest_floor, print_bound, print_limits, print_metric
 from edgekd.report.front import front_figure
 from edgekd.report.reliability import reliability_figure
-from edgekd.report.view import RunReport
+from edgekd.report.scale import print_dollars, print_errors, print_rate_per_day
+from edgekd.report.view import RunReport, print_threads
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -34,6 +35,7 @@ _FILTERS = {
     "range_percent": printing.range_percent,
     "range_points": printing.range_points,
     "range_ratio": printing.range_ratio,
+    "threads": print_threads,
     "verdict": printing.verdict,
     "headline": printing.headline,
     "grouped": grouped,
@@ -43,6 +45,9 @@ _FILTERS = {
     "bound": print_bound,
     "figure_columns": figure_columns,
     "figure": print_figure,
+    "errors": print_errors,
+    "rate_per_day": print_rate_per_day,
+    "dollars": print_dollars,
     "worst_classes": worst_classes,
     "matrix": lambda row: confusion_matrix(row.classes, row.confusions),
 }
@@ -62,7 +67,7 @@ def render_html(report: RunReport) -> str:
     fronts = {
         index: figure
         for index, target in enumerate(report.targets)
-        if (figure := front_figure(f"front-{index}", target, report.teacher))
+        if (figure := front_figure(f"front-{index}", target, report.teacher.at(target.threads)))
     }
     sure = {
         index: figure

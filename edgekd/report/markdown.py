@@ -24,7 +24,8 @@ from edgekd.report.printing import (
     range_ratio,
     verdict,
 )
-from edgekd.report.view import RunReport, TargetReport, TeacherNote, VariantRow
+from edgekd.report.scale import print_dollars, print_errors, print_rate_per_day
+from edgekd.report.view import DailyCosts, RunReport, TargetReport, TeacherNote, VariantRow, print_threads
 from edgekd.stats.interval import Interval
 
 _MARK = {
@@ -52,7 +53,7 @@ def render_markdown(report: RunReport) -> str:
         bullets(
             [
                 f"Teacher: {escape(report.teacher.name)}, {escape(report.teacher.metric)} "
-                f"{share(report.teacher.quality)}, p95 {_duration(report.teacher.p95_ms)} in PyTorch eager",
+                f"{share(report.teacher.quality)}, p95 {_teacher_times(report.teacher)} in PyTorch eager",
                 f"Rows: {', '.join(f'{escape(name)} {print_count(n)}' for name, n in report.data.rows)}"
                 f" from {escape(report.data.source)} ({escape(report.data.digest[:12])})",
                 *[
@@ -137,6 +138,11 @@ def _target(target: TargetReport, report: RunReport) -> list[str]:
         parts += render_classes(target.winner)
     if target.winner and target.winner.routing:
         parts += [f"### Routing of {escape(target.winner.name)}", _routing(target.winner)]
+    if target.shown and target.shown.daily_costs:
+        parts += [
+            f"### Cost per day of {escape(target.shown.name)}",
+            _costs(target.shown.daily_costs, report),
+        ]
     if target.winner and target.winner.reliability:
         parts += [f"### Calibration of {escape(target.winner.name)}", _reliability(target.winner)]
     return parts
@@ -144,11 +150,44 @@ def _target(target: TargetReport, report: RunReport) -> list[str]:
 
 def _reliability(row: VariantRow) -> str:
     rows = [
-        [escape(part.name), print_count(part.n), f"{part.ece:.3f}", f"{part.ece_if_calibrated:.3f}"]
+        [
+            escape(part.name),
+            print_count(part.n),
+            f"{part.ece:.3f}",
+            f"{part.ece_if_calibrated:.3f}",
+            ABSENT if part.brier is None else f"{part.brier:.3f}",
+            _beside(
+                share(part.confident_errors), print_rate_per_day(part.confident_errors, part.requests_per_day)
+            ),
+        ]
         for part in row.reliability
     ]
-    heads = ("Slice", "Rows", "Calibration error (ECE, equal mass)", "If calibrated")
-    return table(heads, rows, right=range(1, 4))
+    heads = (
+        "Slice|Rows|Calibration error (ECE, equal mass)|If calibrated|Brier score|"
+        "Confident errors (wrong at 0.9 or more)"
+    )
+    return table(heads.split("|"), rows, right=range(1, 6))
+
+
+def _costs(costs: DailyCosts, report: RunReport) -> str:
+    rows = [
+        [
+            escape(way.name),
+            *(
+                escape(print_dollars(amount))
+                for amount in (way.daily, way.monthly, way.saving, way.monthly_saving)
+            ),
+        ]
+        for way in costs.ways
+    ]
+    heads = ("Answered by", "Cost per day", "Cost in 30 days", "Saved per day", "Saved in 30 days")
+    alert = f"\n\n⚠️ {escape(costs.alert)}" if costs.alert else ""
+    requests = f"At {report.requests_per_day:,.0f} requests a day."
+    return f"{requests}\n\n{table(heads, rows, right=range(1, 5))}{alert}"
+
+
+def _beside(rate: str, count: str) -> str:
+    return f"{rate}, {count}" if count else rate
 
 
 def _figures(row: VariantRow) -> str:
@@ -172,8 +211,8 @@ def _routing(row: VariantRow) -> str:
             escape(part.name),
             print_count(part.n),
             share(part.value),
-            share(part.fallback),
-            share(part.refused),
+            _beside(share(part.fallback), print_rate_per_day(part.fallback, part.requests_per_day)),
+            _beside(share(part.refused), print_rate_per_day(part.refused, part.requests_per_day)),
         ]
         for part in row.routing
     ]
@@ -204,7 +243,12 @@ def _variants(target: TargetReport, teacher: TeacherNote) -> str:
         "p95 vs teacher, PyTorch eager|p95 vs teacher, ONNX Runtime fp32|Cold start|Memory|Size|"
         "of the teacher's weights|Cost per 1,000"
     )
-    return table(heads.split("|"), rows, right=range(2, 12))
+    many = [
+        f"{escape(row.name)}, {escape(row.throughput_words)}."
+        for row in target.ranked
+        if row.throughput_words
+    ]
+    return "\n\n".join([table(heads.split("|"), rows, right=range(2, 12)), *many])
 
 
 def _speed_up(ratio: Interval | None) -> str:
@@ -220,15 +264,16 @@ def _slices(target: TargetReport, row: VariantRow) -> str:
             continue
         if value is None:
             continue
-        bound = print_bound(part, value)
+        gains = map(escape, value.gains)
+        own = [share(value.value), print_errors(part, value.value), print_bound(part, value), *gains]
         rows.append(
             [
                 ("↳ " if line.is_inner else "") + escape(line.label),
                 part.tier,
                 escape(print_metric(part)),
                 print_count(part.n),
-                share(part.teacher),
-                ", ".join([share(value.value), *([bound] if bound else []), *map(escape, value.gains)]),
+                _beside(share(part.teacher), print_errors(part, part.teacher)),
+                ", ".join(filter(None, own)),
                 _drop(value.drop_vs_teacher),
                 _drop(value.drop_vs_fp32),
                 ABSENT if part.margin is None else f"{100 * part.margin:.2f}",
@@ -253,6 +298,13 @@ def _worst(row: VariantRow) -> str:
     if row.worst_slice_drop is None:
         return ABSENT
     return f"{print_points(row.worst_slice_drop)} {escape(row.worst_slice)}"
+
+
+def _teacher_times(teacher: TeacherNote) -> str:
+    """Print the teacher's p95; for each number of threads where there are several."""
+    if len(teacher.times) < 2:
+        return _duration(teacher.p95_ms)
+    return ", ".join(f"{_duration(one.p95_ms)} with {print_threads(one.threads)}" for one in teacher.times)
 
 
 def _duration(value: Interval | None) -> str:

@@ -21,17 +21,43 @@ OfflineRates = Sequence[tuple[str, Interval]]
 LIMIT_MS = 20.0
 
 
-def offline(found: OfflineRates) -> tuple[list[str], Any]:
-    """Say the throughput when all texts are there at once, over all of them and by length."""
+def name_mode(streams: int) -> str:
+    """Say how an artifact is run.
+
+    >>> name_mode(1), name_mode(2)
+    ('latency mode', 'throughput mode, 2 streams')
+    """
+    return "latency mode" if streams == 1 else f"throughput mode, {streams} streams"
+
+
+def offline(found: OfflineRates, mode: str) -> tuple[list[str], Any]:
+    """Say the throughput when all texts are there at once, over all of them and by length, in which mode."""
     lines, documents = [], []
     for words, rate in found:
-        lines.append(
-            f"  offline, {words}: {rate.estimate:,.0f} texts a second [{rate.low:,.0f}-{rate.high:,.0f}]"
-        )
+        ends = f"[{rate.low:,.0f}-{rate.high:,.0f}]"
+        lines.append(f"  offline, {mode}, {words}: {rate.estimate:,.0f} texts a second {ends}")
         documents.append(
-            {"texts": words, "texts_per_second": rate.estimate, "low": rate.low, "high": rate.high}
+            {
+                "mode": mode,
+                "texts": words,
+                "texts_per_second": rate.estimate,
+                "low": rate.low,
+                "high": rate.high,
+            }
         )
     return lines, documents
+
+
+def modes(rate: Interval, ratio: Interval, threads: int) -> tuple[list[str], Any]:
+    """Say the throughput of the latency mode beside it, and how many times that the throughput mode's is."""
+    line = (
+        f"  offline, latency mode, all texts, {threads} threads: {rate.estimate:,.0f} texts a second "
+        f"[{rate.low:,.0f}-{rate.high:,.0f}]; the throughput mode answers {ratio.estimate:.2f} times as many "
+        f"[{ratio.low:.2f}-{ratio.high:.2f}]"
+    )
+    shown = {"texts_per_second": rate.estimate, "low": rate.low, "high": rate.high}
+    ratios = {"ratio": ratio.estimate, "ratio_low": ratio.low, "ratio_high": ratio.high}
+    return [line], {"mode": "latency mode", "texts": "all texts", "threads": threads, **shown, **ratios}
 
 
 def server(found: MaxQps, qps: float, by_length: Sequence[ServerLatency]) -> tuple[list[str], Any]:

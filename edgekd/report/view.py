@@ -7,10 +7,11 @@ margins. A drop is reference minus candidate: positive is worse.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgekd.gate.next_step import NextStep
+from edgekd.impact.saving import DAYS
 from edgekd.report.classes import BiasNote, ClassRow, ConfusionRow
 from edgekd.stats.interval import Interval
 
@@ -45,19 +46,57 @@ class DataNote:
     """Which test rows precision, false alarms and calibration are counted on; whole sentences."""
 
 
+@dataclass(frozen=True)
+class TeacherTimes:
+    """The teacher's latency with so many threads, text in, answer out: in PyTorch eager, and in ONNX Runtime.
+
+    `onnx_p95_ms` is of the same model in ONNX Runtime fp32. What was not timed is absent.
+    """
+
+    threads: int
+    p50_ms: Interval | None
+    p95_ms: Interval | None
+    onnx_p95_ms: Interval | None = None
+
+
+def print_threads(count: int) -> str:
+    """Print a number of threads.
+
+    >>> print_threads(1), print_threads(2)
+    ('1 thread', '2 threads')
+    """
+    return f"{count} thread{'s' if count != 1 else ''}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class TeacherNote:
-    """The reference: quality on the test split by `metric`, latency in PyTorch eager, text in, answer out."""
+    """The reference: quality on the test split by `metric`, and latency for each number of threads."""
 
     name: str
     parameters: int
     quality: Interval
     weights_bytes: int
     metric: str = "accuracy"
-    p50_ms: Interval | None = None
-    p95_ms: Interval | None = None
-    onnx_p95_ms: Interval | None = None
-    """The same model in ONNX Runtime fp32, where that was timed too."""
+    times: tuple[TeacherTimes, ...] = ()
+
+    def at(self, threads: int) -> TeacherNote:
+        """Return the note with the times of this number of threads alone."""
+        return replace(self, times=tuple(one for one in self.times if one.threads == threads))
+
+    @property
+    def p50_ms(self) -> Interval | None:
+        """In PyTorch eager, of the first number of threads."""
+        return self.times[0].p50_ms if self.times else None
+
+    @property
+    def p95_ms(self) -> Interval | None:
+        """In PyTorch eager, of the first number of threads."""
+        return self.times[0].p95_ms if self.times else None
+
+    @property
+    def onnx_p95_ms(self) -> Interval | None:
+        """In ONNX Runtime fp32, of the first number of threads."""
+        return self.times[0].onnx_p95_ms if self.times else None
 
 
 @dataclass(frozen=True)
@@ -80,6 +119,8 @@ class RoutedRow:
     value: Interval
     fallback: Interval
     refused: Interval
+    requests_per_day: float | None = None
+    """How many of a day's requests are of the slice, where the project says how many there are."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +133,12 @@ class ReliabilityRow:
     ece_if_calibrated: float
     """What a perfectly calibrated model would show on so few rows."""
     bins: tuple[tuple[float, Interval], ...]
+    brier: float | None = None
+    """Summed over labels, 0 to 2; smaller is better."""
+    confident_errors: Interval | None = None
+    """Share of its rows that are wrong with a probability of at least 0.9."""
+    requests_per_day: float | None = None
+    """How many of a day's requests are of the slice, where the project says how many there are."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +154,36 @@ class FigureRow:
     def of(self, whose: str) -> Interval | None:
         """Return one's value, if it has this figure."""
         return next((value for name, value in self.values if name == whose), None)
+
+
+@dataclass(frozen=True)
+class DailyCost:
+    """What a day's requests cost in USD, by one way to answer them.
+
+    `saving` is against the teacher alone; None for the teacher, and where its price is not known.
+    """
+
+    name: str
+    daily: float
+    saving: float | None = None
+
+    @property
+    def monthly(self) -> float:
+        """In 30 days."""
+        return DAYS * self.daily
+
+    @property
+    def monthly_saving(self) -> float | None:
+        """In 30 days."""
+        return None if self.saving is None else DAYS * self.saving
+
+
+@dataclass(frozen=True)
+class DailyCosts:
+    """What a day's requests cost, each way beside the others; `alert` says where a plan does not hold."""
+
+    ways: tuple[DailyCost, ...]
+    alert: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +202,14 @@ class VariantRow:
     artifact_bytes: int | None = None
     cost_per_1000_usd: float | None = None
     """Where the target has a price; a proxy's times are a proxy's costs."""
+    daily_costs: DailyCosts | None = None
+    """Of a day's requests, where the project says how many there are."""
+    mode: str = "latency mode"
+    """How it is run; latency is of one text at a time in either mode."""
+    texts_per_second: Interval | None = None
+    """With all texts at hand, in the throughput mode."""
+    texts_per_second_one_by_one: Interval | None = None
+    """Of the same artifact in the latency mode, with as many threads."""
     quality: Interval | None = None
     """Over the whole test split."""
     overall_drop: DropBound | None = None
@@ -150,6 +235,17 @@ class VariantRow:
     """As they are served: of the routed system where there is one."""
     confusions: tuple[ConfusionRow, ...] = ()
     bias: BiasNote | None = None
+
+    @property
+    def throughput_words(self) -> str:
+        """Say its mode and throughput; empty in the latency mode."""
+        rate, beside = self.texts_per_second, self.texts_per_second_one_by_one
+        if rate is None or beside is None:
+            return ""
+        return (
+            f"{self.mode}: {rate.estimate:,.0f} texts a second, {beside.estimate:,.0f} in the latency mode; "
+            "p50 and p95 are of one text at a time"
+        )
 
     @property
     def warnings(self) -> int:
@@ -198,7 +294,17 @@ class SliceRow:
     """Rows of the slice that are not judged, as every answer to them is as good."""
     sampling: Literal["all", "traffic", "weighted"] = "all"
     """Which rows count: all of the slice's, those drawn as traffic comes, or all by share of traffic."""
+    requests_per_day: float | None = None
+    """How many of a day's requests are judged by it, where the project says how many requests there are and
+    each answer is right or wrong."""
     variants: tuple[SliceValue, ...] = ()
+
+    def errors_per_day(self, value: Interval | None) -> float | None:
+        """Return how many of a day's requests a value gets wrong; None where that is not known."""
+        if value is None or self.requests_per_day is None:
+            return None
+        rate = value.estimate if self.metric == "false_alarm" else 1 - value.estimate
+        return rate * self.requests_per_day
 
     def of(self, variant: str) -> SliceValue | None:
         """Return the value of a variant, if it was scored."""
@@ -215,6 +321,8 @@ class TargetReport:
     reason: str
     objective: str
     basis: Basis
+    threads: int = 1
+    """Threads that its models may use, and that its figures are measured with."""
     basis_reason: str = ""
     promoted: str | None = None
     tie_with: str | None = None
@@ -305,6 +413,8 @@ class RunReport:
     teacher: TeacherNote
     targets: tuple[TargetReport, ...]
     curves: tuple[Curve, ...] = ()
+    requests_per_day: float | None = None
+    """What counts and costs per day are of; None where the project does not say."""
 
     @property
     def term_names(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,8 @@ class Model:
 
     _FIRST = "a"
     """What is answered while it opens, so that the first answer takes no longer than others."""
+    _IS_ONE_RUN = True
+    """Whether one run of the model answers a request."""
 
     def __init__(self, folder: Path, manifest: dict[str, Any], threads: int, stages: Stages) -> None:
         self.folder = folder
@@ -46,7 +48,10 @@ class Model:
         stages.mark("imports")
         self._open_tokenizer(folder / "tokenizer.json", manifest["max_tokens"])
         stages.mark("tokenizer")
-        self.run = open_session(runtime, folder, manifest, threads).run
+        session = open_session(runtime, folder, manifest, threads)
+        self.run = session.run
+        self.streams: int = manifest.get("streams", 1)
+        self._run_many = getattr(session, "run_many", None) if self._IS_ONE_RUN and self.streams > 1 else None
         self._shape = (head.width,)
         self._answer = self.head.answer
         self._token_if_empty = [0]
@@ -97,6 +102,30 @@ class Model:
             raise self._not_finite(text)
         return route
 
+    def answer_all(self, texts: Sequence[str]) -> list[Any]:
+        """Answer texts that are all there at once, as calls would, in order.
+
+        With several `streams` the runtime works on as many texts at the same time, while this thread makes
+        tokens of the next ones; else they are answered one after the other.
+        """
+        answers = []
+        for text, outputs in zip(texts, self._run_all(texts), strict=True):
+            if (answer := self._answer(outputs)) is None:
+                raise self._not_finite(text)
+            answers.append(answer)
+        return answers
+
+    def route_all(self, texts: Sequence[str]) -> list[Route]:
+        """Route texts that are all there at once, of no named slice; see `answer_all` and `route`."""
+        if not self.head.routes:
+            return [self.route(text) for text in texts]
+        routes = []
+        for text, outputs in zip(texts, self._run_all(texts), strict=True):
+            if (route := self.head.route(text, outputs, ())) is None:
+                raise self._not_finite(text)
+            routes.append(route)
+        return routes
+
     def outputs(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Return uncalibrated outputs [text, output], each text run alone as it would be served."""
         rows = np.empty((len(texts), *self._shape), np.float32)
@@ -116,7 +145,15 @@ class Model:
         return {"text": text, **self.head.describe(said)}
 
     def _run(self, text: str) -> npt.NDArray[np.float32]:
-        outputs = self._ask(self.tokenize(text) or self._token_if_empty)
+        return self._check(self._ask(self.tokenize(text) or self._token_if_empty))
+
+    def _run_all(self, texts: Sequence[str]) -> Iterator[npt.NDArray[np.float32]]:
+        if self._run_many is None:
+            return map(self._run, texts)
+        rows = (self.tokenize(text) or self._token_if_empty for text in texts)
+        return map(self._check, self._run_many(rows))
+
+    def _check(self, outputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         if outputs.shape != self._shape:
             raise ServingError(
                 f"{self.folder}: the model gave outputs of shape {outputs.shape}, expected {self._shape}"
@@ -141,10 +178,13 @@ class Model:
         return ServingError(f"{self.folder}: outputs are not finite for the text {text!r:.60}")
 
 
-def load(folder: str | Path, *, threads: int | None = None, verify: bool = True) -> Model:
+def load(
+    folder: str | Path, *, threads: int | None = None, verify: bool = True, streams: int | None = None
+) -> Model:
     """Open an artifact; `verify` holds every file against the manifest first.
 
-    `threads` is what the runtime may use; 1 unless told.
+    `threads` is what the runtime may use; 1 unless told. `streams` is how many texts it works on at once,
+    where it can (see `Model.answer_all`): as the artifact was compiled for unless told, 1 for most.
 
     Raises:
         ServingError: one line that names the file that is not as it should be.
@@ -153,6 +193,8 @@ def load(folder: str | Path, *, threads: int | None = None, verify: bool = True)
         raise ServingError(f"threads must be >= 1, got {threads}")
     path, stages = Path(folder), Stages()
     manifest = read_manifest(path, verify=verify)
+    if streams is not None:
+        manifest["streams"] = streams
     stages.mark("verify")
     opened: Model = choose_model(path, manifest, Model)(path, manifest, threads or 1, stages)
     return opened

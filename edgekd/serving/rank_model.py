@@ -31,6 +31,7 @@ class Model(OneText):
     """An open artifact that ranks: `model.rank(query, candidates)`, or `model(request)` in one string."""
 
     _FIRST = f"a{UNIT}a"
+    _IS_ONE_RUN = False
     _ranker: Ranker
 
     def __init__(self, folder: Path, manifest: dict[str, Any], threads: int, stages: Stages) -> None:

@@ -4,6 +4,8 @@ The policy is part of the artifact, in `calibration.json`:
 
     {"max_prob": 0.45, "margin": 0.0,              to the teacher below either
      "refuse_below": 0.2, "refuse_as": "oos",      refused below that, with this label
+     "refusable": ["small_talk"],                  refused only where it would be one of these answers
+     "families": [{"labels": ["order"], "max_prob": 0.6, "margin": 0.08}],   theirs in place of the first two
      "critical": ["abuse"], "risk": 0.05,          to the teacher if these together are likelier
      "critical_prob": 0.9,                         `max_prob` of answers that are critical themselves
      "slices": {"not-english": 0.6, "minors": 1},  a higher `max_prob` in a slice; 1: always
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 ANSWER, TEACHER, REFUSE, INCUMBENT = "answer", "teacher", "refuse", "incumbent"
 _KEYS = {
     "max_prob", "margin", "refuse_below", "refuse_as", "critical", "risk", "critical_prob", "slices", "rules",
-    "incumbent",
+    "incumbent", "refusable", "families",
 }  # fmt: skip
 
 
@@ -62,17 +64,16 @@ class Policy:
         self._max_prob = _share(document, "max_prob")
         self._margin = _share(document, "margin")
         self._refuse_below = _share(document, "refuse_below")
+        self._refusable = self._places(document, "refusable") if "refusable" in document else None
+        self._families = self._open_families(document.get("families", []))
         refuse_as = document.get("refuse_as", "")
         if not isinstance(refuse_as, str):
             raise ServingError(f"routing: refuse_as: expected a label, got {refuse_as!r:.40}")
         self._refuse_as = refuse_as
         self._risk = _share(document, "risk", 1.0)
         self._critical_prob = _share(document, "critical_prob", self._max_prob)
-        critical = document.get("critical", [])
-        if not isinstance(critical, list):
-            raise ServingError(f"routing: critical: expected a list of labels, got {critical!r:.40}")
-        self._critical = np.array([self._place(label) for label in critical], np.int64)
-        self._is_critical = frozenset(self._critical.tolist())
+        self._is_critical = self._places(document, "critical")
+        self._critical = np.array(sorted(self._is_critical), np.int64)
         if self._refuse_as:
             self._place(self._refuse_as)
         slices = document.get("slices", {})
@@ -101,7 +102,8 @@ class Policy:
             if found := pattern.search(text):
                 return Route(ANSWER, ruled, top, f"rule: {found.group()}")
         least = max((self._slices.get(name, 0.0) for name in slices), default=0.0)
-        needed = max(self._max_prob, least)
+        max_prob, margin = self._families.get(index, (self._max_prob, self._margin))
+        needed = max(max_prob, least)
         if least >= 1:
             return Route(TEACHER, label, top, "this slice always goes to the teacher")
         if self._held and not self._held.isdisjoint(slices):
@@ -115,13 +117,35 @@ class Policy:
                 return Route(ANSWER, label, top, "critical, and sure")
             if risk > self._risk:
                 return Route(TEACHER, label, top, f"a critical label has {risk:.3g}, above {self._risk:g}")
-        if top < self._refuse_below:
+        if top < self._refuse_below and (self._refusable is None or index in self._refusable):
             return Route(REFUSE, self._refuse_as, top, f"below {self._refuse_below:g}")
         if top < needed or needed >= 1:
             return Route(TEACHER, label, top, f"below {needed:g}")
-        if self._margin and top - float(np.delete(probabilities, index).max(initial=0.0)) < self._margin:
-            return Route(TEACHER, label, top, f"the next label is within {self._margin:g}")
+        if margin and top - float(np.delete(probabilities, index).max(initial=0.0)) < margin:
+            return Route(TEACHER, label, top, f"the next label is within {margin:g}")
         return Route(ANSWER, label, top, "sure")
+
+    def _open_families(self, families: Any) -> dict[int, tuple[float, float]]:
+        """Return the threshold and the margin of each label that is in a family."""
+        found: dict[int, tuple[float, float]] = {}
+        for family in families if isinstance(families, list) else [families]:
+            if not isinstance(family, dict) or not {"labels"} <= set(family) <= {
+                "labels",
+                "max_prob",
+                "margin",
+            }:
+                raise ServingError(
+                    f"routing: families: expected labels, max_prob and margin each, got {family!r:.60}"
+                )
+            limits = _share(family, "max_prob", self._max_prob), _share(family, "margin", self._margin)
+            found |= dict.fromkeys(self._places(family, "labels"), limits)
+        return found
+
+    def _places(self, document: dict[str, Any], name: str) -> frozenset[int]:
+        labels = document.get(name, [])
+        if not isinstance(labels, list):
+            raise ServingError(f"routing: {name}: expected a list of labels, got {labels!r:.40}")
+        return frozenset(self._place(label) for label in labels)
 
     def _place(self, label: str) -> int:
         try:

@@ -160,6 +160,11 @@ def token_buckets(artifact: Artifact, texts: Texts) -> Buckets:
     return split_by_length(texts.texts, [sum(map(len, read(text))) for text in texts.texts], "tokens")
 
 
+def streams_of(artifact: Artifact) -> int:
+    """Return how many texts an artifact works on at once."""
+    return int(artifact.manifest.get("streams", 1))
+
+
 def open_for_bench(path: Path) -> Artifact:
     """Open and verify an artifact's folder, following links to it."""
     return open_artifact(path.resolve())

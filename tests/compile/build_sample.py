@@ -15,14 +15,14 @@ from edgekd.config import Build, Hardware
 X86 = Hardware(arch="x86_64", isa=("avx2", "avx512f", "avx512_vnni"), vendor="intel", memory_mib=8192)
 
 
-def compile_sample(graph, runtime, recipe, folder, *, hardware=X86, rows=None, **changes):
+def compile_sample(graph, runtime, recipe, folder, *, hardware=X86, rows=None, streams=1, **changes):
     """Compile; `changes` are of `Examples`. A temperature is fitted where the head has one."""
     fit = (lambda logits: 1 + float(logits[0, 0] > 0)) if graph.head.labels else None
     texts = samples.make_requests(20) if graph.head.name == "rank" else samples.make_texts(60)
     examples = {"texts": texts, "fit_temperature": fit, **changes}
     return compile_graph(
         graph,
-        Build(runtime=runtime, recipe=recipe, rows=rows),
+        Build(runtime=runtime, recipe=recipe, rows=rows, streams=streams),
         hardware,
         Examples(**examples),
         task="intent",

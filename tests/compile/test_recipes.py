@@ -15,6 +15,7 @@ import sample_students as samples
 import traced
 
 from edgekd.compile import open_artifact
+from edgekd.compile.choose import isas_of
 from edgekd.compile.inductor import check_opens
 from edgekd.config import Hardware
 from edgekd.errors import ConfigError, ParityError
@@ -84,7 +85,7 @@ def test_builds(graphs, tmp_path, capfd, student, runtime, recipe):
     assert made.parity.mean_error_share < (1e-5 if module.IS_EXACT else most)
     manifest = made.manifest
     assert manifest["labels"] == list(samples.LABELS)
-    assert manifest["isas"] == list(module.ISAS)
+    assert manifest["isas"] == list(isas_of(module, runtime))
     assert manifest["provenance"]["graph"] == graph.digest
     assert manifest["provenance"]["teacher"] == "none"
     assert set(load_plugin("runtimes", runtime).LIBRARIES) <= set(manifest["provenance"]["libraries"])

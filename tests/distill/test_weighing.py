@@ -2,10 +2,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from edgekd.config import Distillation, Origin, Reviewed
+from edgekd.config import Ambiguous, Distillation, Origin, Reviewed, Slice
 from edgekd.data.taskdata import TaskData
 from edgekd.distill.learners.classify import classify_as_taught
-from edgekd.distill.weighing import weigh_rows
+from edgekd.distill.weighing import bound_soft, weigh_ambiguous, weigh_rows
 from edgekd.errors import ConfigError, DataError, SliceError
 
 TRAIN = TaskData(
@@ -78,3 +78,28 @@ def test_what_is_not_there_is_one_line(how, error, words):
     with pytest.raises(error, match=words) as caught:
         weigh(0, Distillation(**how))
     assert "\n" not in str(caught.value)
+
+
+SLICES = (
+    Slice(name="checked", where="checked", margin=1),
+    Slice(name="claims", recall_of=("claim",), margin=1),
+    Slice(name="nobody", where="text = 'gone'", margin=1),
+)
+
+
+def test_rows_of_a_risky_slice_learn_more_from_labels():
+    weighing = weigh(2, Distillation())
+    found = bound_soft(weighing, TRAIN, SLICES, {"checked": 0.5, "claims": 0.2}, 2)
+    assert found.soft_at_most.tolist() == pytest.approx([0.5, 1, 0.2, 1, 1, 1])
+    for name, words in (("chekced", "unknown slice 'chekced'"), ("nobody", "'nobody' holds no training row")):
+        with pytest.raises(ConfigError, match=rf"distillation\.alpha_of_slice: {words}"):
+            bound_soft(weighing, TRAIN, SLICES, {name: 0.5}, 0)
+
+
+def test_rows_on_which_the_teacher_hesitates_count_more():
+    taught = np.log(np.array([[0.5, 0.5], [0.55, 0.45], [0.7, 0.3], [0.9, 0.1], [0.52, 0.48]], np.float32))
+    found = weigh_ambiguous(weigh(1, Distillation()), Ambiguous(), taught, TRAIN)
+    assert found.weights.tolist() == [2, 2, 1, 1, 2]  # the last one is not of the train split
+    asked = Ambiguous(margin=0.0, where="checked", weight=3)
+    both = weigh_ambiguous(weigh(1, Distillation(origin=Origin())), asked, taught, TRAIN)
+    assert both.weights.tolist() == [3, 3, 6, 1, 1]

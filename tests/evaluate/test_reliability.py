@@ -76,3 +76,14 @@ def test_the_error_is_that_of_its_bins():
     found = measure(*draw(500))["overall"]
     gaps = [abs(one.n * one.probability - one.right) for one in found.bins]
     assert found.ece == pytest.approx(sum(gaps) / found.n, abs=1e-5)
+
+
+def test_brier_and_confident_errors_are_of_each_slice():
+    said, truth = draw(900)
+    found = measure(said, truth, few=300)
+    for name, rows in (("overall", slice(None)), ("few", slice(300))):
+        part, right = said[rows], truth[rows]
+        squares = ((part - np.eye(3)[right]) ** 2).sum(axis=1).mean()
+        wrong = (part.argmax(axis=1) != right) & (part.max(axis=1) >= 0.9)
+        assert found[name].brier == pytest.approx(squares, abs=1e-6)
+        assert found[name].confident_error_rate == pytest.approx(wrong.mean())

@@ -21,6 +21,7 @@ from edgekd.report.view import (
     SliceValue,
     TargetReport,
     TeacherNote,
+    TeacherTimes,
     VariantRow,
 )
 from edgekd.stats.interval import Interval
@@ -408,9 +409,7 @@ def example_report() -> RunReport:
             parameters=22_713_216,
             quality=plus_minus(TEACHER, 0.006),
             weights_bytes=90_852_864,
-            p50_ms=around(13.0),
-            p95_ms=around(24.0),
-            onnx_p95_ms=around(9.0),
+            times=(TeacherTimes(1, around(13.0), around(24.0), around(9.0)),),
         ),
         targets=targets,
         curves=tuple(epochs),

@@ -18,6 +18,9 @@ from edgekd.stats.tally import hits_to_prove
 LABELS = ("order", "return", "abuse", "oos")
 REFUSING = {"refuse_below": 0.4, "refuse_as": "oos"}
 CRITICAL = {"critical": ["abuse"]}
+OWN = {"labels": ["order"], "max_prob": 0.4, "margin": 0.08}
+NO_MARGIN = {"labels": ["order"], "margin": 0.0}
+LOW_VALUE = {"refuse_below": 0.4, "refusable": ["return", "oos"]}
 
 
 def decide(document, probabilities, text="hello", slices=()):
@@ -43,6 +46,17 @@ def decide(document, probabilities, text="hello", slices=()):
         ({"critical": ["abuse"], "critical_prob": 0.7}, [0.1, 0.1, 0.6, 0.2], "teacher", "abuse"),
         ({"critical": ["abuse"], "critical_prob": 0.7}, [0.6, 0.1, 0.1, 0.2], "answer", "order"),
         ({**CRITICAL, "critical_prob": 0.5, "max_prob": 0.9}, [0.1, 0.1, 0.6, 0.2], "answer", "abuse"),
+        # a family has a threshold and a margin of its own, in place of the general ones
+        ({"max_prob": 0.7, "families": [OWN]}, [0.5, 0.3, 0.1, 0.1], "answer", "order"),
+        ({"max_prob": 0.7, "families": [OWN]}, [0.3, 0.5, 0.1, 0.1], "teacher", "return"),
+        ({"families": [OWN]}, [0.45, 0.4, 0.1, 0.05], "teacher", "order"),
+        ({"families": [{"labels": ["order"], "max_prob": 0.9}]}, [0.8, 0.1, 0.1, 0.0], "teacher", "order"),
+        ({"margin": 0.3, "families": [NO_MARGIN]}, [0.4, 0.3, 0.2, 0.1], "answer", "order"),
+        # only answers of little value are refused; others go to the teacher
+        ({"max_prob": 0.5, **LOW_VALUE}, [0.1, 0.39, 0.3, 0.21], "refuse", ""),
+        ({"max_prob": 0.5, **LOW_VALUE}, [0.39, 0.1, 0.3, 0.21], "teacher", "order"),
+        ({"max_prob": 0.5, **LOW_VALUE}, [0.1, 0.45, 0.3, 0.15], "teacher", "return"),
+        ({"max_prob": 0.5, **LOW_VALUE}, [0.1, 0.1, 0.2, 0.6], "answer", "oos"),
     ],
 )  # fmt: skip
 def test_each_clause(document, probabilities, action, label):
@@ -93,6 +107,11 @@ def test_rules_are_above_the_student(phrase, text, matches):
         ({"rules": [{"phrase": "a"}]}, "rules: expected a phrase and a label each"),
         ({"rules": ["a"]}, "rules: expected a phrase and a label each"),
         ({"critical": "abuse"}, "critical: expected a list"),
+        ({"refusable": ["gone"]}, "'gone' is no label"),
+        ({"refusable": "oos"}, "refusable: expected a list"),
+        ({"families": {"labels": ["order"], "most": 1}}, "families: expected labels, max_prob and margin"),
+        ({"families": [{"labels": ["order"], "margin": 2}]}, "margin must be from 0 to 1"),
+        ({"families": [{"max_prob": 0.5}]}, "families: expected labels"),
         ({"incumbent": ["ios"]}, "incumbent: expected an artifact and its slices"),
         (
             {"incumbent": {"artifact": "ab", "slices": "ios"}},
@@ -282,3 +301,112 @@ def test_a_critical_class_with_a_margin_may_lose_what_its_bound_allows(seed):
     lost, gained = (int((one & ~other).sum()) for one, other in ((taught, found), (found, taught)))
     assert paired_drop_bound(lost, gained, int(abuse.sum()))[1] <= 0.05
     assert all_found.sum() >= taught.sum() and calls <= more_calls
+
+
+def routed_of(policy, rows):
+    return route_rows(policy, LABELS, [""] * len(rows.truth), rows.probabilities, rows.taught, {})
+
+
+def test_what_is_set_by_hand_is_kept():
+    rows = make_rows(6, n=1500)
+    by_hand = {"max_prob": 0.72, "margin": 0.08}
+    policy = tune_policy(rows, Routing(quality=0.1, teacher_per_1k=3, **by_hand), [], {})
+    assert policy == by_hand  # whether the quality holds or not: the gate says that
+    free = tune_policy(rows, Routing(quality=8, teacher_per_1k=3, margin=0.08), [], {})
+    assert free["margin"] == 0.08 and judge(free, rows).slices[0].quality.drop_from("teacher").high <= 0.08
+    refusing = Routing(quality=8, refuse_as="oos", refuse_below=0.31, teacher_per_1k=3)
+    assert tune_policy(rows, refusing, [], {})["refuse_below"] == 0.31
+    slices = [Slice(name="overall", margin=10), Slice(name="fr", margin=2)]
+    masks = {name: np.ones(1500, np.bool_) for name in ("overall", "fr")}
+    found = tune_policy(rows, Routing(quality=8, thresholds={"fr": 0.9}, teacher_per_1k=3), slices, masks)
+    assert found["slices"] == {"fr": 0.9}
+
+
+def make_near():
+    """The student is wrong where two classes lie within 0.08, and right where they lie further apart."""
+    rng = np.random.default_rng(0)
+    lead = np.concatenate([rng.uniform(0.0, 0.07, 200), rng.uniform(0.09, 0.12, 1800)])
+    table = np.stack([0.3 + lead, np.full(2000, 0.3), 0.2 - lead / 2, 0.2 - lead / 2], axis=1)
+    truth = np.where(lead < 0.08, 1, 0)
+    return TuningRows(table, truth.copy(), truth, LABELS)
+
+
+def test_margins_near_the_documents_are_tried():
+    """Thresholds tell these rows apart as well: the family of a margin is left, where only it can."""
+    rows = make_near()
+    bias = np.random.default_rng(1).permutation(2000)  # top probability says nothing any more
+    table = rows.probabilities.copy()
+    spread = np.linspace(0, 0.05, 2000)[bias]
+    table[:, 0] += spread
+    table[:, 1] += spread
+    table[:, 2] -= spread
+    table[:, 3] -= spread
+    mixed = TuningRows(table, rows.taught, rows.truth, LABELS)
+    policy = tune_policy(mixed, Routing(quality=0.5, teacher_per_1k=3), [], {})
+    assert policy["margin"] in (0.04, 0.06, 0.08)
+    plain = tune_policy(mixed, Routing(quality=0.5, teacher_per_1k=3), [], {}, plain=True)
+    assert routed_of(policy, mixed).to_teacher.mean() < 0.15 < routed_of(plain, mixed).to_teacher.mean()
+
+
+@given(st.integers(0, 10_000), st.booleans())
+@settings(max_examples=5, deadline=None)
+def test_a_family_has_a_threshold_of_its_own_where_that_calls_less(seed, is_critical):
+    """The student is good at one family and bad at the other: one threshold cannot tell."""
+    rows = make_rows(seed, n=1000, teacher=0.97)
+    table, hard = rows.probabilities.copy(), rows.truth == 1
+    table[hard] = table[hard][:, [2, 1, 0, 3]] * [1, 0.6, 1, 1]
+    table /= table.sum(axis=1, keepdims=True)
+    rows = TuningRows(table, rows.taught, rows.truth, LABELS)
+    critical = {"critical": ("abuse",)} if is_critical else {}
+    asked = {"quality": 4, "teacher_per_1k": 3, **critical}
+    families = {"orders": {"labels": ("order",)}, "returns": {"labels": ("return", "oos")}}
+    one, own = (tune_policy(rows, Routing(**asked, **more), [], {}) for more in ({}, {"families": families}))
+    assert {key: own[key] for key in one} == one
+    calls = [routed_of(policy, rows).to_teacher.mean() for policy in (one, own)]
+    assert calls[1] < calls[0] if "families" in own else calls[1] == calls[0]
+    assert judge(own, rows).slices[0].quality.drop_from("teacher").high <= 0.04 or own["max_prob"] == 1
+    if is_critical:
+        abuse = rows.truth == 2
+        assert (routed_of(own, rows).labels == 2)[abuse].sum() >= (rows.taught == 2)[abuse].sum()
+
+
+def test_a_family_set_by_hand_is_kept():
+    rows = make_rows(2, n=1500)
+    by_hand = {"labels": ("order",), "max_prob": 0.6, "margin": 0.08}
+    routing = Routing(quality=8, teacher_per_1k=3, families={"orders": by_hand})
+    assert tune_policy(rows, routing, [], {})["families"] == [{**by_hand, "labels": ["order"]}]
+
+
+def test_an_unsure_answer_of_little_value_is_refused_and_no_other():
+    rows = make_rows(3, n=2000)
+    asked, is_low = {"quality": 6, "teacher_per_1k": 3, "margin": 0}, np.isin(rows.answers, [1, 3])
+    tuned, given = (
+        tune_policy(rows, Routing(**asked, low_value=("return", "oos"), **more), [], {})
+        for more in ({}, {"max_prob": 0.6})
+    )
+    assert given["refusable"] == ["return", "oos"] and given["refuse_below"] == given["max_prob"] == 0.6
+    found, unsure = routed_of(given, rows), rows.probabilities.max(axis=1) < 0.6
+    assert found.refused.any() and (found.refused == (is_low & unsure)).all()
+    assert found.to_teacher.any() and (found.to_teacher == (~is_low & unsure)).all()
+    assert tuned["refusable"] == ["return", "oos"]
+    assert tuned["max_prob"] in (1.0, tuned.get("refuse_below", 0.0))  # 1: nothing cheaper holds
+    assert judge(tuned, rows).slices[0].quality.drop_from("teacher").high <= 0.06  # refusals count as misses
+    by_hand = tune_policy(rows, Routing(**asked, low_value=("oos",), refuse_below=0.3), [], {})
+    assert (by_hand["refuse_below"], by_hand["refusable"]) == (0.3, ["oos"])
+    assert np.isin(rows.answers[routed_of(by_hand, rows).refused], [3]).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"refuse_below": 0.3}, "refuse_below needs refuse_as, or low_value"),
+        ({"refuse_as": "oos", "refuse_below": 0.6, "max_prob": 0.5}, "refuse_below is above max_prob"),
+        ({"low_value": ("abuse",), "critical": ("abuse",)}, "low_value and critical both name 'abuse'"),
+        ({"critical": ("abuse",), "families": {"a": {"labels": ("abuse",)}}}, "which is critical"),
+        ({"families": {"a": {"labels": ("oos",)}, "b": {"labels": ("oos",)}}}, "both name 'oos'"),
+        ({"slices": ("fr",), "thresholds": {"fr": 0.4}}, "thresholds sets 'fr' by hand"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(settings, words):
+    with pytest.raises(ValueError, match=words):
+        Routing(teacher_per_1k=3, **settings)

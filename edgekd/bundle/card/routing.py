@@ -78,13 +78,23 @@ def _thresholds(policy: Mapping[str, Any]) -> list[str]:
     if policy.get("refuse_below"):
         label = policy.get("refuse_as")
         words = f", with the label `{label}`" if label else ""
-        lines.append(f"Refused where the likeliest label has less than {policy['refuse_below']:.3g}{words}.")
+        of = f" and is one of {_labels(policy['refusable'])}" if policy.get("refusable") else ""
+        lines.append(
+            f"Refused where the likeliest label has less than {policy['refuse_below']:.3g}{of}{words}."
+        )
     if policy.get("max_prob"):
         lines.append(f"To the teacher where the likeliest label has less than {policy['max_prob']:.3g}.")
     if policy.get("margin"):
         lines.append(
             f"To the teacher where the next label is within {policy['margin']:.3g} of the likeliest."
         )
+    for family in policy.get("families", ()):
+        own = [
+            f"{words} {family[key]:.3g}"
+            for key, words in (("max_prob", "below"), ("margin", "with the next label within"))
+            if key in family
+        ]
+        lines.append(f"Of {_labels(family['labels'])} instead: to the teacher {' or '.join(own)}.")
     return lines or ["Everything else is answered here."]
 
 

@@ -67,14 +67,15 @@ def _say_batches(served: Served) -> str:
 
 
 def _config(served: Served) -> dict[str, Any]:
-    """Build what the server reads of a model: the session's settings as measured, one stream an instance.
+    """Build what the server reads of a model: the session's settings as measured, its streams for each instance.
 
     Without a precision hint OpenVINO would take bf16 where the CPU can, and answer otherwise than was
     measured.
     """
+    streams = served.manifest.get("streams", 1)
     plugin = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "NUM_STREAMS": str(served.instances),
+        "PERFORMANCE_HINT": "LATENCY" if streams == 1 else "THROUGHPUT",
+        "NUM_STREAMS": str(served.instances * streams),
         "INFERENCE_NUM_THREADS": str(served.instances * served.target.threads),
         "INFERENCE_PRECISION_HINT": served.manifest["precision"]["INFERENCE_PRECISION_HINT"],
     }
@@ -82,7 +83,7 @@ def _config(served: Served) -> dict[str, Any]:
         "name": served.name,
         "base_path": f"models/{served.name}",
         "target_device": "CPU",
-        "nireq": served.instances,
+        "nireq": served.instances * streams,
         "plugin_config": plugin,
     }
 

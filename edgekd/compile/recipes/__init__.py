@@ -9,6 +9,7 @@ A recipe module holds:
 - `IS_EXACT`: whether its outputs must equal the fp32 graph's but for rounding;
 - `RESTORES`: the runtimes for which `build` takes `kept`, names of operators to leave in fp32;
 - `LIBRARIES`: the packages whose versions decide its files;
+- `ISAS_OF` and `LIBRARIES_OF`, where a runtime has others: the same by the runtime's name;
 - `build(graph, folder, calibration_ids, runtime)`: write the model, under the name that the
   runtime's `MODEL` gives, and nothing else into `folder`. The same input gives the same bytes.
 """

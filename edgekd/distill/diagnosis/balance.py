@@ -38,7 +38,8 @@ def _labels_or_teacher(history: History, setup: Setup, may_go_on: bool) -> Findi
     hard, soft = history.series("train_hard_ce")[-2:], history.series("train_kd_kl_t2")[-2:]
     if len(hard) < 2 or len(soft) < 2:
         return None
-    evidence = (f"hard cross-entropy {_show(hard)}", f"soft loss (T^2 KL) {_show(soft)}", _mixed(setup))
+    evidence: tuple[str, ...] = (f"hard cross-entropy {_show(hard)}", f"soft loss (T^2 KL) {_show(soft)}")
+    evidence += (_mixed(setup),) if setup.is_known else ()
     alpha, temperature = setup.distillation.alpha, setup.distillation.temperature
     if _are_over(hard, HARD_HIGH) and _are_under(soft, KD_LOW):
         commands = [setup.command(distillation__alpha=round(max(0.0, alpha - 0.2), 2))] if alpha > 0 else []

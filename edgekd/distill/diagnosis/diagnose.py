@@ -13,7 +13,6 @@ from edgekd.distill.diagnosis.settle import settle
 from edgekd.distill.diagnosis.stop import check_rules
 from edgekd.distill.diagnosis.trends import judge_trends
 from edgekd.distill.logs.events import DominatingExample
-from edgekd.distill.logs.profile import name_bottleneck
 
 MISSED = 0.05
 """Share by which live traffic may fall short of the validation rows before those miss a dimension."""
@@ -96,23 +95,35 @@ def _rules(history: History, setup: Setup) -> Finding | None:
 
 
 def _time(history: History, setup: Setup) -> Finding | None:
-    if not history.profiles:
-        return None
-    profile = history.profiles[-1]
-    found = name_bottleneck(profile)
-    if not found.is_starved:
+    profile, found = history.profile, history.bottleneck
+    if profile is None or found is None or not found.is_starved:
         return None
     commands = {
-        "teacher": (setup.command("label"),),
+        "teacher": _spare_teacher(setup),
         "input": (setup.retrain(batch=2 * setup.training.batch),),
     }
     return Finding(
         "starved",
         found.words.partition(": ")[0],
-        (f"epoch {profile.epoch}: {profile.seconds:.1f} s, {profile.tokens_per_second:.0f} tokens a second",),
+        (f"{_epochs(history)}: {profile.seconds:.1f} s, {profile.tokens_per_second:.0f} tokens a second",),
         found.words.partition(": ")[2],
         commands.get(found.phase, ()),
     )
+
+
+def _epochs(history: History) -> str:
+    first, last = history.profiles[0].epoch, history.profiles[-1].epoch
+    return f"epoch {last}" if first == last else f"epochs {first} to {last}"
+
+
+def _spare_teacher(setup: Setup) -> tuple[str, ...]:
+    """Write the commands that take the teacher out of the loop, or leave it there for fewer epochs."""
+    features = setup.distillation.features
+    if features is None:
+        return (setup.command("label"),)
+    less = setup.command(distillation__features__epochs=features.epochs // 2)
+    without = setup.command(distillation__features=None)
+    return (less, without) if features.epochs > 1 else (without,)
 
 
 def _dominating(history: History, setup: Setup) -> Finding | None:

@@ -29,7 +29,8 @@ class Setup:
 
     `place` is its key in the project file, `students.0` or `teacher`. `larger` is a model file of a larger
     shape that the project does not train yet; `others` are the project's other students. `settings` are what
-    the run's own command set (`key.sub=value`), which a command to try next keeps.
+    the run's own command set (`key.sub=value`), which a command to try next keeps. Of a log alone the settings
+    are not known.
     """
 
     project: str = "PROJECT"
@@ -39,6 +40,7 @@ class Setup:
     larger: str | None = None
     others: tuple[Mapping[str, Any], ...] = ()
     settings: tuple[str, ...] = ()
+    is_known: bool = True
 
     def command(self, verb: str = "run", /, **settings: Any) -> str:
         """Write a command that changes settings and keeps the run's own; `__` stands for the dot of a key.
@@ -60,9 +62,14 @@ class Setup:
     def retrain(self, **changes: Any) -> str:
         """Write a command that trains this model with other keys.
 
-        All keys that are not defaults are named: one alone would put the model file's back to defaults.
+        All keys that are not defaults are named: one alone would put the model file's back to defaults. So
+        are those that change, whatever the defaults are.
+
+        >>> Setup().retrain(epochs=4)
+        "edgekd run PROJECT --set 'students.0.training={epochs: 4}'"
         """
-        training = self.training.model_copy(update=changes).model_dump(mode="json", exclude_defaults=True)
+        own = self.training.model_dump(mode="json", exclude_defaults=True)
+        training = {**own, **Training(**{**own, **changes}).model_dump(mode="json", include=set(changes))}
         return self.command(**{f"{self.place}.training": training})
 
     def enlarge(self) -> tuple[str, ...]:

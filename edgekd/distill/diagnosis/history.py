@@ -18,6 +18,7 @@ from edgekd.distill.logs.events import (
     SystemProfile,
     TrainStep,
 )
+from edgekd.distill.logs.profile import Bottleneck, join_profiles, name_bottleneck
 
 _E = TypeVar("_E", bound=Event)
 
@@ -81,6 +82,17 @@ class History:
         if not right:
             right, name = self.series("teacher_preference_match"), "disagreement with the teacher"
         return name, tuple((epoch, 1 - rate) for epoch, rate in right)
+
+    @property
+    def profile(self) -> SystemProfile | None:
+        """Where the time of the whole training went; None where its log does not tell."""
+        return join_profiles(self.profiles) if self.profiles else None
+
+    @property
+    def bottleneck(self) -> Bottleneck | None:
+        """What bounds the training; None where its log does not tell."""
+        matches = bool(self.series("train_feature_mse"))
+        return None if self.profile is None else name_bottleneck(self.profile, matches)
 
     @property
     def is_distilled(self) -> bool:

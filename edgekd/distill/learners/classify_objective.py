@@ -71,6 +71,7 @@ class ClassifyObjective:
         alpha: float | Tensor = self._learner.alpha
         if self._alphas is not None:
             alpha = blend_by_class(batch.targets, 1 - self._alphas, self._alphas)
+        alpha = batch.bound_soft(alpha)
         temperature = self._learner.temperature
         soft = soft_divergence(batch.outputs, batch.taught, temperature)
         total = combined_loss(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from edgekd.distill.learners.rank_objective import RankObjective
 
-_OF_CLASSES = {"alpha_of", "rare_classes", "class_weights", "logits"}
+_OF_CLASSES = {"alpha_of", "rare_classes", "class_weights", "logits", "ambiguous"}
 
 
 @dataclass(frozen=True)

@@ -73,4 +73,5 @@ class RankObjective:
         soft = learner.listwise * named[LISTWISE] + learner.margin * named[MARGIN]
         soft = soft + learner.score * named[SCORE]
         has_target = (batch.targets > 0).any(dim=1)
-        return Terms(blend_terms(hard, soft, has_target, learner.alpha), {HARD: hard, **named})
+        alpha = batch.bound_soft(learner.alpha)
+        return Terms(blend_terms(hard, soft, has_target, alpha), {HARD: hard, **named})

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edgekd.distill.learners.score_objective import ScoreObjective
 
 _FARTHEST = 40.0  # the sigmoid of this is 1 in double precision, and its exponential no infinity
-_OF_CLASSES = {"alpha_of", "rare_classes", "class_weights", "logits"}
+_OF_CLASSES = {"alpha_of", "rare_classes", "class_weights", "logits", "ambiguous"}
 
 
 @dataclass(frozen=True)

@@ -26,5 +26,5 @@ class ScoreObjective:
         if batch.taught is None:
             return Terms(hard, {"hard_bce": hard, "kd_kl": torch.zeros_like(hard)})
         soft = number_divergence(logits, batch.taught[:, 0])
-        total = blend_terms(hard, soft, ~batch.targets.isnan(), self._alpha)
+        total = blend_terms(hard, soft, ~batch.targets.isnan(), batch.bound_soft(self._alpha))
         return Terms(total, {"hard_bce": hard, "kd_kl": soft})

@@ -24,7 +24,7 @@ Picked = Int[np.ndarray, " picked"]
 
 
 class DominatingRows:
-    """Follows every row's combined loss over the epochs; memory is 18 bytes a row.
+    """Follows every row's combined loss over the epochs; memory is 18 bytes per row.
 
     A row that is drawn more than once an epoch dominates it where it does so once. `relative` is a row's
     latest loss over the mean loss of that time, [row]: losses fall so fast that those of an epoch's first
@@ -104,7 +104,7 @@ class DominatingRows:
         )
 
     def save(self, path: Path) -> None:
-        """Keep what the ended epochs have shown, for a run that is killed and goes on."""
+        """Keep what was shown so far, for a run that is killed and goes on; also within an epoch."""
         with path.open("wb") as file:
             np.savez(
                 file,
@@ -112,6 +112,10 @@ class DominatingRows:
                 seen=self.epochs_seen,
                 loss=self.mean_loss,
                 relative=self.relative,
+                now_over=self._over,
+                now_met=self._met,
+                now_loss=self._latest,
+                now_level=np.array([] if self._level is None else [self._level]),
             )
 
     def load(self, path: Path) -> None:
@@ -119,5 +123,6 @@ class DominatingRows:
         with np.load(path, allow_pickle=False) as kept:
             self.epochs_over, self.epochs_seen = kept["over"], kept["seen"]
             self.mean_loss, self.relative = kept["loss"], kept["relative"]
-        self._over[:] = self._met[:] = False
-        self._level = None
+            self._over, self._met, self._latest = kept["now_over"], kept["now_met"], kept["now_loss"]
+            level = kept["now_level"].tolist()
+        self._level = level[0] if level else None

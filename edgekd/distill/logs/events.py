@@ -217,13 +217,16 @@ class EventLog:
     """Appends events to a file; a line is written whole. `also` is told of each event, too.
 
     A file that a killed run left goes on after its first `epochs` epochs: the others are run again, and
-    what follows the last kept epoch is said again.
+    what follows the last kept epoch is said again. Where the next epoch goes on within itself, its steps up
+    to number `steps` are kept, too.
     """
 
-    def __init__(self, path: Path, epochs: int = 0, also: Callable[[Event], None] | None = None) -> None:
+    def __init__(
+        self, path: Path, epochs: int = 0, also: Callable[[Event], None] | None = None, steps: int = 0
+    ) -> None:
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
         lines = text.splitlines(keepends=True)
-        places = [_epoch_of(line) for line in lines]
+        places = [_epoch_of(line, steps) for line in lines]
         end = max(
             (i + 1 for i, place in enumerate(places) if place is not None and place <= epochs), default=0
         )
@@ -288,10 +291,15 @@ def _read(document: Any, place: str) -> AnyEvent | None:
         raise DataError(f"{place}: {document['event']}: {key}: {first['msg']}") from None
 
 
-def _epoch_of(line: str) -> int | None:
-    """Return a line's epoch, None where it names none; a line that a kill cut is of no epoch to keep."""
+def _epoch_of(line: str, steps: int) -> int | None:
+    """Return a line's epoch, None where it names none; a line that a kill cut is of no epoch to keep.
+
+    Of a step up to number `steps` it is 0: it is kept, whatever its epoch is.
+    """
     try:
         document = parse_json(line) if line.endswith("\n") else None
     except ValueError:
         document = None
-    return document.get("epoch") if isinstance(document, dict) else _NEVER
+    if not isinstance(document, dict):
+        return _NEVER
+    return 0 if document.get("global_step", steps + 1) <= steps else document.get("epoch")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,8 +24,9 @@ class StageClock:
         self,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
         cpu_ns: Callable[[], int] = time.process_time_ns,
+        gpu: Callable[[], float | None] | None = None,
     ) -> None:
-        self._clock_ns, self._cpu_ns = clock_ns, cpu_ns
+        self._clock_ns, self._cpu_ns, self._gpu = clock_ns, cpu_ns, gpu
         self._start()
 
     def _start(self) -> None:
@@ -51,7 +52,8 @@ class StageClock:
     def profile(self, job: str, epoch: int, *, threads: int) -> SystemProfile:
         """Report what was spent since the clock was made or last reported, and begin anew.
 
-        The use of the CPU is this process's time on it over the wall time of `threads`.
+        The use of the CPU is this process's time on it over the wall time of `threads`; that of the GPU is
+        what `gpu` says of the time since it was last asked.
         """
         self.switch("other")
         wall = max(1, sum(self._spent.values()))
@@ -62,6 +64,7 @@ class StageClock:
             epoch=epoch,
             seconds=wall / 1e9,
             cpu_utilization=min(1.0, cpu),
+            gpu_utilization=None if self._gpu is None else self._gpu(),
             input_pipeline_wait_fraction=share["input"],
             teacher_forward_fraction=share["teacher"],
             student_step_fraction=share["student"],
@@ -85,6 +88,10 @@ class Bottleneck:
     words: str
 
 
+_SHARED = (
+    *("student_step_fraction", "rows_per_second", "tokens_per_second"),
+    *("cpu_utilization", "gpu_utilization"),
+)
 # From which share of the time a phase beside the student's own step is worth an action.
 _STARVING: tuple[tuple[Phase, str, float, str, str], ...] = (
     ("teacher", "teacher_forward_fraction", 0.2, "the teacher's forward pass",
@@ -104,11 +111,31 @@ _LEAST_SECONDS = 1.0
 """Of an epoch: what takes less time starves nothing."""
 
 
-def name_bottleneck(profile: SystemProfile) -> Bottleneck:
+_FEATURES = (
+    "the student is matched with its inside in every step, which no stored label spares: match features for "
+    "fewer epochs, or leave them out"
+)
+
+
+def join_profiles(profiles: Sequence[SystemProfile]) -> SystemProfile:
+    """Put the profiles of a training's epochs together into one of them all, each by its seconds.
+
+    A figure that some of them lack is of the others alone. The job's name and epoch are those of the last.
+    """
+    found: dict[str, float | None] = {"seconds": sum(profile.seconds for profile in profiles)}
+    for name in (*(field for _, field, *_ in _STARVING), *_SHARED):
+        known = [(p.seconds, value) for p in profiles if (value := getattr(p, name)) is not None]
+        weight = sum(seconds for seconds, _ in known)
+        found[name] = sum(seconds * value for seconds, value in known) / weight if weight else None
+    return profiles[-1].model_copy(update=found)
+
+
+def name_bottleneck(profile: SystemProfile, matches_features: bool = False) -> Bottleneck:
     """Say in one sentence what bounds the training, and what to do.
 
     The phase furthest above its bound starves the job; with none above, the student's step bounds it. A phase
     that takes under a second of an epoch is worth no action, whatever its share.
+    `matches_features` says that the teacher runs in the loop for its hidden states.
     """
     shares: list[tuple[float, Phase, float, str, str]] = [
         (getattr(profile, field) / bound, phase, getattr(profile, field), what, advice)
@@ -120,6 +147,7 @@ def name_bottleneck(profile: SystemProfile) -> Bottleneck:
         words = f"an epoch takes {profile.seconds:.1f} s: no part of it is worth an action"
         return Bottleneck("student", profile.student_step_fraction, False, words)
     if over >= 1:
+        advice = _FEATURES if phase == "teacher" and matches_features else advice
         return Bottleneck(phase, share, True, f"{100 * share:.0f} % of the time is {what}: {advice}")
     share = profile.student_step_fraction
     words = f"the student's own step takes {100 * share:.0f} % of the time: nothing starves it"

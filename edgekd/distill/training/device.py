@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from edgekd.distill.logs.gpu import GpuWatch, open_reader
+
 
 def find_device() -> torch.device:
     """Return the GPU if there is one, else the CPU."""
@@ -14,6 +16,14 @@ def find_device() -> torch.device:
 def device_of(model: nn.Module) -> torch.device:
     """Return where a model's parameters are."""
     return next(model.parameters()).device
+
+
+def watch_gpu(device: torch.device) -> GpuWatch | None:
+    """Begin to watch how busy a GPU is; None on a CPU, or where the driver does not tell."""
+    if device.type != "cuda":
+        return None
+    read = open_reader(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
+    return None if read is None else GpuWatch(read)
 
 
 def autocast(device: torch.device) -> torch.autocast:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
 
 from edgekd.distill.logs.dominating import DominatingRows
 from edgekd.distill.logs.profile import StageClock
+from edgekd.distill.training.checkpoint import EpochPlace
 from edgekd.distill.training.draw import RowDraw
 from edgekd.distill.training.examples import TokenizedExamples
 from edgekd.distill.training.optimizer import StudentOptimizer, rate_at
@@ -34,19 +36,23 @@ class EpochLosses:
     terms: Mapping[str, float]
 
 
-@dataclass
-class _Sums:
-    """What the steps of an epoch add up to: losses times weights, by name, and the weights of rows."""
+@dataclass(frozen=True)
+class Going:
+    """What an epoch goes on from, and how it is told of.
 
-    by_name: dict[str, float] = field(default_factory=dict)
-    weight: float = 0.0
-    weight_with_target: float = 0.0
+    Attributes:
+        steps: Steps of all epochs that lie behind.
+        place: Where the epoch is; None at its start.
+        restore: Puts back what changes within an epoch: called where it goes on from a place.
+        keep: Called after each step with the steps so far and the place; None where no place is kept.
+        tell: Writes the log; None where another process does.
+    """
 
-    def add(self, losses: Mapping[str, float], weight: float, weight_with_target: float) -> None:
-        for name, value in losses.items():
-            self.by_name[name] = self.by_name.get(name, 0.0) + value
-        self.weight += weight
-        self.weight_with_target += weight_with_target
+    steps: int
+    place: EpochPlace | None
+    restore: Callable[[], None]
+    keep: Callable[[int, EpochPlace], None] | None
+    tell: Tell | None
 
 
 class Epochs:
@@ -68,10 +74,8 @@ class Epochs:
         self._gradient = StepGradient(model, plan, learn, processes, clock)
         self._draw = RowDraw(plan, learn)
 
-    def run(
-        self, epoch: int, steps: int, tell: Tell | None, on_progress: Progress
-    ) -> tuple[EpochLosses, int]:
-        """Run one epoch (counted from 0) after `steps` steps; return its losses, and the steps so far.
+    def run(self, epoch: int, going: Going, on_progress: Progress) -> tuple[EpochLosses, int]:
+        """Run one epoch (counted from 0); return its losses, and the steps so far.
 
         Raises:
             TrainingError: if the loss is not finite.
@@ -85,11 +89,14 @@ class Epochs:
         budget = max(1, round(training.batch * float(lengths.mean())))
         drawn = self._draw.draw(epoch, self._dominating.relative)
         stage = plan.schedule.weights(epoch)
-        reports = StepReports(plan, epoch, len(drawn), tell, on_progress)
-        sums, done = _Sums(), 0
+        steps, place = going.steps, going.place or EpochPlace()
+        if going.place is not None:
+            going.restore()
+        reports = StepReports(plan, epoch, len(drawn), going.tell, on_progress, place.rows)
         self._model.train()
-        for batch in length_batches(lengths[drawn], budget, rng, self._pieces):
-            picked = drawn[batch]
+        batches = length_batches(lengths[drawn], budget, rng, self._pieces)
+        for batch in islice(batches, place.batches, None):
+            picked, done = drawn[batch], place.rows
             weights = self._draw.weigh(picked)
             rate = rate_at(training, (epoch + (done + len(picked) / 2) / len(drawn)) / training.epochs)
             shown = None if places is None else places[picked]
@@ -97,7 +104,7 @@ class Epochs:
             self._dominating.record(picked, losses.rows)
             norm = self._optimizer.step(rate)
             self._clock.switch("input")
-            steps, done = steps + 1, done + len(picked)
+            steps += 1
             self._clock.count(len(picked), int(lengths[picked].sum()))
             if not math.isfinite(losses.sums[TOTAL]):
                 raise TrainingError(
@@ -105,19 +112,25 @@ class Epochs:
                     "lower training.learning_rate"
                 )
             has_target = plan.learner.has_target(self._learn.targets[picked])
-            sums.add(losses.sums, float(weights.sum()), float(weights[has_target].sum()))
-            step = StepDone(steps, len(picked), float(weights.sum()), losses, norm, rate)
-            reports.report(step, done)
-        self._dominating.end_epoch()
-        return self._means(sums), steps
-
-    def _means(self, sums: _Sums) -> EpochLosses:
-        learner = self._plan.learner
-        means = {name: value / sums.weight for name, value in sums.by_name.items()}
-        for name in learner.hard_terms:
-            means[name] = (
-                means[name] * sums.weight / sums.weight_with_target if sums.weight_with_target else 0.0
+            weight = float(weights.sum())
+            place = EpochPlace(
+                place.batches + 1,
+                done + len(picked),
+                {name: place.sums.get(name, 0.0) + value for name, value in losses.sums.items()},
+                place.weight + weight,
+                place.weight_with_target + float(weights[has_target].sum()),
             )
+            reports.report(StepDone(steps, len(picked), weight, losses, norm, rate), place.rows)
+            if going.keep is not None:
+                going.keep(steps, place)
+        self._dominating.end_epoch()
+        return self._means(place), steps
+
+    def _means(self, behind: EpochPlace) -> EpochLosses:
+        learner, with_target = self._plan.learner, behind.weight_with_target
+        means = {name: value / behind.weight for name, value in behind.sums.items()}
+        for name in learner.hard_terms:
+            means[name] = means[name] * behind.weight / with_target if with_target else 0.0
         if self._learn.taught is None:
             means = {name: value for name, value in means.items() if name not in learner.soft_terms}
         return EpochLosses(means.pop(TOTAL), means)

@@ -37,6 +37,11 @@ class TokenizedExamples:
     lists: Lists | None = None
 
     @property
+    def taught_outputs(self) -> npt.NDArray[np.float32] | None:
+        """All of the teacher's outputs, in single precision; None where it has not spoken."""
+        return None if self.taught is None else self.taught[:].astype(np.float32)
+
+    @property
     def rows(self) -> int:
         """How many rows there are."""
         return len(self.tokens) if self.lists is None else len(self.lists)

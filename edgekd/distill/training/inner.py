@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from edgekd.distill.layers import find_layers
+from edgekd.distill.logs.profile import Phase
 from edgekd.distill.training.features import EncoderShape, FeatureMatcher, Features, FeatureTerms
 from edgekd.distill.training.layermap import LayerMap, uniform_map
 from edgekd.errors import ConfigError
@@ -56,6 +57,11 @@ class InnerStudent(nn.Module):
         # Held so that they are neither saved, nor trained, nor put into training mode.
         self._held: tuple[Any, Any] = (student, teacher.eval().requires_grad_(False))
         self._kept = torch.from_numpy(kept)
+        self._enter: Callable[[Phase], None] | None = None
+
+    def tell_phases(self, enter: Callable[[Phase], None]) -> None:
+        """Have `enter` told where the teacher's forward pass begins, and where the student's does."""
+        self._enter = enter
 
     @property
     def row_tables(self) -> tuple[Tensor, ...]:
@@ -77,10 +83,20 @@ class InnerStudent(nn.Module):
             return outputs
         student, teacher = self._held
         wants_relations = self.matcher.relation_heads is not None
+        self._begin("teacher", ids)
         with torch.no_grad():
             _, taught = show_features(teacher, self._kept[ids], mask, wants_relations)
+        self._begin("student", ids)
         outputs, shown = show_features(student, ids, mask, wants_relations)
         return outputs, self.matcher(shown, taught, mask)
+
+    def _begin(self, phase: Phase, ids: Tensor) -> None:
+        """Say that a phase begins; on a GPU what was called before must have ended."""
+        if self._enter is None:
+            return
+        if ids.is_cuda:
+            torch.cuda.synchronize(ids.device)
+        self._enter(phase)
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> InnerStudent:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]

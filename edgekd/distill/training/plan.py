@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgekd.config import Training
+from edgekd.distill.diagnosis.stop import Gate
 from edgekd.distill.examples import ALIKE, Session, Weighing
 from edgekd.distill.learner import Learner
 from edgekd.distill.training.schedule import OUTPUT_ALONE, Schedule
@@ -22,6 +23,7 @@ class TrainingPlan:
         teacher: Name of its teacher; its own where it has none.
         weighing: How much each row to learn from counts.
         schedule: Weights of outputs and features, epoch by epoch.
+        limits: What figures of the validation rows must hold before an epoch's weights may be kept.
     """
 
     training: Training
@@ -31,3 +33,4 @@ class TrainingPlan:
     teacher: str
     weighing: Weighing = ALIKE
     schedule: Schedule = OUTPUT_ALONE
+    limits: tuple[Gate, ...] = ()

@@ -39,14 +39,23 @@ class StepDone:
 
 
 class StepReports:
-    """Tells of one step in 20 of an epoch (counted from 0) of so many drawn rows; `tell` writes the log."""
+    """Tells of one step in 20 of an epoch (counted from 0) of so many drawn rows; `tell` writes the log.
+
+    `behind` rows of the epoch lie behind already, where a killed run goes on within it.
+    """
 
     def __init__(
-        self, plan: TrainingPlan, epoch: int, drawn: int, tell: Tell | None, on_progress: Progress
+        self,
+        plan: TrainingPlan,
+        epoch: int,
+        drawn: int,
+        tell: Tell | None,
+        on_progress: Progress,
+        behind: int = 0,
     ) -> None:
         self._plan, self._epoch, self._drawn = plan, epoch, drawn
         self._tell, self._on_progress = tell, on_progress
-        self._mark, self._marked = time.perf_counter(), 0
+        self._mark, self._marked = time.perf_counter(), behind
 
     def report(self, step: StepDone, done: int) -> None:
         """Tell of a step if it is its turn; `done` rows of the epoch lie behind."""

@@ -123,7 +123,7 @@ class StepGradient:
                 outputs, features = self._model(ids, mask, matches=True)
             else:
                 outputs = self._model(ids, mask)
-        return Batch(outputs.float(), taught, targets), features
+        return Batch(outputs.float(), taught, targets, self._bound(own)), features
 
     def _answer_lists(self, own: npt.NDArray[np.int64], shown: Places) -> Batch:
         """Run the model on the shown examples of some rows: [row, slot], NaN in empty slots."""
@@ -143,7 +143,12 @@ class StepGradient:
         back = self._tensor(np.argsort(np.concatenate(pieces)))
         outputs = answers.new_full(is_real.shape, torch.nan)
         outputs[self._tensor(is_real)] = answers[back, 0]
-        return Batch(outputs, taught, targets)
+        return Batch(outputs, taught, targets, self._bound(own))
+
+    def _bound(self, own: npt.NDArray[np.int64]) -> Tensor | None:
+        """Return how much the teacher may weigh in some rows; None where nothing bounds it."""
+        bound = self._plan.weighing.soft_at_most
+        return None if bound is None else self._tensor(bound[own])
 
     def _tensor(self, values: npt.NDArray[Any]) -> Tensor:
         return torch.from_numpy(values).to(self._device)

@@ -14,20 +14,31 @@ import torch
 from torch import Tensor
 
 from edgekd.distill.diagnosis.score import PROMOTION_SCORE, best_epoch
-from edgekd.distill.diagnosis.stop import ends_training
+from edgekd.distill.diagnosis.stop import check_gates, ends_training
 from edgekd.distill.learner import RowWords
 from edgekd.distill.logs import events
 from edgekd.distill.logs.dominating import DominatingRows
 from edgekd.distill.logs.naming import name_fields
 from edgekd.distill.logs.profile import StageClock
-from edgekd.distill.training.checkpoint import Progressed, load_best, load_checkpoint, save_checkpoint
-from edgekd.distill.training.device import find_device
-from edgekd.distill.training.epoch import EpochLosses, Epochs
+from edgekd.distill.training.checkpoint import (
+    Due,
+    EpochPlace,
+    Progressed,
+    load_best,
+    load_checkpoint,
+    restore_random_states,
+    save_checkpoint,
+)
+from edgekd.distill.training.device import find_device, watch_gpu
+from edgekd.distill.training.epoch import EpochLosses, Epochs, Going
 from edgekd.distill.training.examples import TokenizedExamples
+from edgekd.distill.training.inner import InnerStudent
+from edgekd.distill.training.limits import describe_refusal
 from edgekd.distill.training.optimizer import StudentOptimizer
 from edgekd.distill.training.plan import TrainingPlan
 from edgekd.distill.training.predict import predict
 from edgekd.distill.training.processes import Processes
+from edgekd.errors import TrainingError
 from edgekd.progress import Progress, silent
 from edgekd.store import resume_folder
 
@@ -48,39 +59,64 @@ def train(
     `model(ids, mask)` gives outputs [row, output], or [example, 1] where rows are lists. Best is what the
     learner chooses by, the first of equals. Training ends early where a stop rule says so (`ends_training`).
     A checkpoint per epoch in the folder's `_resume` lets a killed run go on and end with the same bits: order
-    and dropout depend on seed and epoch alone. The log is written there, and at the end to the folder's
-    `logs/train.jsonl`.
+    and dropout depend on seed and epoch alone. Where the session says so there are some within an epoch, too.
+    The log is written there, and at the end to the folder's `logs/train.jsonl`.
 
     Started by `torchrun`, the processes share the rows of every step, and take the step that one process
     would: the loss is divided by the weight of the whole step. Only the first writes. One process computes
-    on a GPU where there is one; several are for the cores of a CPU, or of several machines.
+    on a GPU where there is one; several are for the cores of a CPU, or of several machines, and keep no
+    checkpoint within an epoch.
 
     `fresh` are the parameters that nothing has trained before: they learn faster (`StudentOptimizer`).
     `also` is told of every event that the log gets.
 
     Raises:
-        TrainingError: if the loss is not finite.
+        TrainingError: if the loss is not finite, or no epoch holds the plan's limits.
     """
     threads = plan.session.threads
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Filling memory that nobody reads takes 8 % of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    processes, clock = Processes(has_idle_parts=getattr(model, "has_idle_parts", False)), StageClock()
-    model.to(find_device() if processes.count == 1 else torch.device("cpu"))
+    processes = Processes(has_idle_parts=getattr(model, "has_idle_parts", False))
+    device = find_device() if processes.count == 1 else torch.device("cpu")
+    model.to(device)
+    watch = watch_gpu(device)
+    clock = StageClock(gpu=None if watch is None else watch.take)
+    if isinstance(model, InnerStudent):
+        model.tell_phases(clock.switch)
     optimizer, resume = StudentOptimizer(model, plan.training, fresh), resume_folder(folder)
     state = load_checkpoint(resume, model, optimizer)
     dominating = DominatingRows(learn.rows)
     if state.epochs:
         dominating.load(resume / f"epoch-{state.epochs}.dominating")
     epochs = Epochs(processes.wrap(model), optimizer, learn, plan, processes, clock, dominating)
-    writer = events.EventLog(resume / "train.jsonl", state.epochs, also) if processes.is_first else None
+    writer = None
+    if processes.is_first:
+        steps = 0 if state.place is None else state.steps
+        writer = events.EventLog(resume / "train.jsonl", state.epochs, also, steps)
     tell = None if writer is None else writer.write
+
+    def restore() -> None:
+        dominating.load(resume / f"{state.name}.dominating")
+        restore_random_states(resume, state)
+
+    def keep(steps: int, place: EpochPlace) -> None:
+        if due.is_now():
+            clock.switch("checkpoint")
+            state.steps, state.place = steps, place
+            dominating.save(resume / f"{state.name}.dominating")
+            save_checkpoint(resume, model, optimizer, state, is_best=False)
+            clock.switch("input")
+
+    due = Due(plan.session.checkpoint_seconds)
+    keeps = keep if plan.session.checkpoint_seconds is not None and processes.count == 1 else None
     try:
         while state.epochs < plan.training.epochs and not state.is_stopped:
             began = time.perf_counter()
-            losses, state.steps = epochs.run(state.epochs, state.steps, tell, on_progress)
-            state.epochs += 1
+            going = Going(state.steps, state.place, restore, keeps, tell)
+            losses, state.steps = epochs.run(state.epochs, going, on_progress)
+            state.epochs, state.place = state.epochs + 1, None
             clock.switch("judging")
             outputs = predict(model, validation.tokens)
             if validation.lists is not None:
@@ -98,14 +134,19 @@ def train(
                 dominating.save(resume / f"epoch-{state.epochs}.dominating")
                 save_checkpoint(resume, model, optimizer, state, is_best)
                 writer.write(clock.profile(plan.student, state.epochs, threads=threads))
+                due.restart()
             processes.wait()
     finally:
         if writer is not None:
             writer.close()
+        if watch is not None:
+            watch.close()
     if processes.is_first:
         log = folder / "logs" / "train.jsonl"
         log.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(resume / "train.jsonl", log)
+    if not state.best_epoch:
+        raise TrainingError(describe_refusal(plan, state.history))
     load_best(resume, model.to(torch.device("cpu")), state)
     model.eval()
     return state
@@ -120,8 +161,7 @@ def _judge(
     seconds: float,
 ) -> events.EpochSummary:
     learner = plan.learner
-    taught = None if validation.taught is None else validation.taught[:].astype(np.float32)
-    figures = learner.judge(outputs, validation.targets, taught)
+    figures = learner.judge(outputs, validation.targets, validation.taught_outputs)
     choice: dict[str, Any] = {}
     if learner.choice.figure != PROMOTION_SCORE:
         choice = {"chosen_by": learner.choice.figure, "is_higher_better": learner.choice.is_higher_better}
@@ -135,6 +175,7 @@ def _judge(
         seconds=seconds,
         **name_fields(events.EpochSummary, losses.terms, "train_terms", "train_"),
         **name_fields(events.EpochSummary, figures, "val_figures"),
+        **({"checkpoint_promotable": not check_gates(figures, plan.limits).fires} if plan.limits else {}),
         **choice,
     )
 

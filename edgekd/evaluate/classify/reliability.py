@@ -8,7 +8,13 @@ import numpy as np
 
 from edgekd.config import Slice
 from edgekd.evaluate.arrays import Flags, Labels, Scores
-from edgekd.evaluate.classify.calibration import BINS, calibrated_error, equal_mass_calibration_error
+from edgekd.evaluate.classify.calibration import (
+    BINS,
+    brier_score,
+    calibrated_error,
+    confident_error_rate,
+    equal_mass_calibration_error,
+)
 from edgekd.evaluate.result import Bin, Reliability
 
 LEAST = 50
@@ -68,4 +74,6 @@ def _of_rows(name: str, probabilities: Scores, truth: Labels) -> Reliability:
         ece=round(equal_mass_calibration_error(probabilities, truth), 6),
         ece_if_calibrated=round(calibrated_error(probabilities), 6),
         bins=tuple(bins),
+        brier=round(brier_score(probabilities, truth), 6),
+        confident_error_rate=confident_error_rate(probabilities, truth),
     )

@@ -7,14 +7,17 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edgekd.config import Slice
 from edgekd.config.routing import Routing
 from edgekd.evaluate.arrays import Flags
+from edgekd.evaluate.classify.route_families import Family, Served, tune_families
 from edgekd.evaluate.classify.route_limits import count_within, find_limits, lacking_of
 from edgekd.evaluate.classify.route_rows import TuningRows
 from edgekd.evaluate.classify.route_settings import (
     TRIED,
+    Counts,
     CriticalCut,
     Setting,
     Tried,
@@ -27,7 +30,9 @@ from edgekd.stats.paired import paired_drop_bound
 
 _CUTS = 120  # thresholds tried, at quantiles of the top probability
 _CRITICAL_CUTS = 40  # the same for answers that are critical
-_MARGINS = (0.0, 0.1, 0.2, 0.3)
+# In this order: of settings that answer alike the first is taken. Two labels of a softmax lie within a margin
+# m only where the higher one is below (1 + m) / 2, so a margin is tried with thresholds below that alone.
+_MARGINS = (0.0, 0.1, 0.2, 0.3, 0.04, 0.06, 0.08)
 _RISKS = (1.0, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
 _NEVER = -1.0  # how sure the student is where a row goes to the teacher at every threshold
 
@@ -48,31 +53,42 @@ def tune_policy(
     the drop is within it. Where nothing cheaper holds, everything goes to the teacher. As far as
     `routing.planned_fallback` goes, further calls are made where these rows then prove more of the floors and
     limits of `slices`, by 99.99 % bounds as `fit_bias` has them, and of the margins that are to be proven.
-    Rows of `routing.risky` slices go to the teacher whatever the thresholds are, and count as calls. Each
-    slice that callers name gets the lowest higher threshold at which its own drop is within its margin.
-    `masks` are of these rows.
+    Where `routing.low_value` alone says what is refused, such an answer is refused below the threshold below
+    which another goes to the teacher. Rows of `routing.risky` slices always go to the teacher, and count as
+    calls. Each family of answers gets a threshold and a margin of its own where that makes
+    fewer calls and holds as much. Each slice that callers name gets the lowest higher threshold at which its
+    own drop is within its margin. `masks` are of these rows. What the project sets by hand is kept, whether
+    the quality holds or not.
     `plain` tries thresholds on the top probability alone.
     """
     chosen = select_rows(slices, masks, rows.truth, rows.labels, rows.traffic)
     risky = np.zeros(len(rows.truth), np.bool_)
     for name in routing.risky:
         risky |= masks[name]
-    margins = (0.0,) if plain else _MARGINS
+    margins = (0.0,) if plain else _MARGINS if routing.margin is None else (routing.margin,)
     view = _View(rows, routing, chosen, _class_margins(slices, masks, rows), margins, risky)
     best = view.best(routing.quality / 100, routing.planned_fallback)
-    policy: dict[str, Any] = {"max_prob": _round_down(best.max_prob), "margin": best.margin}
+    families = view.tune_families(best, routing.quality / 100)
+    policy: dict[str, Any] = {"max_prob": _round_down(best.max_prob, routing.max_prob), "margin": best.margin}
     if best.refuse_below:
-        policy |= {"refuse_below": _round_down(best.refuse_below)}
+        policy |= {"refuse_below": _round_down(best.refuse_below, routing.refuse_below)}
     if routing.refuse_as is not None:
         policy |= {"refuse_as": routing.refuse_as}
+    if routing.low_value:
+        policy |= {"refusable": list(routing.low_value)}
+    named_families = [
+        _describe(family, routing.families[family.name].labels) for family in families if family.is_own
+    ]
+    if named_families:
+        policy |= {"families": named_families}
     if routing.critical:
         policy |= {"critical": list(routing.critical), "risk": best.risk}
         policy |= {"critical_prob": _round_down(best.critical_prob)}
     allowed = {entry.name: (entry.margin or 0.0) / 100 for entry in slices}
-    own = {name: view.slice_threshold(best, masks[name], allowed[name]) for name in routing.slices}
-    least = min(best.max_prob, best.critical_prob) if routing.critical else best.max_prob
+    own = {name: view.slice_threshold(best, masks[name], allowed[name], families) for name in routing.slices}
+    least = view.least_threshold(best, families)
     named = {name: _round_down(value) for name, value in own.items() if value > least}
-    named |= {name: 1.0 for name in routing.risky}
+    named |= {name: 1.0 for name in routing.risky} | routing.thresholds
     if named:
         policy |= {"slices": named}
     if routing.rules:
@@ -108,7 +124,22 @@ class _View:
         self.lead = self.top - others.max(axis=1)
         self.taught_hit = taught == truth
         self.answer_hit = answers == truth
-        self.can_refuse = routing.refuse_as is not None
+        self.by_hand = routing.max_prob, routing.refuse_below, routing.margin
+        self.can_refuse = routing.refuse_as is not None or bool(routing.low_value)
+        # No refusal is a hit then: it is chosen in the teacher's place, not because it is right.
+        self.spares_calls = bool(routing.low_value) and routing.refuse_as is None
+        low = [rows.labels.index(name) for name in routing.low_value]
+        self.may_refuse = np.isin(answers, low) if low else np.ones(len(order), np.bool_)
+        self.families = [
+            Family(
+                name,
+                np.isin(answers, [rows.labels.index(label) for label in family.labels]),
+                family.max_prob,
+                family.margin,
+                (family.max_prob is not None, family.margin is not None),
+            )
+            for name, family in routing.families.items()
+        ]
         refusal = rows.labels.index(routing.refuse_as) if routing.refuse_as is not None else -1
         self.refuse_hit = truth == refusal
         critical = [rows.labels.index(name) for name in routing.critical]
@@ -136,7 +167,7 @@ class _View:
     def _search(self, tried: Tried, most: float, cap: int, *, by_limits: bool) -> Setting:
         """Return the setting of at most `cap` calls that holds and leaves least missing, then calls least."""
         n = int(self.drawn.sum())
-        best, least = Setting(n, 0, 0, 1.0, 0.0, 0.0, 1.0, 1.0), np.inf
+        best, least = self._most_careful(n), np.inf
         bound = cache(lambda lost, gained: paired_drop_bound(lost, gained, n)[1])
         for critical in self._critical_cuts():
             both = tried.table.copy()
@@ -157,6 +188,15 @@ class _View:
                     break
         return best
 
+    def _most_careful(self, n: int) -> Setting:
+        """Return what is left where nothing holds: all of `n` calls, but for what is set by hand."""
+        max_prob, refuse_below, margin = self.by_hand
+        risk = 1.0 if max_prob is None or not self.of_critical else min(_RISKS)
+        if refuse_below is None:
+            refuse_below = max_prob if self.spares_calls else None
+        threshold = 1.0 if max_prob is None else max_prob
+        return Setting(n, 0, 0, threshold, refuse_below or 0.0, margin or 0.0, risk, 1.0)
+
     def _tables(self) -> Iterator[Tried]:
         """Every combination of thresholds on answers that are not critical; `_critical_cuts` has the others.
 
@@ -165,40 +205,56 @@ class _View:
         plain = ~self.is_critical_answer
         sure = self.top[self.open] if self.open.any() else np.zeros(1)
         cuts = np.unique(np.quantile(sure, np.linspace(0, 1, _CUTS), method="lower"))
-        cuts = np.concatenate([[0.0], cuts, [1.0]])
+        max_prob, refuse_below, _ = self.by_hand
+        given = [cut for cut in (max_prob, refuse_below) if cut is not None and 0 < cut < 1]
+        cuts = np.sort(np.concatenate([[0.0], cuts, given, [1.0]]))
         places = np.searchsorted(self.top, cuts, side="left")
         places[-1] = len(self.top)
         high, low = np.tril_indices(len(cuts))
-        if not self.can_refuse:
-            high, low = high[low == 0], low[low == 0]
-        at, from_ = places[high], places[low]
+        taken = np.ones(len(high), np.bool_) if self.can_refuse else low == 0
+        if max_prob is not None:
+            taken &= cuts[high] == max_prob
+        if refuse_below is not None:
+            taken &= cuts[low] == refuse_below
+        elif self.spares_calls:
+            taken = (low == high) & (cuts[high] < 1) if max_prob is None else taken & (low == high)
+        high, low = high[taken], low[taken]
         for risk in _RISKS if self.of_critical else (1.0,):
             asked = (self.risk > risk) & plain
-            refusable = ~asked & plain & self.open
-            refused = [count_before(refusable & flags)[from_] for flags in self._against(self.refuse_hit)]
+            refusable = ~asked & plain & self.open & self.may_refuse
             for margin in self.margins:
                 stands = ~asked & plain & (self.lead >= margin)
-                stood = [count_after(stands & flags)[at] for flags in self._against(self.answer_hit)]
-                table = np.empty(len(high), TRIED)
-                here = self.drawn
-                table["calls"] = (plain & here).sum() - count_after(stands & here)[at]
-                table["calls"] -= count_before(refusable & here)[from_]
-                table["lost"], table["gained"] = stood[0] + refused[0], stood[1] + refused[1]
-                table["max_prob"], table["refuse_below"] = cuts[high], cuts[low]
+                is_redundant = margin > 0 and 0.0 in self.margins
+                acts = cuts[high] < (1 + margin) / 2 if is_redundant else np.ones(len(high), np.bool_)
+                at, from_ = places[high[acts]], places[low[acts]]
+                table = np.empty(len(at), TRIED)
+                table["max_prob"], table["refuse_below"] = cuts[high[acts]], cuts[low[acts]]
                 table["margin"], table["risk"], table["critical_prob"] = margin, risk, 0.0
-                missed = [
-                    count_after(stands & rows & self.taught_hit)[at]
-                    + count_before(refusable & rows & self.taught_hit & ~self.refuse_hit)[from_]
-                    for rows in self.of_critical
-                ]
-                kept = [
-                    count_after(stands & limit.answered)[at]
-                    - count_after(stands & limit.taught)[at]
-                    + count_before(refusable & limit.refused)[from_]
-                    - count_before(refusable & limit.taught)[from_]
-                    for limit in self.limits
-                ]
-                yield Tried(table, columns_of(missed, len(high)), columns_of(kept, len(high)))
+                yield self._count(table, stands, refusable, at, from_)
+
+    def _count(
+        self, table: npt.NDArray[np.void], stands: Flags, refusable: Flags, at: Counts, from_: Counts
+    ) -> Tried:
+        """Fill in what comes of settings: rows stand from place `at` on, and are refused before `from_`."""
+        stood = [count_after(stands & flags)[at] for flags in self._against(self.answer_hit)]
+        refused = [count_before(refusable & flags)[from_] for flags in self._against(self.refuse_hit)]
+        plain, here = ~self.is_critical_answer, self.drawn
+        table["calls"] = (plain & here).sum() - count_after(stands & here)[at]
+        table["calls"] -= count_before(refusable & here)[from_]
+        table["lost"], table["gained"] = stood[0] + refused[0], stood[1] + refused[1]
+        missed = [
+            count_after(stands & rows & self.taught_hit)[at]
+            + count_before(refusable & rows & self.taught_hit & ~self.refuse_hit)[from_]
+            for rows in self.of_critical
+        ]
+        kept = [
+            count_after(stands & limit.answered)[at]
+            - count_after(stands & limit.taught)[at]
+            + count_before(refusable & limit.refused)[from_]
+            - count_before(refusable & limit.taught)[from_]
+            for limit in self.limits
+        ]
+        return Tried(table, columns_of(missed, len(table)), columns_of(kept, len(table)))
 
     def _critical_cuts(self) -> Iterator[CriticalCut]:
         """Each threshold on critical answers, from none that goes to the teacher to all of them."""
@@ -226,25 +282,73 @@ class _View:
     def _against(self, hits: Flags) -> tuple[Flags, Flags]:
         return self.taught_hit & ~hits & self.drawn, hits & ~self.taught_hit & self.drawn
 
-    def _system_hits(self, one: Setting, least: float) -> Flags:
-        """Say which rows are hits; `least` is a slice's own threshold."""
-        asked = (self.risk > one.risk) & ~self.is_critical_answer
-        refused = ~asked & ~self.is_critical_answer & (self.top < one.refuse_below) & self.open
-        needed = np.maximum(np.where(self.is_critical_answer, one.critical_prob, one.max_prob), least)
+    def _outcome(self, one: Setting, families: Sequence[Family], least: float = 0.0) -> tuple[Flags, Flags]:
+        """Say which rows' answers stand, and which are refused; `least` is a slice's own threshold."""
+        critical = self.is_critical_answer
+        max_prob, margin = np.full(len(self.top), one.max_prob), np.full(len(self.top), one.margin)
+        for family in families:
+            for own, of_rows in ((family.max_prob, max_prob), (family.margin, margin)):
+                if own is not None:
+                    of_rows[family.rows] = own
+        asked = (self.risk > one.risk) & ~critical
+        refused = ~asked & ~critical & (self.top < one.refuse_below) & self.open & self.may_refuse
+        needed = np.maximum(np.where(critical, one.critical_prob, max_prob), least)
         stands = ~asked & ~refused & (self.top >= needed) & (needed < 1)
-        stands &= (self.lead >= one.margin) | self.is_critical_answer
-        answered = np.where(stands, self.answer_hit, self.taught_hit)
-        return np.asarray(np.where(refused, self.refuse_hit, answered))
+        return stands & ((self.lead >= margin) | critical), refused
 
-    def slice_threshold(self, one: Setting, mask: Flags, margin: float) -> float:
+    def tune_families(self, one: Setting, most: float) -> list[Family]:
+        """Return the families with what is best for each, where all other thresholds are those of `one`."""
+        cut = one.critical_prob
+        sure = self.is_critical_answer & (self.top >= cut) & (cut < 1)
+        ahead = [
+            self._spare(sure & rows, int(rows.sum()), margin)
+            for rows, margin in zip(self.of_critical, self.class_margins, strict=True)
+        ]
+
+        def serve(families: Sequence[Family]) -> Served:
+            stands, refused = self._outcome(one, families)
+            answered = np.where(stands, self.answer_hit, self.taught_hit)
+            hits = np.where(refused, self.refuse_hit, answered)
+            lost, gained = (int(flags.sum()) for flags in self._against(hits))
+            wrong = self.taught_hit & ~hits & ~self.is_critical_answer
+            missed = [int((wrong & rows).sum()) for rows in self.of_critical]
+            kept = [
+                (stands & limit.answered).sum() + (refused & limit.refused).sum()
+                - ((stands | refused) & limit.taught).sum()
+                for limit in self.limits
+            ]  # fmt: skip
+            lacking = lacking_of(self.limits, np.array([kept], np.int64)) if kept else np.zeros(1)
+            holds = all(count <= spare for count, spare in zip(missed, ahead, strict=True))
+            holds = holds and paired_drop_bound(lost, gained, int(self.drawn.sum()))[1] <= most
+            return Served(int((self.drawn & ~stands & ~refused).sum()), holds, float(lacking[0]))
+
+        return tune_families(self.families, self.top, self.margins, serve, (one.max_prob, one.margin))
+
+    def least_threshold(self, one: Setting, families: Sequence[Family]) -> float:
+        """Return the lowest threshold of any answer: a slice's own must be above it to change anything."""
+        own = [family.max_prob for family in families if family.max_prob is not None]
+        return min([one.max_prob, *own, *([one.critical_prob] if self.of_critical else [])])
+
+    def slice_threshold(self, one: Setting, mask: Flags, margin: float, families: Sequence[Family]) -> float:
         """Return the lowest threshold, 0 or more, at which the slice's drop is within its margin."""
         rows = mask[self.order]
         wanted = int(self.taught_hit[rows].sum()) - margin * int(rows.sum())
-        least = min(one.max_prob, one.critical_prob) if self.of_critical else one.max_prob
+        least = self.least_threshold(one, families)
         for cut in np.unique(np.concatenate([[least], self.top[rows], [1.0]])):
-            if cut >= least and self._system_hits(one, float(cut))[rows].sum() >= wanted:
-                return float(cut)
+            if cut >= least:
+                stands, refused = self._outcome(one, families, float(cut))
+                answered = np.where(stands, self.answer_hit, self.taught_hit)
+                if np.where(refused, self.refuse_hit, answered)[rows].sum() >= wanted:
+                    return float(cut)
         return 1.0
+
+
+def _describe(family: Family, labels: Sequence[str]) -> dict[str, Any]:
+    """Write a family as the policy has it; a threshold or margin that is not there is that of all answers."""
+    found: dict[str, Any] = {"labels": list(labels)}
+    if family.max_prob is not None:
+        found["max_prob"] = _round_down(family.max_prob, family.max_prob if family.by_hand[0] else None)
+    return found if family.margin is None else {**found, "margin": family.margin}
 
 
 def _class_margins(slices: Sequence[Slice], masks: Mapping[str, Flags], rows: TuningRows) -> dict[str, float]:
@@ -257,6 +361,6 @@ def _class_margins(slices: Sequence[Slice], masks: Mapping[str, Flags], rows: Tu
     return found
 
 
-def _round_down(value: float) -> float:
-    """Round down to six digits, so that a row at the threshold stays above it."""
-    return float(min(1.0, np.floor(value * 1e6) / 1e6))
+def _round_down(value: float, by_hand: float | None = None) -> float:
+    """Round down to six digits, so that a row at the threshold stays above it; not what is set by hand."""
+    return float(min(1.0, np.floor(value * 1e6) / 1e6)) if by_hand is None else by_hand

@@ -1,6 +1,8 @@
 """Engines that run a compiled model, one module each; imported only when asked for.
 
-A module offers `open_session(folder, manifest, threads) -> Session`.
+A module offers `open_session(folder, manifest, threads) -> Session`. One that can work on several texts at
+once says so (`HAS_STREAMS`); where a manifest has `streams`, its session has a method
+`run_many(rows) -> outputs of each`, both iterators in the same order.
 """
 
 from __future__ import annotations
@@ -55,6 +57,11 @@ def import_runtime(folder: Path, manifest: Mapping[str, Any]) -> ModuleType:
 
 def open_session(runtime: ModuleType, folder: Path, manifest: Mapping[str, Any], threads: int) -> Session:
     """Open the model that a verified manifest names, on its imported runtime."""
+    streams = manifest.get("streams", 1)
+    if type(streams) is not int or streams < 1:
+        raise ServingError(f"{folder / 'manifest.json'}: streams must be >= 1, got {streams!r:.40}")
+    if streams > 1 and not getattr(runtime, "HAS_STREAMS", False):
+        raise ServingError(f"{folder}: {manifest['runtime']} works on one text at a time; streams must be 1")
     try:
         session: Session = runtime.open_session(folder, manifest, threads)
     except Exception as error:  # noqa: BLE001  (each runtime has errors of its own)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,14 @@ PRECISION: Mapping[str, str] = {"INFERENCE_PRECISION_HINT": "f32"}
 """Hints that decide the precision of the answers; recorded in the manifest, and read from there."""
 LIBRARIES = ("openvino",)
 """Packages whose versions are recorded."""
+HAS_STREAMS = True
+"""Whether it can work on several texts at once, each on a stream of its own."""
+_DEEP = 2  # requests per stream, so that each has its next one while answers are fetched
 
 
 class _Session:
-    def __init__(self, model: ov.CompiledModel) -> None:
-        self._model = model
+    def __init__(self, model: ov.CompiledModel, streams: int) -> None:
+        self._model, self._streams = model, streams
         self._infer = model.create_infer_request().infer
         shape = model.output(0).get_partial_shape()
         self._width = shape[1].get_length() if len(shape) == 2 and shape[1].is_static else None
@@ -50,6 +54,25 @@ class _Session:
         rows: npt.NDArray[np.float32] = self._infer(given, share_inputs=True)[0]
         return rows
 
+    def run_many(self, rows: Iterable[Sequence[int]]) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield the outputs [output] of each text, in order; while streams work, further rows are taken."""
+        free = [self._model.create_infer_request() for _ in range(_DEEP * self._streams)]
+        under_way: deque[ov.InferRequest] = deque()
+        for ids in rows:
+            if free:
+                request = free.pop()
+            else:
+                request = under_way.popleft()
+                yield _fetch(request)
+            row = np.array([ids], np.int64)
+            request.set_tensor("input_ids", ov.Tensor(row))
+            if self._mask:
+                request.set_tensor(self._mask, ov.Tensor(np.ones_like(row)))
+            request.start_async()
+            under_way.append(request)
+        for request in under_way:
+            yield _fetch(request)
+
     def _bind(self, tokens: int, width: int) -> _Bound:
         """Keep a request with its buffers for one length: no tensor is made in a call."""
         request = self._model.create_infer_request()
@@ -62,19 +85,28 @@ class _Session:
         return bound
 
 
+def _fetch(request: ov.InferRequest) -> npt.NDArray[np.float32]:
+    request.wait()
+    outputs: npt.NDArray[np.float32] = request.get_output_tensor(0).data[0]
+    return outputs.copy()
+
+
 def open_session(folder: Path, manifest: Mapping[str, Any], threads: int) -> _Session:
-    """Compile the model for this CPU.
+    """Compile the model for this CPU: for one text at a time, or where the manifest has `streams`, for many.
+
+    Streams share the threads; there are at least as many of these.
 
     The precision hint is the manifest's: where the CPU can, OpenVINO's own default is bf16,
     which answers differently from machine to machine. Its thread is not pinned: it would sit
     on the first core whatever the process was bound to, up to 3 times slower beside a neighbour.
     """
     core = ov.Core()
+    streams = manifest.get("streams", 1)
     config = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "NUM_STREAMS": "1",
+        "PERFORMANCE_HINT": "LATENCY" if streams == 1 else "THROUGHPUT",
+        "NUM_STREAMS": str(streams),
         "ENABLE_CPU_PINNING": "NO",
-        "INFERENCE_NUM_THREADS": str(threads),
+        "INFERENCE_NUM_THREADS": str(max(threads, streams)),
         "INFERENCE_PRECISION_HINT": manifest["precision"]["INFERENCE_PRECISION_HINT"],
     }
-    return _Session(core.compile_model(str(folder / manifest["model"]), "CPU", config))
+    return _Session(core.compile_model(str(folder / manifest["model"]), "CPU", config), streams)

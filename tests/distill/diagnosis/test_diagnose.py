@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from edgekd.cli.main import cli
-from edgekd.config import Distillation, Training, load_project
+from edgekd.config import Distillation, FeatureStage, Training, load_project
 from edgekd.distill.diagnosis.diagnose import diagnose
 from edgekd.distill.diagnosis.finding import Setup
 from edgekd.distill.diagnosis.history import History, make_history, trend
@@ -22,6 +22,7 @@ from edgekd.distill.training.examples import TokenizedExamples
 from edgekd.distill.training.plan import TrainingPlan
 from edgekd.distill.training.tokens import Tokens
 from edgekd.distill.training.train import train
+from edgekd.pipeline.diagnosing import diagnose_run
 
 PROJECT = """\
 name: small
@@ -369,3 +370,36 @@ def test_real_training_that_learns_lies_by_heart_stops(tmp_path):
     assert history.epochs[-1].train_loss < 0.5 * history.epochs[0].train_loss
     assert {"stop", "prepare to stop"} & set(names(history)) and "loss rule" in names(history)
     assert "continue" not in names(history)
+
+
+def test_a_logs_own_length_is_what_a_command_changes(tmp_path, epochs_of):
+    """A log alone does not say what it was trained with; a command names what it changes all the same."""
+    columns = {"train_loss": [1.0, 0.8, 0.6, 0.4], "val_loss": [1.0, 0.8, 0.6, 0.5]}
+    path = tmp_path / "train.jsonl"
+    epochs = epochs_of(**columns, val_accuracy=[0.5, 0.6, 0.7, 0.8])
+    path.write_text("".join(e.model_dump_json(exclude_none=True) + "\n" for e in epochs))
+    (model,) = diagnose_run(path).models
+    commands = [command for finding in model.findings for command in finding.commands]
+    assert commands == ["edgekd run PROJECT --set 'students.0.training={epochs: 6}'"]
+    assert "epochs: 4" in Setup().retrain(epochs=4)  # the default, said all the same
+
+
+def test_a_teacher_in_the_loop_is_said_to_starve_the_student(history_of):
+    clock = [0]
+    stages = StageClock(lambda: clock[0], lambda: clock[0])
+    profiles = []
+    for epoch, seconds in ((1, {"teacher": 8, "student": 4}), (2, {"student": 4})):
+        for phase, spent in seconds.items():
+            stages.switch(phase)
+            clock[0] += spent * 10**9
+        profiles.append(stages.profile("small", epoch, threads=1))
+    told = history_of(train_loss=[1.0, 0.9], val_loss=[1.0, 0.9], train_feature_mse=[0.5, None])
+    history = replace(told, profiles=tuple(profiles))
+    features = replace(SETUP, distillation=Distillation(features=FeatureStage(epochs=2)))
+    one = found(history, "starved", features)
+    assert "50 % of the time is the teacher's forward pass" in one.what and "epochs 1 to 2" in one.evidence[0]
+    assert "fewer epochs" in one.advice
+    assert one.commands == (
+        "edgekd run project.yaml --set distillation.features.epochs=1",
+        "edgekd run project.yaml --set distillation.features=null",
+    )

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from edgekd.distill.logs.profile import StageClock, name_bottleneck
+from edgekd.distill.logs.profile import StageClock, join_profiles, name_bottleneck
 
 FRACTIONS = (
     "input_pipeline_wait_fraction", "teacher_forward_fraction", "student_step_fraction", "judging_fraction",
@@ -102,3 +102,16 @@ def test_a_short_epoch_asks_for_nothing():
     assert name_bottleneck(spend(checkpoint=3, student=7)).is_starved
     # The share decides among the phases that take time at all.
     assert name_bottleneck(spend(checkpoint=0.9, teacher=1.2, student=2)).phase == "teacher"
+
+
+def test_a_whole_training_is_read_and_not_its_last_epoch():
+    """Features are matched in the first epochs: the last one knows nothing of the teacher."""
+    epochs = [spend(teacher=6, student=4), spend(student=5).model_copy(update={"gpu_utilization": 0.5})]
+    found = join_profiles(epochs)
+    assert [getattr(found, name) for name in FRACTIONS] == pytest.approx([0, 0.4, 0.6, 0, 0, 0])
+    assert (found.seconds, found.rows_per_second) == (pytest.approx(15), pytest.approx(1))
+    assert found.gpu_utilization == 0.5  # of the epoch that knows it
+    words = name_bottleneck(found, matches_features=True).words
+    assert "40 % of the time is the teacher's forward pass" in words
+    assert "fewer epochs" in words and "label" not in words.partition("label spares")[0]
+    assert not name_bottleneck(epochs[-1]).is_starved

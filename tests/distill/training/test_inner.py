@@ -12,6 +12,7 @@ from transformers import (
 
 from edgekd.config import Training
 from edgekd.distill.lean import make_lean
+from edgekd.distill.logs.profile import StageClock
 from edgekd.distill.teacher import HeadedEncoder
 from edgekd.distill.training.inner import InnerStudent, show_features
 from edgekd.distill.training.optimizer import StudentOptimizer
@@ -75,3 +76,15 @@ def test_mpnet_shows_relations_too():
 def test_map_that_does_not_fit_is_one_line():
     with pytest.raises(ConfigError, match="there is no 9"):
         make(bert(), bert(4), layers={2: 9})
+
+
+def test_the_teachers_forward_pass_is_booked_as_the_teachers():
+    inner, clock = make(bert(), bert(40)), StageClock()
+    inner.tell_phases(clock.switch)
+    clock.switch("student")
+    with torch.no_grad():
+        inner(IDS, MASK, matches=True)
+    found = clock.profile("small", 1, threads=1)
+    assert found.teacher_forward_fraction > 0.6 > 0.4 > found.student_step_fraction > 0
+    inner(IDS, MASK)
+    assert clock.profile("small", 1, threads=1).teacher_forward_fraction == 0

@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekd.config import Training
+from edgekd.config.distillation import Checkpoint
+from edgekd.distill.diagnosis.stop import Gate
 from edgekd.distill.examples import Session, Weighing
 from edgekd.distill.lean import make_lean
 from edgekd.distill.learners.classify import Classify
@@ -19,11 +21,12 @@ from edgekd.distill.logs.events import EpochSummary, TrainStep
 from edgekd.distill.static import StaticNetwork
 from edgekd.distill.teacher import HeadedEncoder
 from edgekd.distill.training.examples import TokenizedExamples
+from edgekd.distill.training.limits import check_limits, list_limits
 from edgekd.distill.training.plan import TrainingPlan
 from edgekd.distill.training.predict import predict
 from edgekd.distill.training.tokens import Tokens, length_batches
 from edgekd.distill.training.train import train
-from edgekd.errors import TrainingError
+from edgekd.errors import ConfigError, TrainingError
 
 TRAINING = Training(epochs=3, learning_rate=5e-3, batch=8)
 LEARNER = Classify(("a", "b", "c"), alpha=0.5, temperature=2.0)
@@ -119,6 +122,87 @@ def test_stopped_training_goes_on_to_the_same_bits(tmp_path, make, share, plan):
     assert summaries[0] == summaries[1] == [1, 2, 3]  # the log tells of each epoch once
     assert steps[0] == steps[1] and steps[0][:2] == [20, 40]
     assert (state.steps < 80) == (plan is SKIPPING)  # epochs after the first are shorter
+
+
+@MAKERS
+@pytest.mark.parametrize("plan", [PLAN, SKIPPING])
+def test_a_kill_within_an_epoch_costs_what_came_after_the_last_checkpoint(tmp_path, make, plan):
+    undisturbed, stopped, resumed = make(), make(), make()
+    teach(undisturbed, tmp_path / "whole", plan=plan)
+    often = replace(plan, session=replace(plan.session, checkpoint_seconds=1e-9))
+    with pytest.raises(StopError):
+        teach(stopped, tmp_path / "cut", plan=often, on_progress=stop_at(0.5))
+    state = json.loads((tmp_path / "cut" / "_resume" / "state.json").read_text())
+    assert state["place"]["batches"] > 2  # of an epoch that has not ended
+    kept = {path.stem.partition("-")[0] for path in (tmp_path / "cut" / "_resume").glob("within-*")}
+    assert kept == {"within"}
+    seen = []
+    teach(resumed, tmp_path / "cut", plan=often, on_progress=lambda done, words: seen.append(done))
+    assert same(undisturbed, resumed) and not same(undisturbed, stopped)
+    assert min(seen) >= 0.5 - 0.34
+    logs = [
+        [
+            {k: v for k, v in e.items() if k not in ("time", "seconds", "throughput_samples_per_sec")}
+            for e in log
+        ]
+        for log in (
+            [e for e in events_of(tmp_path / name) if e["event"] != "training_system_profile"]
+            for name in ("whole", "cut")
+        )
+    ]
+    assert logs[0] == logs[1]  # every step, the epoch's own losses, rows that dominate
+    assert not list((tmp_path / "cut" / "_resume").glob("within-*"))
+
+
+def test_an_epoch_that_misses_a_limit_is_never_kept(tmp_path):
+    free = teach(make_static(), tmp_path / "free")
+    assert "checkpoint_promotable" not in free.history[0]
+    errors = {e["epoch"]: e["calibration_ece"] for e in free.history}
+    # The epoch that would be kept is the one that misses the limit.
+    others = min(error for epoch, error in errors.items() if epoch != free.best_epoch)
+    sense, limit = (">=", (others + errors[free.best_epoch]) / 2)
+    if others < errors[free.best_epoch]:
+        sense = "<="
+    gates = (Gate("calibration_ece", sense, limit, "point"), Gate("val_accuracy", ">=", 0.1, "point"))
+    bound = teach(make_static(), tmp_path / "bound", plan=replace(PLAN, limits=gates))
+    found = {e["epoch"]: e["checkpoint_promotable"] for e in bound.history}
+    assert not found[free.best_epoch] and found[bound.best_epoch] and bound.best_epoch != free.best_epoch
+    assert [e["val_loss"] for e in bound.history] == [e["val_loss"] for e in free.history]
+    summaries = [e for e in events_of(tmp_path / "bound") if e["event"] == "kd_epoch_summary"]
+    assert [e["checkpoint_promotable"] for e in summaries] == list(found.values())
+
+
+def test_a_training_without_an_epoch_that_holds_says_so(tmp_path):
+    never = replace(PLAN, limits=(Gate("val_accuracy", ">=", 1.01, "point"),))
+    with pytest.raises(
+        TrainingError, match=r"small: no epoch holds distillation\.checkpoint.*val_accuracy 0"
+    ):
+        teach(make_static(), tmp_path / "never", plan=never)
+    limits = list_limits(Checkpoint(at_least={"val_accuracy": 0.5}, at_most={"calibration_ec": 0.1}))
+    assert [(limit.figure, limit.sense, limit.read) for limit in limits] == [
+        ("val_accuracy", ">=", "point"), ("calibration_ec", "<=", "point")
+    ]  # fmt: skip
+    with pytest.raises(
+        ConfigError, match=r"distillation\.checkpoint: unknown figure 'calibration_ec'.*val_loss"
+    ):
+        check_limits(limits, LEARNER, VALIDATION.targets)
+
+
+def test_rows_may_bound_the_weight_of_the_teacher(tmp_path):
+    """Bounded to nothing everywhere, the loss is that of labels alone."""
+    none = Weighing(soft_at_most=np.zeros(200, np.float32))
+    half = Weighing(soft_at_most=np.full(200, 0.5, np.float32))
+    plans = {
+        "hard": replace(PLAN, learner=replace(LEARNER, alpha=0.0)),
+        "bound": replace(PLAN, learner=replace(LEARNER, alpha=0.9), weighing=none),
+        "same": replace(PLAN, weighing=half),  # alpha is 0.5 anyway
+        "plain": PLAN,
+    }
+    models = {name: make_static() for name in plans}
+    for name, plan in plans.items():
+        teach(models[name], tmp_path / name, plan=plan)
+    assert same(models["hard"], models["bound"]) and same(models["same"], models["plain"])
+    assert not same(models["hard"], models["plain"])
 
 
 def test_stop_within_a_line_of_the_log_is_mended(tmp_path):
