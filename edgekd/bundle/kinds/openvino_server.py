@@ -67,7 +67,7 @@ def _say_batches(served: Served) -> str:
 
 
 def _config(served: Served) -> dict[str, Any]:
-    """Build what the server reads of a model: the session's settings as measured, its streams for each instance.
+    """Build what the server reads of a model: the session's settings as measured, streams for each instance.
 
     Without a precision hint OpenVINO would take bf16 where the CPU can, and answer otherwise than was
     measured.

@@ -29,8 +29,8 @@ class Setup:
 
     `place` is its key in the project file, `students.0` or `teacher`. `larger` is a model file of a larger
     shape that the project does not train yet; `others` are the project's other students. `settings` are what
-    the run's own command set (`key.sub=value`), which a command to try next keeps. Of a log alone the settings
-    are not known.
+    the run's own command set (`key.sub=value`), which a command to try next keeps. Of a log alone they are
+    not known.
     """
 
     project: str = "PROJECT"
