@@ -204,7 +204,7 @@ def publish(
 
 @click.command()
 @click.argument("artifact", type=click.Path(path_type=Path))
-@click.argument("texts", metavar="TEXT|@FILE|-...", nargs=-1, required=True)
+@click.argument("texts", metavar="TEXTS|@FILE|-", nargs=-1, required=True)
 @click.option(
     "--slice",
     "slices",
