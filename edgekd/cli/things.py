@@ -17,7 +17,7 @@ from edgekd.cli.outcome import Outcome, tells
 
 
 def _is_bundle(given: Given) -> bool:
-    return (given["what"] / "bundle.json").exists()
+    return bool((given["what"] / "bundle.json").exists())
 
 
 def _is_folder(given: Given) -> bool:
@@ -25,7 +25,7 @@ def _is_folder(given: Given) -> bool:
 
 
 def _is_model(given: Given) -> bool:
-    return given["what"].suffix == ".onnx" or given["what"].is_dir()
+    return bool(given["what"].suffix == ".onnx" or given["what"].is_dir())
 
 
 def _has(name: str) -> Callable[[Given], bool]:
@@ -204,7 +204,7 @@ def publish(
 
 @click.command()
 @click.argument("artifact", type=click.Path(path_type=Path))
-@click.argument("texts", metavar="TEXT|@FILE|-...", nargs=-1, required=True)
+@click.argument("texts", metavar="TEXTS|@FILE|-", nargs=-1, required=True)
 @click.option(
     "--slice",
     "slices",
