@@ -24,7 +24,7 @@ from edgekd.export.graph import INPUT, Graph, open_graph
 from edgekd.export.half import widen_half
 from edgekd.export.one_input import check_inputs, make_one_input
 from edgekd.export.onnx_file import normalize_model, read_onnx
-from edgekd.export.onnx_source import choose_output, open_onnx
+from edgekd.export.onnx_source import check_outputs, choose_output, open_onnx
 from edgekd.export.parity import FP32_TOLERANCE
 from edgekd.export.source_head import read_source_head
 from edgekd.export.source_parity import Run, answers_more, check_rows, find_most_tokens, prove_source
@@ -125,6 +125,7 @@ def _adopt_onnx(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
         raise ConfigError(f"{source}: not found")
     model = read_onnx(source)
     check_inputs(source, model)
+    check_outputs(source, model)
     run_all = open_onnx(source, model)
     beside = _find_beside(source)
     config = _read_config(beside / "config.json") if (beside / "config.json").is_file() else {}

@@ -61,6 +61,17 @@ def open_onnx(path: Path, model: onnx.ModelProto) -> RunAll:
     return run
 
 
+def check_outputs(path: Path, model: onnx.ModelProto) -> None:
+    """Make sure that a file does not itself say that none of its outputs is [batch, number].
+
+    Raises:
+        ConfigError: naming the outputs.
+    """
+    shapes = [value.type.tensor_type for value in model.graph.output]
+    if all(shape.HasField("shape") and len(shape.shape.dim) != 2 for shape in shapes):
+        raise _no_answer(path, _list_outputs(model))
+
+
 def choose_output(
     path: Path, model: onnx.ModelProto, run: RunAll, rows: Sequence[Encoded], labels: int | None
 ) -> tuple[str, int]:
@@ -81,13 +92,10 @@ def choose_output(
         and given[0][name].ndim == 2
         and given[0][name].shape[1]
     }
-    said = ", ".join(f"{value.name} {write_shape(read_shape(value))}" for value in model.graph.output)
+    said = _list_outputs(model)
     fitting = [name for name, count in fixed.items() if labels in (None, count)]
     if not fixed:
-        raise ConfigError(
-            f"{path}: gives {said}; expected logits [batch, label] with a fixed number of labels, or "
-            "[batch, 1]: a model of token or sentence vectors has no answer to compile; export it with a head"
-        )
+        raise _no_answer(path, said)
     if not fitting:
         raise ConfigError(
             f"{path}: gives {said}; expected one [batch, {labels}], a column for each of the {labels} labels "
@@ -120,3 +128,14 @@ def _find_probabilities(model: onnx.ModelProto, output: str, rows: Sequence[npt.
     values = np.concatenate(rows).astype(np.float64)
     is_spread = values.shape[1] > 1 and (values >= 0).all() and (abs(values.sum(1) - 1) <= _SUM_ERROR).all()
     return "a softmax" if is_spread else None
+
+
+def _list_outputs(model: onnx.ModelProto) -> str:
+    return ", ".join(f"{value.name} {write_shape(read_shape(value))}" for value in model.graph.output)
+
+
+def _no_answer(path: Path, said: str) -> ConfigError:
+    return ConfigError(
+        f"{path}: gives {said}; expected logits [batch, label] with a fixed number of labels, or [batch, 1]: a "
+        "model of token or sentence vectors has no answer to compile; export it with its head"
+    )
