@@ -95,7 +95,7 @@ def compare(model: Path, texts: Sequence[str], out: Path) -> dict[str, Any]:
     wanted = [pipe(text, truncation=True, top_k=2) for text in texts]
     tokenizer = pipe.tokenizer
     cut = sum(len(tokenizer(text)["input_ids"]) > TOKENS for text in texts)
-    builds = [("onnxruntime", "fp32"), ("onnxruntime", "int8-dynamic")]
+    builds = [("onnxruntime", "fp32"), ("onnxruntime", "int8-dynamic"), ("openvino", "int8-nncf")]
     target = Target.model_validate(
         {
             "name": "study",
@@ -228,7 +228,9 @@ def write_table(found: dict[str, dict[str, Any]]) -> None:
         share = f"{parts['same']} of {TEXTS}" if "same" in parts else ""
         first = f"{share} {cells[0]}" if share and cells[0] != "works" else share or cells[0]
         lines.append(f"| {name} | {first} | {parts.get('cut', '')} | {' | '.join(cells[1:])} |")
-    lines += ["", *(f"[{number}]: {words}  " for number, words in enumerate(notes, 1)), ""]
+    lines += ["", *(f"- [{number}] {words}" for number, words in enumerate(notes, 1)), ""]
+    if missing := [name for name in FAMILIES if name not in found]:
+        lines += [f"Not studied yet: {', '.join(missing)}.", ""]
     TABLE.write_text("\n".join([*lines, "Command: `python bench/families.py`", ""]), encoding="utf-8")
 
 

@@ -70,7 +70,7 @@ def load_headed(location: str, outputs: int | None = None, attention: str | None
 
         extra = {} if outputs is None else {"num_labels": outputs, "ignore_mismatched_sizes": True}
         try:
-            return AutoModelForSequenceClassification.from_pretrained(
+            model = AutoModelForSequenceClassification.from_pretrained(
                 _open_location(location),
                 use_safetensors=True,
                 trust_remote_code=False,
@@ -81,6 +81,8 @@ def load_headed(location: str, outputs: int | None = None, attention: str | None
         except (OSError, ValueError, SafetensorError) as error:
             words = " ".join(str(error).split())[:200]
             raise ConfigError(f"{location}: cannot be loaded as a classifier: {words}") from None
+    _check_kind(model.config, location)
+    return model
 
 
 def load_tokenizer_json(location: str) -> str:
@@ -111,10 +113,20 @@ def load_config(location: str) -> Any:
         except ImportError:
             raise MissingExtraError("transformers", "train") from None
         try:
-            return AutoConfig.from_pretrained(_open_location(location), trust_remote_code=False)
+            config = AutoConfig.from_pretrained(_open_location(location), trust_remote_code=False)
         except (OSError, ValueError, KeyError) as error:
             words = " ".join(str(error).split())[:200]
             raise ConfigError(f"{location}: its config.json cannot be read: {words}") from None
+    _check_kind(config, location)
+    return config
+
+
+def _check_kind(config: Any, location: str) -> None:
+    if config.is_encoder_decoder:
+        raise ConfigError(
+            f"{location}: {config.model_type} is an encoder with a decoder behind it, which answers where a "
+            "text ends and not where it is cut; expected an encoder, or a decoder, alone"
+        )
 
 
 def _open_location(location: str) -> str:
