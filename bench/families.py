@@ -67,7 +67,10 @@ def study(name: str, texts: Sequence[str], folder: Path) -> dict[str, Any]:
             found |= attempt(kind, lambda kind=kind: distil_one(kind, teacher, texts, folder / kind))
         else:
             found[kind] = "no teacher"
-    return found
+    return {
+        part: said.replace(f"{folder}/", "") if isinstance(said, str) else said
+        for part, said in found.items()
+    }
 
 
 def attempt(part: str, job: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -50,8 +50,8 @@ def cut_layers(teacher: HeadedEncoder, layers: tuple[int, ...], kept: npt.NDArra
 
 def _find_pad(model: Any, kept: npt.NDArray[np.int64]) -> int | None:
     """Return the padding's new id for a decoder, which `score`s the last token that is none; else None."""
-    places = np.flatnonzero(kept == model.config.pad_token_id) if hasattr(model, "score") else ()
-    return int(places[0]) if len(places) else None
+    places: list[int] = np.flatnonzero(kept == model.config.pad_token_id).tolist()
+    return places[0] if places and hasattr(model, "score") else None
 
 
 def _check_config(model: Any) -> None:
