@@ -67,7 +67,10 @@ def study(name: str, texts: Sequence[str], folder: Path) -> dict[str, Any]:
             found |= attempt(kind, lambda kind=kind: distil_one(kind, teacher, texts, folder / kind))
         else:
             found[kind] = "no teacher"
-    return found
+    return {
+        part: said.replace(f"{folder}/", "") if isinstance(said, str) else said
+        for part, said in found.items()
+    }
 
 
 def attempt(part: str, job: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -95,7 +98,7 @@ def compare(model: Path, texts: Sequence[str], out: Path) -> dict[str, Any]:
     wanted = [pipe(text, truncation=True, top_k=2) for text in texts]
     tokenizer = pipe.tokenizer
     cut = sum(len(tokenizer(text)["input_ids"]) > TOKENS for text in texts)
-    builds = [("onnxruntime", "fp32"), ("onnxruntime", "int8-dynamic")]
+    builds = [("onnxruntime", "fp32"), ("onnxruntime", "int8-dynamic"), ("openvino", "int8-nncf")]
     target = Target.model_validate(
         {
             "name": "study",
@@ -228,7 +231,9 @@ def write_table(found: dict[str, dict[str, Any]]) -> None:
         share = f"{parts['same']} of {TEXTS}" if "same" in parts else ""
         first = f"{share} {cells[0]}" if share and cells[0] != "works" else share or cells[0]
         lines.append(f"| {name} | {first} | {parts.get('cut', '')} | {' | '.join(cells[1:])} |")
-    lines += ["", *(f"[{number}]: {words}  " for number, words in enumerate(notes, 1)), ""]
+    lines += ["", *(f"- [{number}] {words}" for number, words in enumerate(notes, 1)), ""]
+    if missing := [name for name in FAMILIES if name not in found]:
+        lines += [f"Not studied yet: {', '.join(missing)}.", ""]
     TABLE.write_text("\n".join([*lines, "Command: `python bench/families.py`", ""]), encoding="utf-8")
 
 

@@ -28,6 +28,10 @@ def cut_layers(teacher: HeadedEncoder, layers: tuple[int, ...], kept: npt.NDArra
     place, chosen = choose_layers(model, layers)
     whole = model.get_submodule(place)
     model.set_submodule(place, nn.ModuleList([whole[i] for i in chosen]))
+    for number, layer in enumerate(model.get_submodule(place)):
+        for part in layer.modules():
+            if hasattr(part, "layer_idx"):  # decoders count their layers, for a cache
+                part.layer_idx = number
     keep_layers(model.config, chosen)
     old = model.get_input_embeddings()
     new = nn.Embedding(len(kept), old.embedding_dim)
@@ -36,12 +40,18 @@ def cut_layers(teacher: HeadedEncoder, layers: tuple[int, ...], kept: npt.NDArra
     model.set_input_embeddings(new)
     model.config.vocab_size = len(kept)
     if not _counts_from_padding(model, kept):
-        model.config.pad_token_id = None
+        model.config.pad_token_id = _find_pad(model, kept)
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0  # a small student on soft labels underfits: dropout only slows it
     _check_config(model)
     return teacher
+
+
+def _find_pad(model: Any, kept: npt.NDArray[np.int64]) -> int | None:
+    """Return the padding's new id for a decoder, which `score`s the last token that is none; else None."""
+    places: list[int] = np.flatnonzero(kept == model.config.pad_token_id).tolist()
+    return places[0] if places and hasattr(model, "score") else None
 
 
 def _check_config(model: Any) -> None:
@@ -59,7 +69,7 @@ def _check_config(model: Any) -> None:
             other = kind.from_config(deepcopy(model.config), attn_implementation="eager")
             other.load_state_dict(model.state_dict())
             found, expected = (HeadedEncoder(one.eval())(ids) for one in (other, model))
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
             words = " ".join(str(error).split())
             raise ConfigError(
                 f"{type(model).__name__}: cannot be cut to these layers, as not all are alike; keep the "

@@ -35,15 +35,17 @@ def add_adapters(model: Any, lora: Lora) -> Any:
             from peft import LoraConfig, get_peft_model
         except ImportError:
             raise MissingExtraError("peft", "train") from None
+        from transformers.pytorch_utils import Conv1D  # GPT-2's linear layers, weights transposed
+
         inside = find_layers(model)
         targets = [
             f"{inside}.{name}"
             for name, module in model.get_submodule(inside).named_modules()
-            if isinstance(module, nn.Linear)
+            if isinstance(module, nn.Linear | Conv1D)
         ]
         if not targets:
             kind = type(model).__name__
-            raise ConfigError(f"{kind}: has no linear layers to adapt; remove teacher.lora to tune it whole")
+            raise ConfigError(f"{kind}: has no linear layers to adapt; leave lora out to tune it whole")
         handle = get_peft_model(
             model,
             LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets),

@@ -92,6 +92,7 @@ def load_headed(location: str, outputs: int | None = None, attention: str | None
         except Exception as error:  # noqa: BLE001  (whatever a configuration and weights of others raise)
             words = " ".join(str(error).split())[:200]
             raise ConfigError(f"{location}: cannot be loaded as a classifier: {words}") from None
+    _check_kind(model.config, location)
     check_weights(location, model, found, new_head=outputs is not None)
     return model
 
@@ -155,10 +156,20 @@ def load_config(location: str) -> Any:
         except ImportError:
             raise MissingExtraError("transformers", "train") from None
         try:
-            return AutoConfig.from_pretrained(_open_location(location), trust_remote_code=False)
+            config = AutoConfig.from_pretrained(_open_location(location), trust_remote_code=False)
         except (OSError, ValueError, KeyError) as error:
             words = " ".join(str(error).split())[:200]
             raise ConfigError(f"{location}: its config.json cannot be read: {words}") from None
+    _check_kind(config, location)
+    return config
+
+
+def _check_kind(config: Any, location: str) -> None:
+    if config.is_encoder_decoder:
+        raise ConfigError(
+            f"{location}: {config.model_type} is an encoder with a decoder behind it, which answers where a "
+            "text ends and not where it is cut; expected an encoder, or a decoder, alone"
+        )
 
 
 def _open_location(location: str) -> str:

@@ -145,9 +145,8 @@ def _clean(model: onnx.ModelProto) -> onnx.ModelProto:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the exporter's progress prints, and its notes on libraries that it does not need, away."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)  # of what it cannot export it writes the whole graph, by many loggers
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             # The exporter's own use of interfaces that torch and copyreg have deprecated.
@@ -155,4 +154,4 @@ def _quiet() -> Iterator[None]:
             warnings.simplefilter("ignore", FutureWarning)
             yield
     finally:
-        logger.setLevel(level)
+        logging.disable(before)

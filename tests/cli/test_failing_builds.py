@@ -84,8 +84,7 @@ def test_the_other_variants_of_a_project_are_made(speak, finished_run, tmp_path,
     said = speak("compile", project, "--target", "desk")
     assert said.code == 1 and not said.errors
     lines = [line for line in said.stdout.splitlines() if line.startswith("desk: ")]
-    said = "desk: static-256.openvino.fp32: not compiled: static-256: openvino/fp32 cannot"
-    assert lines[0].startswith(said)
+    assert lines[0].startswith("desk: static-256.openvino.fp32: not compiled: static-256: openvino/fp32")
     assert "RuntimeError: Check 'constant_fold' failed at a file of C++" in lines[0]
     assert lines[1:] == ["desk: static-256.onnxruntime.fp32"]
     document = json.loads(speak("compile", project, "--target", "desk", "--json").stdout)

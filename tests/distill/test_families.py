@@ -109,6 +109,14 @@ def test_adapters_are_merged(name):
     torch.testing.assert_close(merged, adapted, atol=1e-5, rtol=0)
 
 
+def test_a_decoder_s_layers_are_counted_anew():
+    config = GPT2Config(n_layer=3, n_head=2, n_embd=32, vocab_size=170, num_labels=3, pad_token_id=0)
+    student = cut_layers(make(config), (0, -1), KEPT)
+    add_adapters(student.model, Lora(rank=2))
+    assert [layer.attn.layer_idx for layer in student.model.transformer.h] == [0, 1]
+    assert student(IDS[:, 1:]).shape == (2, 3)
+
+
 def test_layers_that_differ_keep_what_the_configuration_says_of_them(tmp_path):
     """Of ModernBERT's layers each third one attends to all tokens, the others to those near by."""
     shape = {**SHAPE, "num_hidden_layers": 4}

@@ -140,6 +140,11 @@ def show_features(model: Any, ids: Tensor, mask: Tensor | None, relations: bool)
         for hook in hooks:
             hook.remove()
     caught = [seen[part] for part in parts]
+    if any(states.shape[:2] != ids.shape for states in (*caught, *out.hidden_states)):
+        raise ConfigError(
+            f"distillation.features: {type(model).__name__} has inner states of other tokens than it is "
+            "given; leave features out"
+        )
     projected = tuple(zip(caught[::3], caught[1::3], caught[2::3], strict=True))
     return out.logits, Features(out.hidden_states, () if relations else out.attentions, projected)
 
