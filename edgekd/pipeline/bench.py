@@ -187,8 +187,8 @@ def build_bench(folder: Path, settings: Settings, inputs: Inputs, progress: Prog
             subjects.append(Subject(name, of, (str(read.path), threads)))
             expected[name] = _answers(read.path, texts, plan.threads)
     measure_groups(references, subjects, texts, folder, plan, progress, expected=expected)
-    read = (open_artifact(one.path) for keyword, one in inputs.items() if keyword.startswith(_ARTIFACT))
-    if many := [artifact for artifact in read if streams_of(artifact) > 1]:
+    built = [open_artifact(one.path) for keyword, one in inputs.items() if keyword.startswith(_ARTIFACT)]
+    if many := [artifact for artifact in built if streams_of(artifact) > 1]:
         _measure_throughput(many, texts, folder / _OFFLINE, plan)
 
 
