@@ -99,12 +99,12 @@ def _count(text: str) -> None:
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in sizes and any(one.anchor == event.anchor for one in stack):
                 raise DocumentError(f"alias '{event.anchor}' stands inside of what it names")
-            anchor, size = None, sizes.get(event.anchor, 1)
+            anchor, size = None, sizes.get(str(event.anchor), 1)
         elif isinstance(event, yaml.ScalarEvent):
             anchor, size = event.anchor, 1
             if stack and stack[-1].is_mapping and stack[-1].is_key and event.value != "<<":
                 if event.value in stack[-1].keys:
-                    line = event.start_mark.line + 1
+                    line = event.start_mark.line + 1 if event.start_mark else 0
                     raise DocumentError(f"line {line}: key '{event.value:.{_SHOWN}}' stands there twice")
                 stack[-1].keys.add(event.value)
         else:

@@ -59,7 +59,7 @@ def read_calibration(path: Path) -> Calibration:
 def _number(value: Any) -> float:
     """Return a JSON number; `true` is none, nor is one beyond what a float holds."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{value!r:.40} is no number")
+        raise TypeError(f"could not convert {value!r:.40}, which is no number")
     if isinstance(value, int) and abs(value) > _MOST:
         raise ValueError("a number is too large")
     return float(value)

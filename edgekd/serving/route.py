@@ -170,11 +170,13 @@ def _held(document: Any) -> tuple[str, frozenset[str]]:
     """Read which version keeps which slices."""
     if document is None:
         return "", frozenset()
-    names = document.get("slices") if isinstance(document, dict) else None
-    is_whole = isinstance(names, list) and set(document) == {"artifact", "slices"}
-    if not is_whole or not all(isinstance(part, str) for part in (*names, document["artifact"])):
+    known = document if isinstance(document, dict) else {}
+    artifact, names = known.get("artifact"), known.get("slices")
+    is_whole = set(known) == {"artifact", "slices"} and isinstance(artifact, str) and isinstance(names, list)
+    slices = names if isinstance(names, list) else []
+    if not is_whole or not all(isinstance(name, str) for name in slices):
         raise ServingError(f"routing: incumbent: expected an artifact and its slices, got {document!r:.60}")
-    return document["artifact"], frozenset(names)
+    return str(artifact), frozenset(slices)
 
 
 def _share(document: dict[str, Any], name: str, absent: float = 0.0) -> float:
