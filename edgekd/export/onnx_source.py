@@ -136,6 +136,6 @@ def _list_outputs(model: onnx.ModelProto) -> str:
 
 def _no_answer(path: Path, said: str) -> ConfigError:
     return ConfigError(
-        f"{path}: gives {said}; expected logits [batch, label] with a fixed number of labels, or [batch, 1]: a "
-        "model of token or sentence vectors has no answer to compile; export it with its head"
+        f"{path}: gives {said}; expected logits [batch, label] with a fixed number of labels, or [batch, 1]: "
+        "a model of token or sentence vectors has no answer to compile; export it with its head"
     )
