@@ -135,11 +135,11 @@ def _open(artifact: Artifact, target: Target, requests: Sequence[str], loader: P
     model: Any = load(artifact.path, threads=target.threads, verify=loader.parent == artifact.path)
     golden: tuple[Golden, ...] | tuple[GoldenOrder, ...]
     if takes_candidates(artifact.head):
-        orders = answer_requests(model, requests)
-        golden, example = tuple(orders), show_run(model, artifact, orders)
+        golden = orders = tuple(answer_requests(model, requests))
+        example = show_run(model, artifact, orders)
     else:
-        rows = answer_texts(model, requests)
-        golden, example = tuple(rows), show_text(model, rows)
+        golden = answers = tuple(answer_texts(model, requests))
+        example = show_text(model, answers)
     read = open_reader(artifact.path / "tokenizer.json", artifact.manifest["max_tokens"], artifact.head)
     first = read_first(artifact)
     return Served(
