@@ -78,7 +78,7 @@ def test_streams_are_of_an_engine_that_has_them(artifact, graphs, many, tmp_path
     assert Target(**fields, builds=(build,), threads=2).builds[0].label == "fp32-2-streams"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_throughput_is_measured_in_its_own_mode(many, tmp_path, run_edgekd):
     subject = Subject("many", "edgekd.serving.subject:open_subject", (str(many.path), "2"))
     plan = MeasurePlan(rounds=3, seconds=0.05, warmup_seconds=0.05, threads=2)

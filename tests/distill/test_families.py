@@ -209,7 +209,7 @@ def learn_from(teacher, task_data):
     return Lesson(classify_as_taught(teacher.outputs, Distillation()), *parts)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @NAMES
 def test_the_whole_road(name, teach, task_data, tmp_path):
     from edgekd.compile import compile_graph

@@ -159,7 +159,7 @@ def test_places_are_counted_from_another_padding_id(tmp_path):
     assert adopt_model(folder, tmp_path / "out", tiny.TEXTS).max_tokens == 36  # the pooler is read by nothing
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_layers_that_share_weights_have_them_once(tmp_path):
     folder = tmp_path / "model"
     tiny.write_model(

@@ -52,7 +52,7 @@ def test_every_input_ends_in_a_result_or_in_one_line(reader, tmp_path):
     ask_examples(reader, tmp_path, FEW)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @names
 def test_many_inputs_end_in_a_result_or_in_one_line(reader, tmp_path):
     ask_examples(reader, tmp_path, MANY)

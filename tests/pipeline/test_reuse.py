@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 SLICES = (
     "[{name: overall, tier: prove, margin: 10}, "
     "{name: orders, recall_of: [order], tier: prove, margin: 30}, "

@@ -14,7 +14,7 @@ import pytest
 from edgekd.gate.ledger import read_ledger
 from edgekd.serving import load
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 ABOUT = ("parcel", "refund", "gift", "series")
 WAYS = ("where is my {}", "{} please", "i want a {}", "{} for my order")
