@@ -15,7 +15,7 @@ from edgekd.bundle.deciding import NOT_RUN, describe_policy
 from edgekd.compile import Artifact
 from edgekd.config import Target
 from edgekd.errors import BadInputError
-from edgekd.plugins import load_plugin
+from edgekd.plugins import list_plugins, load_plugin
 from edgekd.store import digest_file, write_atomic
 
 CARD, LIST = "MODEL_CARD.md", "bundle.json"
@@ -58,12 +58,12 @@ def make_bundle(artifact: Artifact, target: Target, folder: Path, texts: Sequenc
             f"target {target.name}: {target.bundle} takes artifacts of {', '.join(kind.RUNTIMES)}; "
             f"{artifact.path} is of {artifact.runtime}"
         )
-    heads = getattr(kind, "HEADS", (LABELLED,))
-    if artifact.head.name not in heads:
+    if artifact.head.name not in _heads(kind):
+        others = (name for name in list_plugins("bundles") if _takes(load_plugin("bundles", name), artifact))
         raise BadInputError(
-            f"target {target.name}: {target.bundle} answers for models with the head {' or '.join(heads)}; "
-            f"{artifact.path} has the head {artifact.head.name}, whose answers its client does not "
-            "make: take another bundle, as lambda-zip"
+            f"target {target.name}: {target.bundle} answers for models with the head "
+            f"{' or '.join(_heads(kind))}; {artifact.path} has the head {artifact.head.name}, whose answers "
+            f"it does not make: take the bundle {' or '.join(others)}, which answers from a server"
         )
     if folder.exists() and any(folder.iterdir()) and not (folder / LIST).is_file():
         raise BadInputError(f"{folder}: not empty and not a bundle; name another folder with --out")
@@ -88,6 +88,14 @@ def make_bundle(artifact: Artifact, target: Target, folder: Path, texts: Sequenc
         digest=digest_file(folder / LIST),
         notes=_list_notes(artifact, target.bundle, kind),
     )
+
+
+def _heads(kind: ModuleType) -> tuple[str, ...]:
+    return getattr(kind, "HEADS", (LABELLED,))
+
+
+def _takes(kind: ModuleType, artifact: Artifact) -> bool:
+    return artifact.runtime in kind.RUNTIMES and artifact.head.name in _heads(kind)
 
 
 def _list_notes(artifact: Artifact, name: str, kind: ModuleType) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from edgekd.compile.artifact import Artifact, build_artifact
 from edgekd.errors import ArtifactError
 from edgekd.serving.heads.rank import FIRST
+from edgekd.serving.manifest import digest_manifest, read_manifest
 
 _WRITTEN = ("files", "sha256")  # by build_artifact
 
@@ -32,3 +33,23 @@ def write_cascade(first: Artifact, second: Artifact, keep: int, folder: Path) ->
     origin = {**fields["provenance"], "first": first.digest, "second": second.digest}
     fields |= {"student": student, "provenance": origin, FIRST: {"keep": keep}}
     return build_artifact(folder, fields)
+
+
+def read_first(artifact: Artifact) -> Artifact | None:
+    """Return the first of an artifact's two models, as it lies inside it; None where there is one model.
+
+    Its files of the loader's code are those of the whole, which holds them for both.
+    """
+    if FIRST not in artifact.manifest:
+        return None
+    path = artifact.path / FIRST
+    manifest = read_manifest(path, verify=False)
+    return Artifact(
+        path=path,
+        digest=digest_manifest(path),
+        student=manifest["student"],
+        runtime=manifest["runtime"],
+        recipe=manifest["recipe"],
+        size_bytes=sum(entry["bytes"] for entry in manifest["files"].values()),
+        manifest=manifest,
+    )

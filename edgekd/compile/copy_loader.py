@@ -16,13 +16,17 @@ def copy_loader(folder: Path, runtime: ModuleType, head: ModuleType) -> None:
     """Write the loader into `folder`: what this runtime and this head need, and nothing of others."""
     source = Path(edgekd.serving.__file__).parent
     heads = [import_head(info.name) for info in pkgutil.iter_modules(edgekd.serving.heads.__path__)]
-    unneeded = {name for other in heads for name in other.NEEDS} - set(head.NEEDS)
+    unneeded = {name for other in heads for name in _list_own(other)} - _list_own(head)
     folder.mkdir(parents=True)
     _copy((path for path in source.glob("*.py") if path.stem not in unneeded), folder)
     for package, module in (("runtimes", runtime), ("heads", head)):
         assert module.__file__ is not None
         (folder / package).mkdir()
         _copy((source / package / "__init__.py", Path(module.__file__)), folder / package)
+
+
+def _list_own(head: ModuleType) -> set[str]:
+    return {*head.NEEDS, getattr(head, "MODEL", "")}
 
 
 def _copy(paths: Iterable[Path], folder: Path) -> None:

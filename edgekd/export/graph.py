@@ -50,7 +50,7 @@ def open_graph(
 ) -> Graph:
     """Describe an exported ONNX file; its digest covers the model, the tokenizer and the head."""
     towers = (f"towers {head.towers}", f"separator {head.separator}") if head.towers else ()
-    named = (*(head.labels or (head.name,)), *towers)
+    named = (*(head.labels or (head.name,)), *towers, *((f"cut {head.cut}",) if head.cut else ()))
     parts = (digest_file(path), digest_file(tokenizer), str(max_tokens), *named)
     digest = digest_bytes("\0".join(parts).encode())
     return Graph(path, tokenizer, student, kind, head, max_tokens, digest, load)

@@ -6,10 +6,13 @@ read one text is that text, so whoever hands requests on needs to know nothing o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from .errors import ServingError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -57,6 +60,37 @@ def describe_request(request: str) -> dict[str, Any]:
     """
     query, candidates = split_request(request)
     return {"query": query, "candidates": candidates} if candidates else {"text": query}
+
+
+def read_line(line: str) -> str:
+    """Return the request that a line stands for: itself, or a JSON object with `query` and `candidates`.
+
+    Raises:
+        ServingError: it is neither.
+    """
+    if UNIT in line:
+        return line
+    try:
+        document = json.loads(line)
+    except (ValueError, RecursionError):
+        document = line
+    return read_object(document)
+
+
+def read_object(document: Any) -> str:
+    """Return the request that an object with `query` and `candidates` stands for.
+
+    Raises:
+        ServingError: it is none.
+    """
+    known = document if isinstance(document, dict) else {}
+    query, candidates = known.get("query"), known.get("candidates")
+    if not isinstance(query, str) or not isinstance(candidates, list):
+        raise ServingError(f'expected {{"query": "...", "candidates": ["...", ...]}}, got {document!r:.60}')
+    wrong = [type(text).__name__ for text in candidates if not isinstance(text, str)]
+    if wrong:
+        raise ServingError(f"a candidate is a text, got {wrong[0]}")
+    return join_request(query, candidates)
 
 
 def join_outputs(parts: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:

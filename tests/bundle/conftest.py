@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -46,6 +47,21 @@ def static_artifact(compiled):
 @pytest.fixture(scope="session")
 def texts():
     return samples.make_texts(120)
+
+
+@pytest.fixture(scope="session")
+def parse_pbtxt():
+    """Parse by the message that Triton's own client ships; its package would import gRPC."""
+    spec = importlib.util.find_spec("tritonclient")
+    if spec is None:
+        pytest.skip("tritonclient, of the extra dev, is not installed")
+    path = Path(spec.submodule_search_locations[0]) / "grpc" / "model_config_pb2.py"
+    inner = importlib.util.spec_from_file_location("model_config_pb2", path)
+    module = importlib.util.module_from_spec(inner)
+    inner.loader.exec_module(module)
+    from google.protobuf import text_format
+
+    return lambda text: text_format.Parse(text, module.ModelConfig())
 
 
 def make_target(artifact, **changes) -> Target:

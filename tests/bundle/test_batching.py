@@ -8,7 +8,7 @@ from edgekd.serving import load
 
 def measure(artifact, texts):
     tokenize = load(artifact.path).tokenize
-    return measure_batching(artifact, [tokenize(text) for text in texts], 1)
+    return measure_batching(artifact, [[tokenize(text)] for text in texts], 1)
 
 
 @pytest.mark.parametrize(

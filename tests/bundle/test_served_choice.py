@@ -195,7 +195,8 @@ def test_logits_that_are_not_finite_are_no_answer(biased, target_for, texts, tmp
 def test_batches_are_compared_by_the_label_that_is_served(compiled, texts, tmp_path):
     """A bias that decides every answer leaves no label to change, whatever a batch does to logits."""
     artifact = compiled("tiny", "onnxruntime", "int8-dynamic")
-    tokens = [load(artifact.path).tokenize(text) for text in texts]
+    tokenize = load(artifact.path).tokenize
+    tokens = [[tokenize(text)] for text in texts]
     one = set_policy(artifact, {}, tmp_path / "one", {artifact.manifest["labels"][0]: 1000.0})
     found, without = measure_batching(one, tokens, 1), measure_batching(artifact, tokens, 1)
     assert found.compared == without.compared > 50

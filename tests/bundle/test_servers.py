@@ -20,21 +20,6 @@ SCORING = [("scoring", "onnxruntime", "fp32"), ("scoring-static", "openvino", "f
 AOT = ("static", "aotinductor", "fp32")
 
 
-@pytest.fixture(scope="session")
-def parse_pbtxt():
-    """Parse by the message that Triton's own client ships; its package would import gRPC."""
-    spec = importlib.util.find_spec("tritonclient")
-    if spec is None:
-        pytest.skip("tritonclient, of the extra dev, is not installed")
-    path = Path(spec.submodule_search_locations[0]) / "grpc" / "model_config_pb2.py"
-    inner = importlib.util.spec_from_file_location("model_config_pb2", path)
-    module = importlib.util.module_from_spec(inner)
-    inner.loader.exec_module(module)
-    from google.protobuf import text_format
-
-    return lambda text: text_format.Parse(text, module.ModelConfig())
-
-
 def word(message, field: str) -> str:
     """Return the name of an enumeration's value."""
     values = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number

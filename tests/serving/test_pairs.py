@@ -2,7 +2,7 @@ import json
 
 import pytest
 import sample_students as samples
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
@@ -52,6 +52,20 @@ def test_pairs_are_the_librarys_own(known, query, candidates):
 
 
 @given(TEXTS, st.lists(TEXTS, max_size=4))
+@example("x " * 40, ["y " * 30, "y " * 40, "y " * 50, "y", ""])
+@example("x " * 5, ["y " * 30])
+@settings(max_examples=100, deadline=None)
+def test_pairs_may_be_cut_as_the_library_cuts_them(known, query, candidates):
+    path, oracle = known
+    oracle.enable_truncation(LIMIT)
+    try:
+        wanted = [oracle.encode(query, one).ids for one in candidates]
+    finally:
+        oracle.no_truncation()
+    assert open_pairs(path, LIMIT, "longest")(query, candidates) == wanted
+
+
+@given(TEXTS, st.lists(TEXTS, max_size=4))
 @settings(max_examples=200, deadline=None)
 def test_a_towers_sides_do_not_depend_on_each_other(known, query, candidates):
     path, oracle = known
@@ -89,6 +103,8 @@ def test_too_few_tokens_are_refused_in_one_line(known, tmp_path):
         ) as caught:
             open_pairs(known[0], limit)
         assert "\n" not in str(caught.value)
+    with pytest.raises(ServingError, match=r"manifest\.json: cut: expected 'longest', got 'left'"):
+        open_pairs(known[0], LIMIT, "left")
     with pytest.raises(ServingError, match="max_tokens is 1; a query and a candidate need at least 2"):
         open_towers(known[0], 1, 102)
     (tmp_path / "tokenizer.json").write_text("[]")

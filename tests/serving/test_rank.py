@@ -12,7 +12,7 @@ import sample_students as samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekd.serving import ServingError, load
+from edgekd.serving import ServingError, load, ranker
 from edgekd.serving.heads import Head, open_reader, rank
 from edgekd.serving.manifest import seal
 from edgekd.serving.request import UNIT, join_outputs, join_request, list_examples, split_request
@@ -97,7 +97,7 @@ def test_the_reader_and_the_fold_are_what_the_model_does(model, made):
 
 @pytest.mark.parametrize("made", ["ranking-static"], indirect=True)
 def test_candidates_are_encoded_once_and_the_oldest_are_dropped(made, monkeypatch):
-    monkeypatch.setattr(rank, "KEPT", 4)
+    monkeypatch.setattr(ranker, "KEPT", 4)
     model = load(made.path)
     seen, run = [], model.run
     model.run = lambda ids: seen.append(ids) or run(ids)
@@ -147,6 +147,7 @@ def test_agreement_is_of_the_first_within_a_tolerance():
         ('{"query": "a"}', 'expected {"query"'),
         ('{"query": 3, "candidates": []}', 'expected {"query"'),
         ('{"query": "a", "candidates": [3]}', "a candidate is a text, got int"),
+        ('{"query": "a", "candidates": ["b", null]}', "a candidate is a text, got NoneType"),
     ],
 )
 def test_what_is_no_request_is_one_line(model, line, said):

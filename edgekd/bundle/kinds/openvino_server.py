@@ -14,46 +14,60 @@ from edgekd.bundle.servers.readme import describe_answer, describe_batching, des
 from edgekd.bundle.servers.served import Served, open_served
 from edgekd.compile import Artifact
 from edgekd.config import Target
+from edgekd.errors import BadInputError
 
 RUNTIMES = ("openvino",)
-HEADS = ("classify", "score")
+HEADS = ("classify", "score", "rank")
 POLICY = CLIENT
-
-_BATCHES = (
-    "The server puts no requests together; a client may ask for several texts of one length in one request. "
-    "`client.py` asks for each alone, as it was measured and gated."
-)
 
 
 def build(artifact: Artifact, target: Target, folder: Path, texts: Sequence[str]) -> None:
     """Write `config.json`, the repository `models/`, and beside them what a client needs.
 
     Raises:
-        BadInputError: a label cannot stand in a file of labels.
+        BadInputError: a label cannot stand in a file of labels; or the first of two models is not OpenVINO's.
         MissingRuntimeError: OpenVINO is not installed here.
     """
     served = open_served(artifact, target, texts)
-    model = Path(artifact.manifest["model"])
-    inputs = _read_inputs(artifact.path / model)
-    version = folder / "models" / served.name / "1"
-    version.mkdir(parents=True)
-    for name in (model, model.with_suffix(".bin")):
-        shutil.copyfile(artifact.path / name, version / name)
-    text = json.dumps(_config(served), indent=1)
+    other = next((one.artifact.runtime for one in served.parts if one.artifact.runtime not in RUNTIMES), None)
+    if other is not None:
+        raise BadInputError(
+            f"{artifact.path}: its first model is of {other}, which OpenVINO Model Server does not run; "
+            "leave that runtime out of the target's builds, or take the bundle lambda-zip"
+        )
+    for one in served.parts:
+        model = Path(one.manifest["model"])
+        version = folder / "models" / one.name / "1"
+        version.mkdir(parents=True)
+        for name in (model, model.with_suffix(".bin")):
+            shutil.copyfile(one.artifact.path / name, version / name)
+    text = json.dumps({"model_config_list": [{"config": _config(one)} for one in served.parts]}, indent=1)
     (folder / "config.json").write_text(text + "\n", encoding="utf-8")
-    write_beside(served, folder, inputs)
+    write_beside(served, folder, _read_inputs)
+    inputs = _read_inputs(artifact)
     readme = (
         _describe(served, inputs)
         + describe_request(served, inputs)
         + describe_answer(served, POLICY)
-        + describe_batching(served, _BATCHES)
+        + "".join(describe_batching(one, _say_batches(one)) for one in served.parts)
         + describe_client(served)
     )
     (folder / "README.md").write_text(readme, encoding="utf-8")
 
 
+def _say_batches(served: Served) -> str:
+    if served.together > 1 and served.ranks:
+        how = f"up to {served.together} of them in one request"
+    else:
+        how = "each alone, as it was measured and gated"
+    return (
+        f"The server puts no requests together; a client may ask for several {served.unit}s of one length in "
+        f"one request. `client.py` asks for {how}."
+    )
+
+
 def _config(served: Served) -> dict[str, Any]:
-    """Build what the server reads: the session's settings as measured, one stream an instance.
+    """Build what the server reads of a model: the session's settings as measured, one stream an instance.
 
     Without a precision hint OpenVINO would take bf16 where the CPU can, and answer otherwise than was
     measured.
@@ -64,20 +78,20 @@ def _config(served: Served) -> dict[str, Any]:
         "INFERENCE_NUM_THREADS": str(served.instances * served.target.threads),
         "INFERENCE_PRECISION_HINT": served.manifest["precision"]["INFERENCE_PRECISION_HINT"],
     }
-    config = {
+    return {
         "name": served.name,
         "base_path": f"models/{served.name}",
         "target_device": "CPU",
         "nireq": served.instances,
         "plugin_config": plugin,
     }
-    return {"model_config_list": [{"config": config}]}
 
 
-def _read_inputs(path: Path) -> list[str]:
+def _read_inputs(artifact: Artifact) -> list[str]:
     """Return the names of the model's inputs, ids first."""
     import openvino as ov
 
+    path = artifact.path / artifact.manifest["model"]
     names = [port.get_any_name() for port in ov.Core().read_model(path).inputs]
     return sorted(names, key=lambda name: "mask" in name)
 

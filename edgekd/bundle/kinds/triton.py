@@ -15,7 +15,7 @@ from edgekd.compile import Artifact
 from edgekd.config import Target
 
 RUNTIMES = ("onnxruntime", "aotinductor")
-HEADS = ("classify", "score")
+HEADS = ("classify", "score", "rank")
 POLICY = CLIENT
 
 _MODEL = "model.py"
@@ -32,47 +32,62 @@ def build(artifact: Artifact, target: Target, folder: Path, texts: Sequence[str]
         MissingRuntimeError: the artifact does not run here.
     """
     served = open_served(artifact, target, texts)
-    gpu = artifact.runtime == "aotinductor" and _is_for_gpu(artifact)
-    inputs = [artifact.manifest["input"]["name"]]
-    place = folder / "models" / served.name
-    write_python_model(served, place)
-    threads = str(target.threads)
-    python = write_config(served, "python", _MODEL, {"threads": threads}, gpu=gpu)
-    if artifact.runtime == "onnxruntime":
-        counts = {"intra_op_thread_count": threads, "inter_op_thread_count": "1"}
-        config = write_config(served, "onnxruntime", artifact.manifest["model"], counts, gpu=gpu)
-        (place / "configs").mkdir()
-        (place / "configs" / "python.pbtxt").write_text(python, encoding="utf-8")
-    else:
-        config = python
-    (place / "config.pbtxt").write_text(config, encoding="utf-8")
-    write_beside(served, folder, inputs)
+    for one in served.parts:
+        _write_model(one, folder / "models" / one.name)
+    write_beside(served, folder, _name_inputs)
+    gpu = _is_for_gpu(artifact)
     readme = (
         _describe(served, gpu=gpu)
-        + describe_request(served, inputs)
+        + describe_request(served, _name_inputs(artifact))
         + describe_answer(served, POLICY)
-        + describe_batching(served, _say_batches(largest_batch(served, gpu=gpu)))
+        + "".join(
+            describe_batching(one, _say_batches(one, largest_batch(one, gpu=gpu))) for one in served.parts
+        )
         + describe_client(served)
     )
     (folder / "README.md").write_text(readme, encoding="utf-8")
+
+
+def _name_inputs(artifact: Artifact) -> list[str]:
+    return [artifact.manifest["input"]["name"]]
+
+
+def _write_model(served: Served, place: Path) -> None:
+    """Write one model's folder; where ONNX Runtime is not its engine, the Python backend runs it."""
+    artifact, threads = served.artifact, str(served.target.threads)
+    gpu = _is_for_gpu(artifact)
+    write_python_model(served, place)
+    config = write_config(served, "python", _MODEL, {"threads": threads}, gpu=gpu)
+    if artifact.runtime == "onnxruntime":
+        (place / "configs").mkdir()
+        (place / "configs" / "python.pbtxt").write_text(config, encoding="utf-8")
+        counts = {"intra_op_thread_count": threads, "inter_op_thread_count": "1"}
+        config = write_config(served, "onnxruntime", artifact.manifest["model"], counts, gpu=gpu)
+    (place / "config.pbtxt").write_text(config, encoding="utf-8")
 
 
 def write_python_model(served: Served, place: Path) -> None:
     """Write the model's folder without its configuration: labels, and the artifact as version 1."""
     place.mkdir(parents=True)
     write_labels(served, place)
-    shutil.copytree(served.artifact.path, place / "1", ignore=shutil.ignore_patterns("__pycache__"))
+    leave = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(served.artifact.path, place / "1", ignore=leave)
+    shutil.copytree(served.loader, place / "1" / "serving", ignore=leave, dirs_exist_ok=True)
     source = Path(__file__).parent.parent / "servers" / "triton_model.py"
     shutil.copyfile(source, place / "1" / _MODEL)
 
 
-def _say_batches(largest: int) -> str:
+def _say_batches(served: Served, largest: int) -> str:
     if largest > 1:
-        return f"So the server may put up to {largest} requests together: those of one length, none padded."
-    return "So `max_batch_size` is 1: each text is answered alone, as it was measured and gated."
+        asked = f" `client.py` asks for up to {served.together} in one request." if served.ranks else ""
+        put = f"So the server may put up to {largest} requests together: those of one length, none padded."
+        return put + asked
+    return f"So `max_batch_size` is 1: each {served.unit} is answered alone, as it was measured and gated."
 
 
 def _is_for_gpu(artifact: Artifact) -> bool:
+    if artifact.runtime != "aotinductor":
+        return False
     from torch._inductor import aoti_load_package
 
     package = aoti_load_package(str(artifact.path / artifact.manifest["model"]))

@@ -8,6 +8,8 @@ from textwrap import fill
 from typing import Any
 
 from edgekd.bundle.deciding import describe_bias, describe_policy
+from edgekd.bundle.servers.ranking import describe_client as describe_ranking_client
+from edgekd.bundle.servers.ranking import describe_order
 from edgekd.bundle.servers.served import Served
 from edgekd.serving.calibrate import read_calibration
 
@@ -41,7 +43,7 @@ def describe_request(served: Served, inputs: Sequence[str]) -> str:
     }
     return f"""\
 ## A request
-The text {json.dumps(row.text, ensure_ascii=False)}; the answer is `{row.answer}`.
+{row.said}
 
 ```sh
 curl -s http://127.0.0.1:8000/v2/models/{served.name}/infer -d '{json.dumps(request)}'
@@ -58,6 +60,10 @@ The artifact, asked when this bundle was made, answers:
 
 def describe_answer(served: Served, policy: str) -> str:
     """Say how logits become an answer, and who runs the artifact's routing policy."""
+    if served.ranks:
+        return "## From outputs to an order\n" + "".join(
+            f"{_fill(part)}\n\n" for part in describe_order(served)
+        )
     if not served.artifact.head.labels:
         return f"## From logits to an answer\n{_fill(_SCORED)}\n\n"
     known = read_calibration(served.artifact.path / "calibration.json")
@@ -81,6 +87,10 @@ def describe_answer(served: Served, policy: str) -> str:
 
 def describe_client(served: Served) -> str:
     """Say how to ask by text, and how to check a server."""
+    if served.ranks:
+        parts = describe_ranking_client(served)
+        lines = [part if part.startswith("```") else _fill(part) for part in parts]
+        return "## The client\n" + "\n\n".join(lines) + "\n"
     answer = served.words.answer
     said = f"{answer} and its calibrated probability" if served.artifact.head.labels else answer
     golden = (
@@ -121,21 +131,26 @@ python client.py "where is my order"
 
 def describe_batching(served: Served, means: str) -> str:
     """Say what sharing a batch does to this artifact's answers, and what that `means` for the server."""
-    found, answer = served.batching, served.words.answer
+    found, unit, answer = served.batching, served.unit, served.words.answer
+    whose = f" of `{served.name}`" if served.ranks else ""
     if not found.compared:
-        seen = "No texts of equal length were given, so what sharing a batch does was not measured."
+        seen = f"No {unit}s of equal length were given, so what sharing a batch does was not measured."
     else:
+        got = (
+            f"{found.changed} of {found.requests} queries got another first candidate"
+            if served.ranks
+            else (f"{found.changed} got another {answer}")
+        )
         seen = (
-            f"Of {found.compared} texts answered in batches of up to 8 of equal length, {found.changed} got "
-            f"another {answer} than alone; logits moved by at most {found.worst:.2g} (their standard "
-            f"deviation is {found.spread:.2g})."
+            f"Of {found.compared} {unit}s answered in batches of up to 8 of equal length, {got} than alone; "
+            f"logits moved by at most {found.worst:.2g} (their standard deviation is {found.spread:.2g})."
         )
         if not found.is_harmless:
             seen += (
-                " A dynamically quantized model chooses its scales over the whole batch, so that a text's "
+                f" A dynamically quantized model chooses its scales over the whole batch, so that a {unit}'s "
                 "answer depends on its neighbours."
             )
-    return f"## Batches\n{_fill(f'{seen} {means}')}\n\n"
+    return f"## Batches{whose}\n{_fill(f'{seen} {means}')}\n\n"
 
 
 def _fill(text: str) -> str:

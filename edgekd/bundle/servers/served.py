@@ -5,38 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgekd.bundle.changed import find_changed
-from edgekd.bundle.servers.batching import Batching, measure_batching
+from edgekd.bundle.servers.answers import (
+    Example,
+    Golden,
+    GoldenOrder,
+    answer_requests,
+    answer_texts,
+    show_run,
+    show_text,
+)
+from edgekd.bundle.servers.batching import TOGETHER, Batching, measure_batching
 from edgekd.compile import Artifact
+from edgekd.compile.cascade import read_first
 from edgekd.config import Target
 from edgekd.errors import BadInputError, MissingRuntimeError
 from edgekd.serving import ServingError, load
+from edgekd.serving.heads import open_reader, takes_candidates
+from edgekd.serving.request import split_request
 from edgekd.words import OF_HEAD, Words
-
-_GOLDEN, _CHANGED = 50, 10
-_EXAMPLE = "where is my order"
-
-
-@dataclass(frozen=True)
-class Golden:
-    """What the artifact's student answers to one text; `outputs` [output], uncalibrated.
-
-    `answer` is the label, chosen as it is served, with the decision bias where there is one; or the score.
-    """
-
-    text: str
-    ids: list[int]
-    outputs: list[float]
-    answer: str | float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the row as golden files hold it; the answer is called by what it is."""
-        name = "label" if isinstance(self.answer, str) else "score"
-        return {"text": self.text, "ids": self.ids, "logits": self.outputs, name: self.answer}
 
 
 @dataclass(frozen=True)
@@ -44,18 +35,22 @@ class Served:
     """An artifact, the name that a server knows it by, and its answers here.
 
     Attributes:
-        golden: of up to 50 of the texts, among them up to 10 whose label the bias changes.
-        example: the first of them, or the answer to a text of our own where there are none.
+        loader: the folder of the loader's code that it was made with.
+        golden: of up to 50 of the texts, among them up to 10 whose label the bias changes; or of requests.
+        example: one run of the model.
         instances: how many answer side by side on the target.
+        first: the model that orders all candidates before this one orders its best anew.
     """
 
     name: str
     artifact: Artifact
     target: Target
-    golden: tuple[Golden, ...]
-    example: Golden
+    loader: Path
+    golden: tuple[Golden, ...] | tuple[GoldenOrder, ...]
+    example: Example
     batching: Batching
     instances: int
+    first: Served | None = None
 
     @property
     def manifest(self) -> Any:
@@ -65,8 +60,28 @@ class Served:
     @property
     def changed(self) -> int:
         """How many golden texts have another label than that of the largest logit."""
-        labels = self.artifact.head.labels
-        return sum(labels[int(np.argmax(row.outputs))] != row.answer for row in self.golden) if labels else 0
+        labels, rows = self.artifact.head.labels, [row for row in self.golden if isinstance(row, Golden)]
+        return sum(labels[int(np.argmax(row.outputs))] != row.answer for row in rows) if labels else 0
+
+    @property
+    def parts(self) -> tuple[Served, ...]:
+        """The models that the server has, the one that has the last word first."""
+        return (self, *(self.first.parts if self.first else ()))
+
+    @property
+    def together(self) -> int:
+        """How many runs of one length a client may ask for in one request."""
+        return TOGETHER if self.batching.is_harmless else 1
+
+    @property
+    def ranks(self) -> bool:
+        """Whether it is asked for the order of a query's candidates."""
+        return takes_candidates(self.artifact.head)
+
+    @property
+    def unit(self) -> str:
+        """What one run reads."""
+        return "pair" if self.ranks and not self.artifact.head.towers else "text"
 
     @property
     def words(self) -> Words:
@@ -75,17 +90,26 @@ class Served:
 
     @property
     def named(self) -> str:
-        """Say in a sentence what the outputs are."""
-        return (
-            "`labels.txt` names the logits." if self.artifact.head.labels else "The one logit is a score's."
-        )
+        """Say in a sentence what the outputs are, and what other model is there."""
+        head = self.artifact.head
+        if head.labels:
+            return "`labels.txt` names the logits."
+        if head.towers:
+            said = f"The {head.towers} logits are the vector of a query or of a candidate."
+        else:
+            said = "The one logit is a candidate's score." if self.ranks else "The one logit is a score's."
+        if self.first is None:
+            return said
+        first = f"`{self.first.name}` is there, too: it orders all candidates, and this one reads its best."
+        return f"{said}\n{first}"
 
 
 def open_served(artifact: Artifact, target: Target, texts: Sequence[str]) -> Served:
-    """Open the artifact and answer some of the texts.
+    """Open the artifact and answer some of the texts, or of the requests where it takes candidates.
 
     Raises:
-        BadInputError: a label has a line break, which no file of labels can hold.
+        BadInputError: a label has a line break, which no file of labels can hold; or there are texts, and it
+            takes requests.
         MissingRuntimeError: the artifact's runtime or hardware is not here.
     """
     broken = next((label for label in artifact.head.labels if len(label.splitlines()) != 1), None)
@@ -93,32 +117,39 @@ def open_served(artifact: Artifact, target: Target, texts: Sequence[str]) -> Ser
         raise BadInputError(
             f"{artifact.path}: label {broken!r} is not one line; a server lists labels by lines"
         )
+    requests = texts
+    if takes_candidates(artifact.head):
+        requests = [text for text in texts if split_request(text)[1]]
+        if texts and not requests:
+            raise BadInputError(
+                f"{artifact.path}: orders candidates, and the {len(texts)} texts have none; give --texts a "
+                "file of rows with query and candidates"
+            )
     try:
-        model = load(artifact.path, threads=target.threads)
-        distinct = list(dict.fromkeys(texts))
-        changed = find_changed(model, distinct, _CHANGED)
-        rest = [text for text in distinct if text not in set(changed)]
-        rows = [_answer(model, text) for text in [*_spread(rest, _GOLDEN - len(changed)), *changed]]
-        example = rows[0] if rows else _answer(model, _EXAMPLE)
-        batching = measure_batching(artifact, [model.tokenize(text) for text in texts], target.threads)
+        return _open(artifact, target, requests, artifact.path / "serving")
     except ServingError as error:
         raise MissingRuntimeError(f"{error}; make this bundle where the artifact runs") from None
+
+
+def _open(artifact: Artifact, target: Target, requests: Sequence[str], loader: Path) -> Served:
+    model: Any = load(artifact.path, threads=target.threads, verify=loader.parent == artifact.path)
+    golden: list[Golden] | list[GoldenOrder]
+    if takes_candidates(artifact.head):
+        golden = answer_requests(model, requests)
+        example = show_run(model, artifact, golden)
+    else:
+        golden = answer_texts(model, requests)
+        example = show_text(model, golden)
+    read = open_reader(artifact.path / "tokenizer.json", artifact.manifest["max_tokens"], artifact.head)
+    first = read_first(artifact)
     return Served(
         name=re.sub(r"[^A-Za-z0-9._-]", "-", artifact.student).strip(".-") or "student",
         artifact=artifact,
         target=target,
-        golden=tuple(rows),
+        loader=loader,
+        golden=tuple(golden),
         example=example,
-        batching=batching,
+        batching=measure_batching(artifact, [read(request) for request in requests], target.threads),
         instances=max(1, int(target.hardware.vcpus) // target.threads),
+        first=None if first is None else _open(first, target, requests, loader),
     )
-
-
-def _spread(texts: Sequence[str], count: int) -> list[str]:
-    """Choose texts from the whole list."""
-    return list(texts[:: max(1, -(-len(texts) // count))])
-
-
-def _answer(model: Any, text: str) -> Golden:
-    outputs = [float(str(value)) for value in model.outputs([text])[0]]
-    return Golden(text, model.tokenize(text) or [0], outputs, model(text)[0])

@@ -10,7 +10,7 @@ A head's module holds:
 A head whose requests take several runs of the model holds two names more, and its answers are of as many
 numbers as a request has candidates:
 
-- `Model`: a subclass of the loader's `Model`, which opens its artifacts;
+- `MODEL`: the module of the loader with the subclass of its `Model` that opens such artifacts;
 - `open_reader(path, max_tokens, head)` and `fold(outputs, head)`: as the functions here.
 
 An artifact holds the module of its own head and no other.
@@ -40,7 +40,8 @@ class Head(NamedTuple):
 
     `classify` and `tags` have an output for each of `labels`. `score` has one output and no labels, and so
     has `rank` where a run reads a pair. Where it reads a query or a candidate alone, the outputs of a run are
-    a vector of `towers` numbers, and `separator` is the token before a candidate.
+    a vector of `towers` numbers, and `separator` is the token before a candidate. `cut` is `longest` where
+    pairs are cut as the tokenizers library does (`pairs.py`).
 
     >>> Head("classify", ("order", "return")).width, Head("score").width, Head("rank", (), 128, 102).width
     (2, 1, 128)
@@ -50,6 +51,7 @@ class Head(NamedTuple):
     labels: tuple[str, ...] = ()
     towers: int = 0
     separator: int | None = None
+    cut: str = ""
 
     @property
     def width(self) -> int:
@@ -90,7 +92,7 @@ class OpenHead(Protocol):
 def read_head(manifest: Mapping[str, Any]) -> Head:
     """Return the head that a manifest names; those of format 2 name none, for there was one."""
     name, labels = manifest.get("head", "classify"), tuple(manifest.get("labels", ()))
-    return Head(name, labels, manifest.get("towers", 0), manifest.get("separator"))
+    return Head(name, labels, manifest.get("towers", 0), manifest.get("separator"), manifest.get("cut", ""))
 
 
 def describe_head(head: Head) -> dict[str, Any]:
@@ -99,6 +101,7 @@ def describe_head(head: Head) -> dict[str, Any]:
         "labels": list(head.labels) or None,
         "towers": head.towers or None,
         "separator": head.separator,
+        "cut": head.cut or None,
     }
     return {"head": head.name, **{name: value for name, value in fields.items() if value is not None}}
 
@@ -150,7 +153,8 @@ def choose_model(folder: Path, manifest: Mapping[str, Any], plain: type) -> type
     Raises:
         ServingError: there is no such head here.
     """
-    own: type = getattr(_import_head_of(folder, manifest), "Model", plain)
+    name = getattr(_import_head_of(folder, manifest), "MODEL", "")
+    own: type = importlib.import_module(f"..{name}", __name__).Model if name else plain
     return own
 
 
