@@ -79,6 +79,11 @@ def bench(what: Path, settings: tuple[str, ...], targets: tuple[str, ...], **ask
     "--texts", type=click.Path(path_type=Path), help="Texts like those it will answer, for a MODEL."
 )
 @click.option(
+    "--task",
+    metavar="NAME",
+    help="What a MODEL is for, where its outputs leave that open: rerank, for scores of pairs.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     default="edgekd-artifacts",
@@ -90,6 +95,7 @@ def compile_what(
     settings: tuple[str, ...],
     targets: tuple[str, ...],
     texts: Path | None,
+    task: str | None,
     out: Path,
 ) -> Outcome:
     """Compile every variant of a project, or a MODEL from elsewhere: a Hugging Face folder or ONNX file."""
@@ -98,11 +104,13 @@ def compile_what(
 
         if settings:
             raise click.UsageError("a model takes no --set")
-        return compile_model(what, targets, texts, out)
+        return compile_model(what, targets, texts, out, task)
     from edgekd.cli.verbs import run_until
 
     if texts is not None:
         raise click.UsageError(f"--texts is for a model; {what} is a project, which has texts")
+    if task is not None:
+        raise click.UsageError(f"--task is for a model; {what} is a project, which names its task")
     return run_until(what, settings, targets, "compile")
 
 
