@@ -133,13 +133,13 @@ def open_served(artifact: Artifact, target: Target, texts: Sequence[str]) -> Ser
 
 def _open(artifact: Artifact, target: Target, requests: Sequence[str], loader: Path) -> Served:
     model: Any = load(artifact.path, threads=target.threads, verify=loader.parent == artifact.path)
-    golden: list[Golden] | list[GoldenOrder]
+    golden: tuple[Golden, ...] | tuple[GoldenOrder, ...]
     if takes_candidates(artifact.head):
-        golden = answer_requests(model, requests)
-        example = show_run(model, artifact, golden)
+        golden = orders = tuple(answer_requests(model, requests))
+        example = show_run(model, artifact, orders)
     else:
-        golden = answer_texts(model, requests)
-        example = show_text(model, golden)
+        golden = answers = tuple(answer_texts(model, requests))
+        example = show_text(model, answers)
     read = open_reader(artifact.path / "tokenizer.json", artifact.manifest["max_tokens"], artifact.head)
     first = read_first(artifact)
     return Served(
@@ -147,7 +147,7 @@ def _open(artifact: Artifact, target: Target, requests: Sequence[str], loader: P
         artifact=artifact,
         target=target,
         loader=loader,
-        golden=tuple(golden),
+        golden=golden,
         example=example,
         batching=measure_batching(artifact, [read(request) for request in requests], target.threads),
         instances=max(1, int(target.hardware.vcpus) // target.threads),
