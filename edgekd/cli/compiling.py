@@ -11,11 +11,14 @@ from edgekd.errors import BadInputError, EdgekdError
 from edgekd.progress import show_progress
 from edgekd.single.bench import read_texts
 from edgekd.single.foreign import compile_foreign
+from edgekd.tasks import load_task
 from edgekd.units import format_bytes
 
 
-def compile_model(source: Path, targets: tuple[str, ...], texts: Path | None, out: Path) -> Outcome:
-    """Compile a model that was trained elsewhere for one or more targets; exit code 1: a build failed."""
+def compile_model(
+    source: Path, targets: tuple[str, ...], texts: Path | None, out: Path, task: str | None = None
+) -> Outcome:
+    """Compile a model that was trained elsewhere for targets; `task` is what it is for. Exit code 1: a build failed."""
     if not targets:
         raise BadInputError("name what to compile for with --target; edgekd show targets lists them")
     if texts is None:
@@ -23,11 +26,11 @@ def compile_model(source: Path, targets: tuple[str, ...], texts: Path | None, ou
             f"{source}: give --texts FILE, some hundred texts like its own: ranges are calibrated "
             "and parity is proven on them"
         )
+    known = load_task(task) if task else None
     given = read_texts(texts)
     with show_progress("compile") as progress:
-        built = compile_foreign(
-            source, [load_target(name) for name in dict.fromkeys(targets)], given.texts, out, progress
-        )
+        loaded = [load_target(name) for name in dict.fromkeys(targets)]
+        built = compile_foreign(source, loaded, given.texts, out, progress, known)
     lines, document = [], []
     for target, name, found in built:
         entry: dict[str, Any] = {"target": target, "variant": name}

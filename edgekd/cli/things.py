@@ -123,6 +123,11 @@ def bench(what: Path, settings: tuple[str, ...], targets: tuple[str, ...], **ask
     "--texts", type=click.Path(path_type=Path), help="Texts like those it will answer, for a MODEL."
 )
 @click.option(
+    "--task",
+    metavar="NAME",
+    help="What a MODEL is for, where its outputs leave that open: rerank, for scores of pairs.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     default="edgekd-artifacts",
@@ -130,7 +135,7 @@ def bench(what: Path, settings: tuple[str, ...], targets: tuple[str, ...], **ask
 )
 @tells
 @takes(
-    form("a model", "what targets texts out", _is_model),
+    form("a model", "what targets texts task out", _is_model),
     form("a project", "what settings targets"),
     expects="a project file (.yaml), a model's folder or an .onnx file",
 )
@@ -139,13 +144,14 @@ def compile_what(
     settings: tuple[str, ...],
     targets: tuple[str, ...],
     texts: Path | None,
+    task: str | None,
     out: Path,
 ) -> Outcome:
     """Compile every variant of a project, or a MODEL from elsewhere: a Hugging Face folder or ONNX file."""
     if _is_model({"what": what}):
         from edgekd.cli.compiling import compile_model
 
-        return compile_model(what, targets, texts, out)
+        return compile_model(what, targets, texts, out, task)
     from edgekd.cli.verbs import run_until
 
     return run_until(what, settings, targets, "compile")

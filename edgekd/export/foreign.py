@@ -27,8 +27,10 @@ from edgekd.export.onnx_file import normalize_model, read_onnx
 from edgekd.export.onnx_source import check_outputs, choose_output, open_onnx
 from edgekd.export.parity import FP32_TOLERANCE
 from edgekd.export.source_head import read_source_head
+from edgekd.export.source_pairs import find_separator, list_texts, prove_pairs
 from edgekd.export.source_parity import Run, answers_more, check_rows, find_most_tokens, prove_source
 from edgekd.export.source_tokenizer import Encoded, SourceTokenizer, open_source_tokenizer
+from edgekd.serving.heads import takes_candidates
 
 MOST_TOKENS = 512
 """How many tokens a model takes where neither its tokenizer nor its configuration says."""
@@ -40,23 +42,26 @@ HALF_TOLERANCE = 0.05
 _TRIED = 8
 
 
-def adopt_model(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
+def adopt_model(source: Path, folder: Path, texts: Sequence[str], asked: str = "") -> Graph:
     """Write what `source` holds as a graph and its tokenizer into `folder`; parity is proven on `texts`.
 
+    `asked` names the head that it is to have, where its outputs leave that open; with one that takes
+    candidates the texts are requests, and pairs are read as the source's tokenizer makes and cuts them.
+
     Raises:
-        ConfigError: it is no text classifier, or not one that can be read.
+        ConfigError: it is no text classifier, or not one that can be read, or not one of the head asked for.
         ParityError: the graph answers otherwise than its source.
     """
     if source.suffix == ".onnx":
-        return _adopt_onnx(source, folder, texts)
+        return _adopt_onnx(source, folder, texts, asked)
     if (source / "config.json").is_file():
-        return _adopt_folder(source, folder, texts)
+        return _adopt_folder(source, folder, texts, asked)
     raise ConfigError(
         f"{source}: neither a model's folder (config.json, safetensors, tokenizer) nor an .onnx file"
     )
 
 
-def _adopt_folder(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
+def _adopt_folder(source: Path, folder: Path, texts: Sequence[str], asked: str) -> Graph:
     import torch
 
     from edgekd.distill.teacher import HeadedEncoder
@@ -65,7 +70,7 @@ def _adopt_folder(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
 
     config = _read_config(source / "config.json")
     _check_folder(source, config)
-    read_source_head(str(source), config, len(config.get("id2label") or "01"))  # before anything takes time
+    read_source_head(str(source), config, len(config.get("id2label") or "01"), asked)  # before it takes time
     model = load_headed(str(source), attention="eager").eval()
     kinds = [str(kind) for kind in config["architectures"]]
     if type(model).__name__ not in kinds:
@@ -73,7 +78,7 @@ def _adopt_folder(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
             f"{source}: its architecture is {', '.join(kinds)}, and the one of its model_type "
             f"{config.get('model_type')!r} is {type(model).__name__}; expected both to say the same"
         )
-    head = read_source_head(str(source), config, model.config.num_labels)
+    head = read_source_head(str(source), config, model.config.num_labels, asked)
     tokenizer = open_source_tokenizer(source, alone=False)
     takes = set(inspect.signature(model.forward).parameters)
 
@@ -84,11 +89,12 @@ def _adopt_folder(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
 
     check_rows(str(source), tokenizer, run)
     places = getattr(model.config, "max_position_embeddings", None)
-    limit = _choose_limit(str(source), tokenizer, run, texts, places)
+    limit = _choose_limit(str(source), tokenizer, run, list_texts(texts), places)
     (folder / "tokenizer.json").write_text(tokenizer.document, encoding="utf-8")
+    separator = find_separator(str(source), tokenizer, folder) if takes_candidates(head) else None
     try:
         graph = export_graph(
-            HeadedEncoder(model).eval(),
+            HeadedEncoder(model, separator=separator).eval(),
             folder / "tokenizer.json",
             folder / "model.onnx",
             student=_name(source),
@@ -101,7 +107,8 @@ def _adopt_folder(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
     except Exception as error:  # noqa: BLE001  (torch's exporter raises what its parts do)
         words = " ".join(str(error).split()) or type(error).__name__
         raise ConfigError(f"{source}: cannot be written as ONNX: {words:.200}") from None
-    prove_source(tokenizer, run, graph, texts)
+    prove = prove_pairs if takes_candidates(head) else prove_source
+    prove(tokenizer, run, graph, texts)
     return graph
 
 
@@ -120,7 +127,7 @@ def _check_folder(source: Path, config: dict[str, Any]) -> None:
         )
 
 
-def _adopt_onnx(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
+def _adopt_onnx(source: Path, folder: Path, requests: Sequence[str], asked: str) -> Graph:
     if not source.is_file():
         raise ConfigError(f"{source}: not found")
     model = read_onnx(source)
@@ -132,6 +139,7 @@ def _adopt_onnx(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
     labels = _count_labels(source, config)
     tokenizer = open_source_tokenizer(beside, alone=not (beside / "tokenizer_config.json").is_file())
     check_rows(str(source), tokenizer, lambda encoded: next(iter(run_all(encoded).values())))
+    texts = list_texts(requests)
     rows = [row for text in texts[:_TRIED] if (row := tokenizer.read(text, _TRIED))[INPUT]]
     ids = [number for row in rows for number in row[INPUT]] or [0]
     rows += [{INPUT: (ids * count)[:count]} for count in (3, 5)]
@@ -141,7 +149,7 @@ def _adopt_onnx(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
         raise
     except Exception as error:  # noqa: BLE001  (onnxruntime's own kinds)
         raise ConfigError(f"{source}: cannot be run: {' '.join(str(error).split()):.200}") from None
-    head = read_source_head(str(source), config, count)
+    head = read_source_head(str(source), config, count, asked)
 
     def run(encoded: Encoded) -> npt.NDArray[np.float32]:
         return np.asarray(run_all(encoded)[output][0], np.float32)
@@ -150,10 +158,11 @@ def _adopt_onnx(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
     made = normalize_model(model)
     wide = widen_half(made)
     made = made if wide is None else wide
-    make_one_input(made, output, count)
+    (folder / "tokenizer.json").write_text(tokenizer.document, encoding="utf-8")
+    separator = find_separator(str(source), tokenizer, folder) if takes_candidates(head) else None
+    make_one_input(made, output, count, separator)
     path = folder / "model.onnx"
     path.write_bytes(made.SerializeToString(deterministic=True))
-    (folder / "tokenizer.json").write_text(tokenizer.document, encoding="utf-8")
     graph = open_graph(
         path,
         folder / "tokenizer.json",
@@ -162,7 +171,8 @@ def _adopt_onnx(source: Path, folder: Path, texts: Sequence[str]) -> Graph:
         head=head,
         max_tokens=limit,
     )
-    prove_source(tokenizer, run, graph, texts, FP32_TOLERANCE if wide is None else HALF_TOLERANCE)
+    prove = prove_pairs if takes_candidates(head) else prove_source
+    prove(tokenizer, run, graph, requests, FP32_TOLERANCE if wide is None else HALF_TOLERANCE)
     return graph
 
 

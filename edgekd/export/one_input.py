@@ -13,7 +13,8 @@ from edgekd.export.surgery import drop_unread, name_apart, rename_apart, rename_
 if TYPE_CHECKING:
     import onnx
 
-CONSTANT = {"attention_mask": 1, "token_type_ids": 0}
+TYPES = "token_type_ids"
+CONSTANT = {"attention_mask": 1, TYPES: 0}
 _QUANTIZED = {
     "DequantizeLinear",
     "DynamicQuantizeLinear",
@@ -55,10 +56,11 @@ def list_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
     return [value for value in model.graph.input if value.name not in weights]
 
 
-def make_one_input(model: onnx.ModelProto, output: str, count: int) -> None:
+def make_one_input(model: onnx.ModelProto, output: str, count: int, separator: int | None = None) -> None:
     """Make a model `input_ids` int64 [batch, sequence] -> `logits` float32 [batch, output], in place.
 
     `output` names the value that becomes `logits`, with `count` outputs; what only others need is dropped.
+    With a `separator` token types are 1 after the first such id of a row, else 0.
     """
     from onnx import TensorProto, helper
 
@@ -75,6 +77,9 @@ def make_one_input(model: onnx.ModelProto, output: str, count: int) -> None:
     if others:
         before.append(helper.make_node("Shape", [INPUT], [shape], f"{shape}_read"))
     for name in others:
+        if name == TYPES and separator is not None:
+            before += _make_types(graph, kinds[name], separator)
+            continue
         fill = helper.make_tensor("value", kinds[name], [1], [CONSTANT[name]])
         before.append(helper.make_node("ConstantOfShape", [shape], [name], f"{name}_fill", value=fill))
     if output != OUTPUT or kind != TensorProto.FLOAT:
@@ -90,6 +95,25 @@ def make_one_input(model: onnx.ModelProto, output: str, count: int) -> None:
     replace_nodes(graph, [*before, *graph.node, *after])
     drop_unread(graph)
     name_apart(graph)
+
+
+def _make_types(graph: onnx.GraphProto, kind: int, separator: int) -> list[onnx.NodeProto]:
+    """Make the nodes that give token types: whether a separator stands before, counted along a row."""
+    from onnx import TensorProto, helper
+
+    names = [f"{TYPES}_{what}" for what in ("separator", "axis", "is_separator", "number", "before", "after")]
+    for name in names:
+        rename_apart(graph, name)
+    token, axis, is_separator, number, before, after = names
+    graph.initializer.append(helper.make_tensor(token, TensorProto.INT64, [1], [separator]))
+    graph.initializer.append(helper.make_tensor(axis, TensorProto.INT64, [], [1]))
+    return [
+        helper.make_node("Equal", [INPUT, token], [is_separator], is_separator),
+        helper.make_node("Cast", [is_separator], [number], number, to=TensorProto.INT64),
+        helper.make_node("CumSum", [number, axis], [before], before, exclusive=1),
+        helper.make_node("Cast", [before], [after], after, to=TensorProto.BOOL),
+        helper.make_node("Cast", [after], [TYPES], f"{TYPES}_cast", to=kind),
+    ]
 
 
 def quantized_operators(path: Path) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from edgekd.errors import ConfigError, ParityError
 from edgekd.export.graph import INPUT, OUTPUT, Graph
 from edgekd.export.odd_texts import make_long_texts, make_odd_texts
+from edgekd.export.one_input import TYPES
 from edgekd.export.parity import FP32_TOLERANCE, prove_parity
 from edgekd.export.source_tokenizer import Encoded, SourceTokenizer
 
@@ -22,7 +23,6 @@ _CHARACTERS_PER_TOKEN = 12
 _SHOWN = 3
 _ROOM = 64
 """More tokens than any tokenizer puts around a text: the library does not cut shorter than those."""
-TYPES = "token_type_ids"
 
 
 def check_rows(name: str, tokenizer: SourceTokenizer, run: Run) -> None:

@@ -24,12 +24,14 @@ class SourceTokenizer:
         document: tokenizer.json, with the side on which long texts are cut.
         limit: the most ids of a text, as the tokenizer itself says; None where it says nothing.
         read: from a text and the most ids to what the model is given.
+        read_pair: the same from two texts; of what is too long the longer one loses its end.
         tokens: the id of each token; two may share one.
     """
 
     document: str
     limit: int | None
     read: Callable[[str, int], Encoded]
+    read_pair: Callable[[str, str, int], Encoded]
     tokens: Mapping[str, int]
 
 
@@ -49,10 +51,14 @@ def open_source_tokenizer(folder: Path, *, alone: bool) -> SourceTokenizer:
     def read(text: str, most: int) -> Encoded:
         return dict(tokenizer(text, truncation=True, max_length=most))
 
+    def read_pair(first: str, second: str, most: int) -> Encoded:
+        rows = tokenizer([first], [second], truncation=True, max_length=most)  # lists: one may be empty
+        return {name: values[0] for name, values in rows.items()}
+
     with quiet():
         tokens = dict(tokenizer.get_vocab())
     limit = _check_limit(folder, tokenizer.model_max_length)
-    return SourceTokenizer(document, limit, read, tokens)
+    return SourceTokenizer(document, limit, read, read_pair, tokens)
 
 
 def _open_alone(path: Path) -> SourceTokenizer:
@@ -67,8 +73,14 @@ def _open_alone(path: Path) -> SourceTokenizer:
     tokenizer.no_padding()
 
     def read(text: str, most: int) -> Encoded:
+        return encode(most, text)
+
+    def read_pair(first: str, second: str, most: int) -> Encoded:
+        return encode(most, first, second)
+
+    def encode(most: int, *texts: str) -> Encoded:
         tokenizer.enable_truncation(most, direction=cut.get("direction", "right"))
-        found = tokenizer.encode(text)
+        found = tokenizer.encode(*texts)
         return {
             "input_ids": found.ids,
             "token_type_ids": found.type_ids,
@@ -76,7 +88,7 @@ def _open_alone(path: Path) -> SourceTokenizer:
         }
 
     limit = _check_limit(path, cut["max_length"]) if cut else None
-    return SourceTokenizer(document, limit, read, tokenizer.get_vocab(with_added_tokens=True))
+    return SourceTokenizer(document, limit, read, read_pair, tokenizer.get_vocab(with_added_tokens=True))
 
 
 def _check_limit(place: Path, limit: Any) -> int | None:

@@ -19,18 +19,27 @@ from edgekd.measure.basis import find_basis
 from edgekd.measure.environment import read_environment
 from edgekd.plugins import list_plugins, load_plugin
 from edgekd.progress import Progress
+from edgekd.serving.heads import Head, takes_candidates
+from edgekd.serving.request import split_request
 from edgekd.store import digest_file
+from edgekd.tasks import Task
 
 Built = tuple[str, str, Artifact | EdgekdError]
 """Target, variant, and its artifact or why there is none."""
 
 
 def compile_foreign(
-    source: Path, targets: Sequence[Target], texts: Sequence[str], out: Path, progress: Progress
+    source: Path,
+    targets: Sequence[Target],
+    texts: Sequence[str],
+    out: Path,
+    progress: Progress,
+    task: Task | None = None,
 ) -> list[Built]:
     """Write `out/<target>/<variant>` for every build of every target; a build that fails is said, not raised.
 
-    So is a target of whose builds none is for this kind of model.
+    So is a target of whose builds none is for this kind of model. `task` says what the model is for, where its
+    outputs leave that open.
 
     The temperature is 1: there are no labels to fit it on. Equal builds of several targets are compiled once.
 
@@ -38,6 +47,7 @@ def compile_foreign(
         MissingRuntimeError: a target's builds can only be made on its own hardware.
         ConfigError: `out` holds artifacts of a target already, or `source` is no model that can be compiled.
     """
+    _check_texts(texts, task)
     for place in (out / target.name for target in targets):
         is_full = place.is_dir() and any(place.iterdir())
         if is_full or any(path.exists() and not path.is_dir() for path in (out, place)):
@@ -51,7 +61,7 @@ def compile_foreign(
     made: dict[tuple[Build, tuple[str, ...]], Artifact | EdgekdError] = {}
     with tempfile.TemporaryDirectory(dir=out) as temporary:
         progress(0.0, f"reading {source}")
-        graph = adopt_model(source, Path(temporary), texts)
+        graph = adopt_model(source, Path(temporary), texts, task.head if task else "")
         jobs = [(t, build) for t in targets for build in t.builds if serves(build, graph.kind)]
         origin = {"source": source.resolve().name, "data": "none", "weights": digest_file(graph.path)}
         for number, (target, build) in enumerate(jobs):
@@ -67,7 +77,7 @@ def compile_foreign(
                         build,
                         target.hardware,
                         Examples(texts),
-                        task=graph.head.name,
+                        task=task.name if task else graph.head.name,
                         provenance=origin,
                         folder=folder,
                     )
@@ -87,6 +97,21 @@ def _no_build(target: Target, graph: Graph) -> tuple[str, str, EdgekdError]:
     recipes = ", ".join(sorted({build.recipe for build in target.builds}))
     words = f"none of the target's recipes ({recipes}) compiles a {graph.kind}; name another target"
     return target.name, graph.student, ConfigError(words)
+
+
+def _check_texts(texts: Sequence[str], task: Task | None) -> None:
+    """Make sure that texts are what the model is asked: requests have candidates, and other texts none."""
+    wanted = task is not None and takes_candidates(Head(task.head))
+    odd = sum(bool(split_request(text)[1]) != wanted for text in texts)
+    if odd and wanted:
+        raise ConfigError(
+            f"{odd} of {len(texts)} texts have no candidates; expected rows with query and candidates"
+        )
+    if odd:
+        raise ConfigError(
+            f"{odd} of {len(texts)} texts are a query with candidates; give --task rerank for a model that "
+            "orders them, or texts alone"
+        )
 
 
 def _check_recipe(graph: Graph, build: Build) -> None:

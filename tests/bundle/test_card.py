@@ -237,6 +237,13 @@ def test_the_card_of_a_score_speaks_of_no_label(compiled, target_for):
     assert "nothing was fitted" in section(card, "Calibration")
 
 
+def test_the_card_of_a_ranking_says_what_it_reads(compiled, target_for):
+    artifact = compiled("ranking", "onnxruntime", "fp32")
+    card = write_card(artifact, target_for(artifact), None)
+    assert "- Input: a query and its candidates; of the query with each of them 32 tokens are read." in card
+    assert "A text without any token" not in card
+
+
 def test_every_section_once_in_order(judged):
     card = write_card(*judged, ORIGIN)
     assert [line[3:] for line in card.splitlines() if line.startswith("## ")] == SECTIONS

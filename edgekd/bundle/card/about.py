@@ -7,6 +7,7 @@ from textwrap import fill
 
 from edgekd.bundle.card.facts import Facts
 from edgekd.bundle.card.lines import bullets, table
+from edgekd.serving.heads import takes_candidates
 from edgekd.serving.wordpiece import cuts_left
 from edgekd.store import digest_json
 
@@ -29,10 +30,19 @@ def describe_use(facts: Facts) -> str:
 (task `{manifest["task"]}`){_probability(facts)}. It is compiled for the target
 `{target.name}`{about}.
 
-- Input: one text, of which the {_which(facts)} tokens are read. A text without any token gets
-  the answer of token 0 alone.
+- Input: {_describe_input(facts)}
 - Output: {words.output}
 {fill(f"- For: {words.purpose} Not for: {words.danger}", 110, subsequent_indent="  ")}{_list_labels(facts)}"""
+
+
+def _describe_input(facts: Facts) -> str:
+    if takes_candidates(facts.artifact.head):
+        most = facts.manifest["max_tokens"]
+        return f"a query and its candidates; of the query with each of them {most} tokens are read."
+    return (
+        f"one text, of which the {_which(facts)} tokens are read. A text without any token gets\n"
+        "  the answer of token 0 alone."
+    )
 
 
 def _which(facts: Facts) -> str:
