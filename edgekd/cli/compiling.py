@@ -18,7 +18,10 @@ from edgekd.units import format_bytes
 def compile_model(
     source: Path, targets: tuple[str, ...], texts: Path | None, out: Path, task: str | None = None
 ) -> Outcome:
-    """Compile a model that was trained elsewhere for targets; `task` is what it is for. Exit code 1: a build failed."""
+    """Compile a model that was trained elsewhere for targets; `task` is what it is for.
+
+    The exit code is 1 where a build failed.
+    """
     if not targets:
         raise BadInputError("name what to compile for with --target; edgekd show targets lists them")
     if texts is None:

@@ -38,8 +38,8 @@ def compile_foreign(
 ) -> list[Built]:
     """Write `out/<target>/<variant>` for every build of every target; a build that fails is said, not raised.
 
-    So is a target of whose builds none is for this kind of model. `task` says what the model is for, where its
-    outputs leave that open.
+    So is a target of whose builds none is for this kind of model. `task` says what the model is for, where
+    its outputs leave that open.
 
     The temperature is 1: there are no labels to fit it on. Equal builds of several targets are compiled once.
 

@@ -70,7 +70,7 @@ def test_a_cross_encoder_ranks(built, speak, tmp_path):
     assert len((made.path / "golden.jsonl").read_text().splitlines()) == len(REQUESTS)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_is_measured_by_numbers_of_candidates(built, speak, given, tmp_path):
     requests = given.parent.parent / "requests.jsonl"
     said = speak("bench", built["fp32"]["path"], "--texts", requests, "--out", tmp_path / "bench", "--json")

@@ -52,7 +52,7 @@ def test_a_file_is_given_token_types(tmp_path, alone):
     assert score != pytest.approx(score_with(graph, "where is my", "order")[1], abs=1e-2)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["Bert", "DistilBert"])
 def test_a_folder_ranks_as_its_source(tmp_path, kind):
     import torch
