@@ -15,11 +15,11 @@ _WORDS = 300  # characters of what a library said
 def told_in_one_line(student: str, build: Build) -> Iterator[None]:
     """Turn an exception of a library into a `BuildError` with its words, so that other builds go on.
 
-    Errors of edgekd pass as they are, and so does what the machine lacks: memory, space, a file.
+    Errors of edgekd pass as they are, and so does what the machine lacks: memory, space, a file, a library.
     """
     try:
         yield
-    except (EdgekdError, MemoryError, OSError):
+    except (EdgekdError, MemoryError, OSError, ImportError):
         raise
     except Exception as error:
         raise BuildError(

@@ -134,7 +134,8 @@ def test_extra_info(benchmarks):
 @pytest.mark.slow
 def test_ci_files_hold_the_comparisons(session):
     root = ET.parse(session[0] / "ci" / "junit.xml").getroot()
-    assert len(root) == 3 and int(root.attrib["failures"]) >= 2
+    assert len(root) == 7  # three that compare, one measured alone, three that end otherwise
+    assert int(root.attrib["failures"]) >= 2
     assert "slower" in (session[0] / "ci" / "summary.md").read_text(encoding="utf-8")
     assert len(json.loads((session[0] / "ci" / "benchmark.json").read_text(encoding="utf-8"))) == 9
 

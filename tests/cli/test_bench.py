@@ -2,13 +2,11 @@
 
 import json
 import xml.etree.ElementTree as ET
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from edgekd.measure.plan import MeasurePlan
-from edgekd.measure.scenarios.offline import measure_throughput
 
 pytestmark = pytest.mark.slow
 
@@ -18,8 +16,7 @@ def short(monkeypatch):
     """What is said of a measurement is tested here, not how long one must be."""
     plan = MeasurePlan(rounds=3, seconds=0.1)
     monkeypatch.setattr("edgekd.cli.benching.MeasurePlan", lambda: plan)
-    briefly = partial(measure_throughput, plan=plan)
-    monkeypatch.setattr("edgekd.single.scenarios.measure_throughput", briefly)
+    monkeypatch.setattr("edgekd.single.scenarios.OFFLINE_PLAN", plan)
 
 
 def write_target(folder, name, more):

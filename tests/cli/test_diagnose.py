@@ -201,7 +201,9 @@ def test_evidence_that_cannot_be_read_is_said(speak, run):
     (evidence / "cut-2l.onnxruntime.fp32.json").write_text("{}")
     said = speak("diagnose", run)
     assert said.code == 0
-    assert said.stdout.splitlines()[-1].startswith("! evidence of lambda-x86 is not read: not a stored")
+    last = said.stdout.splitlines()[-1]
+    assert last.startswith("! evidence of lambda-x86 is not read: ")
+    assert "cut-2l.onnxruntime.fp32.json: cannot be read as VariantEvidence: not a stored" in last
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from edgekd.measure.plan import MeasurePlan
 from edgekd.progress import silent
 from edgekd.report.bench import candidates_document, candidates_lines
 from edgekd.serving.request import join_request, split_request
-from edgekd.single import requests as module
 from edgekd.single.bench import Texts, read_texts, token_buckets
 from edgekd.single.requests import bench_by_candidates, fit_texts, make_requests
 
@@ -55,11 +54,10 @@ def test_rows_with_candidates_are_read_as_requests(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_artifact_is_measured_by_the_number_of_candidates(artifact, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "COUNTS", (1, 10))
+def test_an_artifact_is_measured_by_the_number_of_candidates(artifact, tmp_path):
     texts = Texts(tuple(samples.make_texts(20)), "here")
     plan = MeasurePlan(rounds=2, seconds=0.05, warmup_seconds=0.01)
-    found = bench_by_candidates(artifact, texts, tmp_path, plan, silent)
+    found = bench_by_candidates(artifact, texts, tmp_path, plan, silent, counts=(1, 10))
     assert [count for count, _ in found.results] == [1, 10]
     one, ten = candidates_document(found.results, found.subject)
     assert one["candidates_per_second"] < ten["candidates_per_second"]

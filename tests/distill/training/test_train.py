@@ -301,7 +301,7 @@ def test_rate_rises_then_falls(tmp_path):
 
 @MAKERS
 def test_loss_that_is_not_finite_stops(tmp_path, make):
-    training = Training(epochs=3, learning_rate=1e30, batch=8, warmup=0)
+    training = Training(epochs=3, batch=8, warmup=0).model_copy(update={"learning_rate": 1e30})
     with pytest.raises(TrainingError, match=r"^small: loss is (nan|inf) at step \d+; lower training\.learn"):
         teach(make(), tmp_path / "run", plan=replace(PLAN, training=training))
 
