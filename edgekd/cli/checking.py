@@ -12,9 +12,10 @@ from edgekd.cli.verbs import open_context
 def check_project(path: Path, settings: tuple[str, ...]) -> Outcome:
     """Look at a project's rows and slices; exit code 1 where a slice cannot be proven with these rows."""
     context = open_context(path, settings)
+    from edgekd.pipeline.distillation import check_distillation
     from edgekd.pipeline.durations import estimate_times
     from edgekd.pipeline.forecast import forecast
-    from edgekd.pipeline.learning import check_distillation, load_and_compare_stage
+    from edgekd.pipeline.learning import load_and_compare_stage
     from edgekd.pipeline.preflight import describe, examine
     from edgekd.pipeline.routing import check_routing
 

@@ -44,6 +44,11 @@ def form(name: str, uses: str, fits: Callable[[Given], bool] = lambda given: Tru
     return Form(name, frozenset(uses.split()), fits)
 
 
+def is_folder(given: Given) -> bool:
+    """Whether `what` is a folder: of an artifact or a bundle, as a project is a file."""
+    return bool(given["what"].is_dir())
+
+
 def takes(*forms: Form, expects: str = "") -> Callable[[Verb], Verb]:
     """Give a verb its forms, and refuse each option that its form does not use.
 

@@ -14,6 +14,7 @@ import click
 
 from edgekd import __version__
 from edgekd.cli import stages, things
+from edgekd.cli.bench import bench
 from edgekd.cli.ledger import ledger
 from edgekd.cli.plan import plan
 from edgekd.cli.promote import promote, rollback
@@ -30,7 +31,7 @@ def cli() -> None:
 
 for _verb in (
     *(stages.run, stages.check, stages.label, stages.distill, stages.evaluate, stages.gate, stages.report),
-    *(things.compile_what, things.bench, things.bundle, things.publish, things.predict, things.diagnose),
+    *(things.compile_what, bench, things.bundle, things.publish, things.predict, things.diagnose),
     *(things.show, things.doctor, plan, ledger, promote, rollback),
 ):
     cli.add_command(_verb)

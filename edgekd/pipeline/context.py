@@ -19,7 +19,7 @@ from edgekd.config import (
     load_model,
     load_target,
 )
-from edgekd.data.load import describe_source
+from edgekd.data.source import describe_source
 from edgekd.engines.process import Process
 from edgekd.engines.step import Step
 from edgekd.errors import ConfigError, EdgekdError

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import TypeAdapter
 
-from edgekd.config import Data, Distillation, EncoderModel, Slice, StudentModel, Training
+from edgekd.config import Data, Distillation, EncoderModel, StudentModel, Training
 from edgekd.config.project import Teacher
 from edgekd.data.load import load_and_compare
 from edgekd.data.shared import HELD_OUT, SharedTexts
-from edgekd.data.slices import select_rows
 from edgekd.data.taskdata import SPLITS, TaskData, save_data
 from edgekd.engines.process import is_first_process
 from edgekd.engines.step import Inputs, Settings, Step, write_parts
-from edgekd.errors import ConfigError
-from edgekd.pipeline.answering import read_answers, reference_step
+from edgekd.pipeline.answering import reference_step
 from edgekd.pipeline.context import Context, library_versions
-from edgekd.pipeline.labelling import open_store
+from edgekd.pipeline.distillation import critical_classes
 from edgekd.pipeline.opening import TEACHER, open_rows, open_task, write_task
 from edgekd.progress import Progress
 from edgekd.store import digest_json, write_atomic
 from edgekd.tasks import load_task
-
-if TYPE_CHECKING:  # torch: two seconds
-    from edgekd.distill.examples import Lesson, Session
 
 _DISTIL_VERSION = {"transformer": 6, "narrow": 3, "static": 9}
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
@@ -102,6 +97,7 @@ def build_teacher(folder: Path, settings: Settings, inputs: Inputs, progress: Pr
     from edgekd.distill.examples import Examples, Lesson
     from edgekd.distill.fine_tune import Checkpoint, adopt, fine_tune
     from edgekd.distill.weighing import weigh_rows
+    from edgekd.pipeline.lesson import describe_session
 
     data, setting = open_rows(inputs["rows"].path), Teacher.model_validate(settings["teacher"])
     task, model = open_task(inputs["rows"].path), settings["model"]
@@ -121,7 +117,7 @@ def build_teacher(folder: Path, settings: Settings, inputs: Inputs, progress: Pr
         checkpoint,
         Lesson(learner, learn, validation, weighing),
         folder,
-        _session(task.name, settings),
+        describe_session(task.name, settings),
         progress,
     )
 
@@ -159,7 +155,7 @@ def distil_step(context: Context, teacher: Step, labels: Step, model: StudentMod
             "model": model.model_dump(mode="json", exclude_none=True),
             "distillation": how.model_dump(mode="json", exclude=unread),
             **risky,
-            "critical": _critical(context),
+            "critical": critical_classes(context),
             "seed": project.seed,
             "threads": project.threads,
         },
@@ -212,17 +208,13 @@ def through_step(context: Context, teacher: Step, labels: Step, model: EncoderMo
 def build_through(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
     """Write that model, as a teacher."""
     from edgekd.distill.fine_tune import Checkpoint, fine_tune
+    from edgekd.pipeline.lesson import describe_session, gather_lesson
 
     model, task = settings["model"], open_task(inputs["rows"].path)
     training = Training.model_validate(model["training"])
     checkpoint = Checkpoint(model["name"], settings["weights"], model["max_tokens"], training)
-    fine_tune(checkpoint, _taught_lesson(settings, inputs), folder, _session(task.name, settings), progress)
-
-
-def _session(task: str, settings: Settings) -> Session:
-    from edgekd.distill.examples import Session
-
-    return Session(task, settings["seed"], settings["threads"], settings["checkpoint_seconds"])
+    session = describe_session(task.name, settings)
+    fine_tune(checkpoint, gather_lesson(settings, inputs), folder, session, progress)
 
 
 def _checkpoint_seconds(context: Context) -> float | None:
@@ -230,41 +222,17 @@ def _checkpoint_seconds(context: Context) -> float | None:
     return None if minutes is None else 60 * minutes
 
 
-def _taught_lesson(settings: Settings, inputs: Inputs) -> Lesson:
-    """Gather targets and what the teacher says of the same rows."""
-    from edgekd.distill.examples import Examples, Lesson
-    from edgekd.distill.softlabels import open_soft_labels
-    from edgekd.distill.training.limits import list_limits
-    from edgekd.distill.weighing import bound_soft, weigh_ambiguous, weigh_rows
-
-    data, how = open_rows(inputs["rows"].path), Distillation.model_validate(settings["distillation"])
-    train, rows = data.split("train"), data.split("validation")
-    store = open_store(Path(settings["labels"]), inputs["teacher"].digest, data)
-    learner = open_task(inputs["rows"].path).learning.as_taught(data.outputs, how, settings["critical"])
-    learn = open_soft_labels(inputs["texts"].path, train.targets, store, learner)
-    by_target, more = learner.weigh(train.targets), len(learn.texts) - len(train)
-    weighing = weigh_rows(train, how, "distillation", by_target=by_target, unlabelled=more)
-    if how.alpha_of_slice:
-        slices = [Slice.model_validate(entry) for entry in settings["slices"]]
-        weighing = bound_soft(weighing, train, slices, how.alpha_of_slice, more)
-    if how.ambiguous is not None:
-        assert learn.taught is not None, "a student's rows have labels of its teacher"
-        weighing = weigh_ambiguous(weighing, how.ambiguous, learn.taught, train)
-    taught = read_answers(inputs["validation"].path, rows).outputs
-    validation = Examples(rows.requests, rows.targets, taught)
-    return Lesson(learner, learn, validation, weighing, list_limits(how.checkpoint))
-
-
 def build_student(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
     """Write the student."""
     from edgekd.distill.distil import distil
     from edgekd.distill.logs.trackers import open_trackers
     from edgekd.distill.teacher import open_teacher
+    from edgekd.pipeline.lesson import describe_session, gather_lesson
 
     teacher, model = inputs["teacher"], dict(settings["model"])
     if "weights" in model:  # where they lie here
         model["weights"] = settings["weights"]
-    lesson = _taught_lesson(settings, inputs)
+    lesson = gather_lesson(settings, inputs)
     names = settings["trackers"] if is_first_process() else ()
     with open_trackers(names, settings["run"], Path(settings["tracking"])) as send:
         distil(
@@ -272,48 +240,8 @@ def build_student(folder: Path, settings: Settings, inputs: Inputs, progress: Pr
             open_teacher(teacher.path, teacher.digest),
             lesson,
             folder,
-            _session(open_task(inputs["rows"].path).name, settings),
+            describe_session(open_task(inputs["rows"].path).name, settings),
             features=Distillation.model_validate(settings["distillation"]).features,
             also=send,
             on_progress=progress,
         )
-
-
-def check_distillation(context: Context, data: TaskData) -> None:
-    """Refuse what fits neither rows nor students, before anything costs time.
-
-    Raises:
-        EdgekdError: in one line.
-    """
-    features = context.project.distillation.features
-    for model in context.students if features and not features.output else ():
-        if features and model.kind != "static" and model.training.epochs <= features.epochs:
-            raise ConfigError(
-                f"distillation.features: {features.epochs} of {model.name}'s {model.training.epochs} epochs "
-                "leave none to learn answers in; lower features.epochs or raise training.epochs"
-            )
-    teacher, settings = context.project.teacher, context.project.distillation
-    asked = {"alpha_of", "rare_classes", "class_weights", "origin", "reviewed", "alpha_of_slice", "ambiguous"}
-    if settings.checkpoint is not None:
-        from edgekd.distill.training.limits import check_limits, list_limits
-
-        learner = context.task.learning.as_taught(data.outputs, settings, _critical(context))
-        check_limits(list_limits(settings.checkpoint), learner, data.split("validation").targets)
-    if not any(entry.model_dump(include=asked, exclude_defaults=True) for entry in (teacher, settings)):
-        return
-    from edgekd.distill.weighing import bound_soft, weigh_rows  # torch: two seconds
-
-    context.task.learning.from_rows(data.outputs, teacher, "teacher")
-    weigh_rows(data.split("train"), teacher, "teacher")
-    context.task.learning.as_taught(data.outputs, settings)
-    weighing = weigh_rows(data.split("train"), settings, "distillation")
-    if settings.alpha_of_slice:
-        bound_soft(weighing, data.split("train"), context.project.slices, settings.alpha_of_slice, 0)
-    if settings.ambiguous is not None and settings.ambiguous.where is not None:
-        select_rows(data.split("train"), settings.ambiguous.where, "distillation.ambiguous")
-
-
-def _critical(context: Context) -> list[str]:
-    """Return the classes whose recall must be proven: a checkpoint is chosen by it, too."""
-    proven = (one for one in context.project.slices if one.tier == "prove")
-    return sorted({name for one in proven for name in one.classes})

@@ -38,13 +38,13 @@ from edgekd.pipeline.cascading import check_cascades
 from edgekd.pipeline.compiling import Variant
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.diagnosing import write_capacity
+from edgekd.pipeline.distillation import check_distillation
 from edgekd.pipeline.figures import find_ages
 from edgekd.pipeline.forecast import forecast
 from edgekd.pipeline.going import going_on
 from edgekd.pipeline.judging import Contest, Judged, find_incumbent, judge
 from edgekd.pipeline.labelling import LabelledTexts, label_share, label_stage
 from edgekd.pipeline.learning import (
-    check_distillation,
     distil_step,
     load_and_compare_stage,
     teacher_step,

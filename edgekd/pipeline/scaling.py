@@ -16,7 +16,8 @@ from edgekd.evaluate.scorer import JudgedRows
 from edgekd.impact.fallback import BILLINGS, Prices, compare_fallback
 from edgekd.impact.saving import save
 from edgekd.pipeline.context import Context
-from edgekd.report import view
+from edgekd.report.variants import DailyCost, DailyCosts, VariantRow
+from edgekd.report.view import TargetReport
 
 _BILLED = {
     "accepted": "billed for what the student answers",
@@ -24,7 +25,7 @@ _BILLED = {
 }
 
 
-def scale_target(context: Context, test: TaskData, found: view.TargetReport) -> view.TargetReport:
+def scale_target(context: Context, test: TaskData, found: TargetReport) -> TargetReport:
     """Give a target's rates the requests of a day that they are of, and its variants their costs."""
     traffic = context.project.traffic
     if traffic is None:
@@ -74,9 +75,7 @@ def _count_requests(context: Context, test: TaskData, traffic: Traffic) -> _Requ
     return _Requests(judged, frozenset(hits), of_row)
 
 
-def _scale_variant(
-    context: Context, traffic: Traffic, row: view.VariantRow, requests: _Requests
-) -> view.VariantRow:
+def _scale_variant(context: Context, traffic: Traffic, row: VariantRow, requests: _Requests) -> VariantRow:
     return replace(
         row,
         routing=tuple(replace(part, requests_per_day=requests.judged.get(part.name)) for part in row.routing),
@@ -87,29 +86,29 @@ def _scale_variant(
     )
 
 
-def _find_costs(traffic: Traffic, routing: Routing | None, row: view.VariantRow) -> view.DailyCosts | None:
+def _find_costs(traffic: Traffic, routing: Routing | None, row: VariantRow) -> DailyCosts | None:
     """Price a day's requests: by the teacher, by the student alone, and by both as the policy routes them."""
     student, day = row.cost_per_1000_usd, traffic.requests_per_day
     teacher = traffic.teacher_per_1k or (None if routing is None else routing.teacher_per_1k)
     if student is None:
         return None
     if teacher is None:
-        return view.DailyCosts((view.DailyCost("the student alone", day / 1000 * student),))
+        return DailyCosts((DailyCost("the student alone", day / 1000 * student),))
     alone = save(day, teacher, student)
     ways = [
-        view.DailyCost("the teacher alone", alone.teacher_daily),
-        view.DailyCost("the student alone", alone.student_daily, alone.daily),
+        DailyCost("the teacher alone", alone.teacher_daily),
+        DailyCost("the student alone", alone.student_daily, alone.daily),
     ]
     overall = next((part for part in row.routing if part.name == "overall"), None)
     if routing is None or overall is None:
-        return view.DailyCosts(tuple(ways))
+        return DailyCosts(tuple(ways))
     rate = overall.fallback.estimate
     for billing in BILLINGS:
         daily = Prices(teacher, student, billing).daily(rate, day)
-        ways.append(view.DailyCost(f"both, {_BILLED[billing]}", daily, alone.teacher_daily - daily))
+        ways.append(DailyCost(f"both, {_BILLED[billing]}", daily, alone.teacher_daily - daily))
     prices = Prices(teacher, student, routing.billing)
     try:
         alert = compare_fallback(prices, routing.planned_fallback, rate, day).alert
     except BadInputError as error:
         alert = str(error)
-    return view.DailyCosts(tuple(ways), alert)
+    return DailyCosts(tuple(ways), alert)

@@ -9,7 +9,7 @@ from edgekd.gate.above import describe_gain, describe_limit
 from edgekd.gate.check import Status
 from edgekd.pipeline.deriving import quality_checks
 from edgekd.pipeline.judging import Judged
-from edgekd.report import view
+from edgekd.report.slices import SliceRow, SliceValue
 from edgekd.stats.interval import Interval
 from edgekd.stats.proportion import wilson_interval
 from edgekd.stats.tally import Tally
@@ -17,7 +17,7 @@ from edgekd.stats.tally import Tally
 _LEVEL = 0.95
 
 
-def slice_rows(judged: Judged) -> tuple[view.SliceRow, ...]:
+def slice_rows(judged: Judged) -> tuple[SliceRow, ...]:
     """Return every slice with every variant that was scored on it."""
     both = zip(judged.evidence, judged.verdict.variants, strict=True)
     scored = [(evidence, verdict) for evidence, verdict in both if evidence.evaluation is not None]
@@ -33,7 +33,7 @@ def slice_rows(judged: Judged) -> tuple[view.SliceRow, ...]:
             if found is not None:
                 values.append(found)
         rows.append(
-            view.SliceRow(
+            SliceRow(
                 name=first.name,
                 tier=first.tier,
                 metric=first.metric,
@@ -68,11 +68,11 @@ def _worst(statuses: Sequence[Status]) -> Status:
     return next((status for status in order if status in statuses), "pass")
 
 
-def _slice_value(variant: str, result: SliceResult, status: Status) -> view.SliceValue | None:
+def _slice_value(variant: str, result: SliceResult, status: Status) -> SliceValue | None:
     drop, compiled = result.drop_from("teacher"), result.drop_from("fp32")
     if result.value is None:
         return None
-    return view.SliceValue(
+    return SliceValue(
         variant=variant,
         value=result.value,
         drop_vs_teacher=_interval(drop) if drop else None,

@@ -12,25 +12,32 @@ from edgekd.gate.evidence import VariantEvidence
 from edgekd.gate.verdict import VariantVerdict
 from edgekd.pipeline.bench import TEACHER, TEACHER_ONNX, Bench
 from edgekd.pipeline.class_view import bias_note, class_rows, confusion_rows
-from edgekd.report import view
 from edgekd.report.bench import cost_usd
 from edgekd.report.scenarios import name_mode
+from edgekd.report.variants import (
+    CheckRow,
+    DropBound,
+    FigureRow,
+    ReliabilityRow,
+    RoutedRow,
+    VariantRow,
+    VariantStatus,
+)
 from edgekd.stats.proportion import wilson_interval
 
 
 def variant_row(
     evidence: VariantEvidence, verdict: VariantVerdict, bench: Bench, target: Target, train: dict[str, int]
-) -> view.VariantRow:
+) -> VariantRow:
     """Return one variant's row; `train` counts the training rows of each class."""
     checks = tuple(
-        view.CheckRow(check.name, check.status, check.found, check.limit, check.reason)
-        for check in verdict.checks
+        CheckRow(check.name, check.status, check.found, check.limit, check.reason) for check in verdict.checks
     )
-    status: view.VariantStatus = "inconclusive"
+    status: VariantStatus = "inconclusive"
     if verdict.status != "not measured" and verdict.status != "warning":
         status = verdict.status
     if evidence.evaluation is None:
-        return view.VariantRow(
+        return VariantRow(
             name=evidence.variant,
             student=evidence.student,
             runtime=evidence.runtime,
@@ -42,7 +49,7 @@ def variant_row(
     drop, worst = overall.drop_from("teacher"), worst_drop(evidence.judged, "teacher")
     name = bench.names[evidence.artifact_digest]
     many = bench.throughput(evidence.artifact_digest)
-    return view.VariantRow(
+    return VariantRow(
         name=evidence.variant,
         student=evidence.student,
         runtime=evidence.runtime,
@@ -58,7 +65,7 @@ def variant_row(
         texts_per_second=many.rate if many else None,
         texts_per_second_one_by_one=many.latency_mode if many else None,
         quality=overall.value,
-        overall_drop=view.DropBound(drop.estimate, drop.high, drop.confidence) if drop else None,
+        overall_drop=DropBound(drop.estimate, drop.high, drop.confidence) if drop else None,
         worst_slice=worst[0].name if worst else "",
         worst_slice_drop=worst[1].estimate if worst else None,
         speedup_vs_teacher=bench.speedup(name, TEACHER),
@@ -67,7 +74,7 @@ def variant_row(
         policy=json.dumps(evidence.routing.policy) if evidence.routing else "",
         reliability=_reliability(evidence.evaluation),
         figures=tuple(
-            view.FigureRow(one.slice, one.name, one.n, tuple(one.values.items()), one.is_share)
+            FigureRow(one.slice, one.name, one.n, tuple(one.values.items()), one.is_share)
             for one in evidence.evaluation.figures
         ),
         checks=checks,
@@ -77,20 +84,18 @@ def variant_row(
     )
 
 
-def _routing(evidence: VariantEvidence) -> tuple[view.RoutedRow, ...]:
+def _routing(evidence: VariantEvidence) -> tuple[RoutedRow, ...]:
     found = evidence.routing.slices if evidence.routing else ()
     return tuple(
-        view.RoutedRow(
-            entry.quality.name, entry.quality.n, entry.quality.value, entry.fallback, entry.refused
-        )
+        RoutedRow(entry.quality.name, entry.quality.n, entry.quality.value, entry.fallback, entry.refused)
         for entry in found
         if entry.quality.value and entry.fallback and entry.refused
     )
 
 
-def _reliability(result: EvalResult) -> tuple[view.ReliabilityRow, ...]:
+def _reliability(result: EvalResult) -> tuple[ReliabilityRow, ...]:
     return tuple(
-        view.ReliabilityRow(
+        ReliabilityRow(
             found.name,
             found.n,
             found.ece,
@@ -105,7 +110,7 @@ def _reliability(result: EvalResult) -> tuple[view.ReliabilityRow, ...]:
     )
 
 
-def mark_front(row: view.VariantRow, rows: Sequence[view.VariantRow]) -> view.VariantRow:
+def mark_front(row: VariantRow, rows: Sequence[VariantRow]) -> VariantRow:
     """Mark a variant that no other beats in both latency and quality."""
     if row.p95_ms is None or row.quality is None:
         return row

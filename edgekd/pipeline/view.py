@@ -32,7 +32,8 @@ from edgekd.pipeline.opening import TEACHER as TEACHER_NAME
 from edgekd.pipeline.scaling import scale_target
 from edgekd.pipeline.slice_view import slice_rows
 from edgekd.pipeline.variant_view import mark_front, variant_row
-from edgekd.report import view
+from edgekd.report.teacher import TeacherNote, TeacherTimes, print_threads
+from edgekd.report.view import Curve, DataNote, EpochPoint, RunReport, TargetReport, TargetStatus
 from edgekd.stats.interval import Interval
 from edgekd.store import Stage
 
@@ -68,7 +69,7 @@ class Shown:
     baseline: Targets | None
 
 
-def build_report(context: Context, data: TaskData, shown: Shown, command: str) -> view.RunReport:
+def build_report(context: Context, data: TaskData, shown: Shown, command: str) -> RunReport:
     """Gather everything that a run has to show; `command` is the one that made it."""
     test = data.split("test")
     scorer = context.task.scorer
@@ -82,12 +83,12 @@ def build_report(context: Context, data: TaskData, shown: Shown, command: str) -
     source = context.project.data.source
     train = count_classes(data.split("train")) if scorer.is_softened else {}
     models = {TEACHER_NAME: shown.teacher, **shown.students}
-    return view.RunReport(
+    return RunReport(
         project=context.project.name,
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
         environment=_environment(shown.benches),
-        data=view.DataNote(
+        data=DataNote(
             rows=tuple(data.counts().items()),
             source=source if isinstance(source, str) else ", ".join(source.values()),
             digest=data.digest,
@@ -113,26 +114,24 @@ def _environment(benches: Mapping[int, Bench]) -> str:
     libraries = ", ".join(f"{name} {version}" for name, version in here.libraries)
     noise = ""
     for threads, one in benches.items():
-        whose = f" with {view.print_threads(threads)}" if len(benches) > 1 else ""
+        whose = f" with {print_threads(threads)}" if len(benches) > 1 else ""
         noise += f"; noise{whose}: {'; '.join(one.result.flags)}" if one.result.flags else ""
     return f"{here.cpu}, {here.cores} cores, {here.kernel}, {here.python}, {libraries}{noise}"
 
 
-def _teacher(
-    context: Context, stage: Stage, benches: Mapping[int, Bench], quality: Interval
-) -> view.TeacherNote:
+def _teacher(context: Context, stage: Stage, benches: Mapping[int, Bench], quality: Interval) -> TeacherNote:
     weights = stage.path / "model.safetensors"
     with weights.open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     shapes = [entry["shape"] for name, entry in header.items() if name != "__metadata__"]
-    return view.TeacherNote(
+    return TeacherNote(
         name=context.teacher.name,
         parameters=int(sum(np.prod(shape) for shape in shapes)),
         quality=quality,
         metric=context.task.words.quality,
         weights_bytes=weights.stat().st_size,
         times=tuple(
-            view.TeacherTimes(
+            TeacherTimes(
                 threads,
                 bench.teacher_ms(TEACHER, 0.5),
                 bench.teacher_ms(TEACHER, 0.95),
@@ -145,10 +144,10 @@ def _teacher(
 
 def _target(
     target: Target, judged: Judged | None, benches: Mapping[int, Bench], train: dict[str, int]
-) -> view.TargetReport:
+) -> TargetReport:
     if judged is None:
         basis, reason = find_basis(target.hardware, read_environment(target.threads))
-        return view.TargetReport(
+        return TargetReport(
             name=target.name,
             description=target.description,
             status="not measured",
@@ -158,14 +157,14 @@ def _target(
             threads=target.threads,
         )
     bench, verdict = benches[target.threads], judged.verdict
-    status: view.TargetStatus = "not promoted"
+    status: TargetStatus = "not promoted"
     if verdict.promoted is not None:
         status = "promoted" if verdict.basis == "native" else "promoted (proxy latency)"
     rows = [
         variant_row(evidence, found, bench, target, train)
         for evidence, found in zip(judged.evidence, verdict.variants, strict=True)
     ]
-    return view.TargetReport(
+    return TargetReport(
         name=target.name,
         description=target.description,
         status=status,
@@ -183,17 +182,17 @@ def _target(
     )
 
 
-def _curve(student: str, folder: Path) -> view.Curve:
+def _curve(student: str, folder: Path) -> Curve:
     log = folder / "logs" / "train.jsonl"
     if not log.is_file():
-        return view.Curve(student, ())
+        return Curve(student, ())
     events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     epochs = {e["epoch"]: e for e in events if e["event"] == "kd_epoch_summary"}
     points = []
     for epoch, summary in sorted(epochs.items()):
         losses, quality = (summary["train_loss"], summary["val_loss"]), summary.get("val_accuracy")
-        points.append(view.EpochPoint(epoch, *losses, quality, _terms(summary, student == TEACHER_NAME)))
-    return view.Curve(student, tuple(points))
+        points.append(EpochPoint(epoch, *losses, quality, _terms(summary, student == TEACHER_NAME)))
+    return Curve(student, tuple(points))
 
 
 def _terms(summary: Mapping[str, Any], is_teacher: bool) -> tuple[tuple[str, float], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgekd.report.printing import ABSENT, print_percent, range_percent
-from edgekd.report.view import FigureRow
+from edgekd.report.variants import FigureRow
 
 
 def figure_columns(figures: Sequence[FigureRow]) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from edgekd.report.view import SliceRow, SliceValue, TargetReport
+from edgekd.report.slices import SliceRow, SliceValue
+from edgekd.report.view import TargetReport
 from edgekd.words import name_figure
 
 

@@ -8,7 +8,9 @@ from typing import Any
 from edgekd.report.figure import Figure, finite, plain
 from edgekd.report.hover import hover_teacher, hover_variant
 from edgekd.report.printing import one_line, print_ms, print_percent
-from edgekd.report.view import TargetReport, TeacherNote, VariantRow
+from edgekd.report.teacher import TeacherNote
+from edgekd.report.variants import VariantRow
+from edgekd.report.view import TargetReport
 from edgekd.stats.interval import Interval
 
 _LOOK = {

@@ -13,7 +13,8 @@ from edgekd.report.printing import (
     range_percent,
     range_ratio,
 )
-from edgekd.report.view import TeacherNote, VariantRow
+from edgekd.report.teacher import TeacherNote
+from edgekd.report.variants import VariantRow
 
 
 def hover_variant(number: int, row: VariantRow, metric: str) -> str:

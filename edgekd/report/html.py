@@ -18,7 +18,8 @@ from edgekd.report.floors import grouped, lowest_floor, print_bound, print_limit
 from edgekd.report.front import front_figure
 from edgekd.report.reliability import reliability_figure
 from edgekd.report.scale import print_dollars, print_errors, print_rate_per_day
-from edgekd.report.view import RunReport, print_threads
+from edgekd.report.teacher import print_threads
+from edgekd.report.view import RunReport
 
 if TYPE_CHECKING:
     from jinja2 import Environment

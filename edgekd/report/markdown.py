@@ -25,7 +25,9 @@ from edgekd.report.printing import (
     verdict,
 )
 from edgekd.report.scale import print_dollars, print_errors, print_rate_per_day
-from edgekd.report.view import DailyCosts, RunReport, TargetReport, TeacherNote, VariantRow, print_threads
+from edgekd.report.teacher import TeacherNote, print_threads
+from edgekd.report.variants import DailyCosts, VariantRow
+from edgekd.report.view import RunReport, TargetReport
 from edgekd.stats.interval import Interval
 
 _MARK = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgekd.report.classes import REFUSED, confusion_matrix, worst_classes
 from edgekd.report.markdown_text import escape, share, table
 from edgekd.report.printing import print_count
-from edgekd.report.view import VariantRow
+from edgekd.report.variants import VariantRow
 
 _MOST = 15
 

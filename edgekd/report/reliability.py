@@ -6,7 +6,7 @@ from typing import Any
 
 from edgekd.report.figure import Figure
 from edgekd.report.printing import one_line, print_percent
-from edgekd.report.view import ReliabilityRow, VariantRow
+from edgekd.report.variants import ReliabilityRow, VariantRow
 
 
 def reliability_figure(figure_id: str, row: VariantRow) -> Figure | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgekd.report.printing import ABSENT
-from edgekd.report.view import SliceRow
+from edgekd.report.slices import SliceRow
 from edgekd.stats.interval import Interval
 
 

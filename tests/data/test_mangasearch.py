@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekd.config import Data
-from edgekd.data.load import describe_source, load_and_compare
+from edgekd.data.load import load_and_compare
 from edgekd.data.mangaassist.dice import Dice
 from edgekd.data.mangasearch import SCHEMA, generate
 from edgekd.data.mangasearch.engine import Engine, list_words
@@ -18,6 +18,7 @@ from edgekd.data.mangasearch.plan import KINDS, Sizes
 from edgekd.data.mangasearch.shelf import load_shelf
 from edgekd.data.mangasearch.wish import Grader, Wish
 from edgekd.data.rank_reader import RANKS
+from edgekd.data.source import describe_source
 from edgekd.errors import DataError
 
 SMALL = dict(train=120, unlabelled=20, calibration=30, validation=40, test=80, candidates=20)

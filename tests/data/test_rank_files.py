@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekd.config import Columns, Data, load_project
-from edgekd.data.load import describe_source, load_data
+from edgekd.data.load import load_data
 from edgekd.data.rank_files import join_texts, read_run
 from edgekd.data.rank_reader import RANKS
+from edgekd.data.source import describe_source
 from edgekd.errors import ConfigError, DataError
 
 SPLITS = ("train", "calibration", "validation", "test")

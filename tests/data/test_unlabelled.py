@@ -4,7 +4,8 @@ import json
 import pytest
 
 from edgekd.config import Columns, Data
-from edgekd.data.load import describe_source, load_data
+from edgekd.data.load import load_data
+from edgekd.data.source import describe_source
 from edgekd.errors import DataError
 
 ROWS = [

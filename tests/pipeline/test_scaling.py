@@ -17,7 +17,9 @@ from edgekd.impact.traffic import extra_per_day
 from edgekd.pipeline.scaling import scale_target
 from edgekd.report.html import render_html
 from edgekd.report.markdown import render_markdown
-from edgekd.report.view import ReliabilityRow, RoutedRow, SliceRow, SliceValue, TargetReport, VariantRow
+from edgekd.report.slices import SliceRow, SliceValue
+from edgekd.report.variants import ReliabilityRow, RoutedRow, VariantRow
+from edgekd.report.view import TargetReport
 from edgekd.stats.interval import Interval
 
 SLICES = (

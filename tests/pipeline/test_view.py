@@ -12,7 +12,7 @@ from edgekd.pipeline.view import _curve, _environment
 from edgekd.report.curves import curve_figures
 from edgekd.report.html import render_html
 from edgekd.report.markdown import render_markdown
-from edgekd.report.view import TeacherTimes
+from edgekd.report.teacher import TeacherTimes
 from edgekd.stats.interval import Interval
 
 

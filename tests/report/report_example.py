@@ -8,22 +8,10 @@ from edgekd.evaluate.teacher_floor import TeacherFloor
 from edgekd.gate.binding import Binding
 from edgekd.gate.next_step import NextStep
 from edgekd.report.classes import BiasNote, ClassRow, ConfusionRow
-from edgekd.report.view import (
-    CheckRow,
-    Curve,
-    DataNote,
-    DropBound,
-    EpochPoint,
-    ReliabilityRow,
-    RoutedRow,
-    RunReport,
-    SliceRow,
-    SliceValue,
-    TargetReport,
-    TeacherNote,
-    TeacherTimes,
-    VariantRow,
-)
+from edgekd.report.slices import SliceRow, SliceValue
+from edgekd.report.teacher import TeacherNote, TeacherTimes
+from edgekd.report.variants import CheckRow, DropBound, ReliabilityRow, RoutedRow, VariantRow
+from edgekd.report.view import Curve, DataNote, EpochPoint, RunReport, TargetReport
 from edgekd.stats.interval import Interval
 
 HOSTILE = "<script>alert(1)</script>"

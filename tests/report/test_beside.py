@@ -8,7 +8,7 @@ from report_example import HOSTILE, example_report, plus_minus
 from edgekd.report.floors import print_limits, print_metric
 from edgekd.report.html import render_html
 from edgekd.report.markdown import render_markdown
-from edgekd.report.view import FigureRow
+from edgekd.report.variants import FigureRow
 
 GAIN = "beats the order that came in by 12.3 points, at least 10.9, n 4,120"
 
