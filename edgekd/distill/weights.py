@@ -40,9 +40,10 @@ def find_weights(weights: str, folder: Path) -> str:
         return str(Path(spec.submodule_search_locations[0]) / inside)
     try:
         path = (folder / weights).resolve()
-    except ValueError:  # a NUL, or half a character
+        is_there = (path / "config.json").is_file()
+    except (ValueError, OSError):  # a NUL, half a character, or a name that is too long
         raise ConfigError(f"{weights!r:.80}: is no path of a folder") from None
-    if not (path / "config.json").is_file():
+    if not is_there:
         raise ConfigError(
             f"{path}: is not a checkpoint: it has no config.json; name a model file or a folder"
         )
