@@ -126,8 +126,12 @@ def test_a_failing_incumbent_is_withdrawn(newer, run_edgekd):
     again = run_edgekd("run", "project.yaml", "--target", "desk", *failing, cwd=newer)
     assert again.returncode == 1 and look(newer).current is None
     assert not (newer / ".edgekd" / "registry" / "small" / "desk" / "current").exists()
+    path = newer / "targets" / "desk.yaml"
+    before = path.read_text(encoding="utf-8")
+    path.write_text(before + "bundle: lambda-zip\n", encoding="utf-8")
     bundled = run_edgekd("bundle", "project.yaml", "--target", "desk", cwd=newer)
     assert bundled.returncode == 2 and "nothing is promoted" in bundled.stderr
+    path.write_text(before, encoding="utf-8")
     verified = run_edgekd("ledger", "verify", "project.yaml", cwd=newer)
     assert verified.returncode == 0, verified.stderr
     done = run_edgekd("run", "project.yaml", "--target", "desk", "--json", cwd=newer)
