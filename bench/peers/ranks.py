@@ -187,7 +187,7 @@ def answer(entry: Entry, requests: list[str]) -> None:
         _run(entry, "answer.py", entry.factory, entry.folder, "1", WORK / "test.json", _answers(entry))
         return
     model = load(entry.folder, threads=1)
-    _write(_answers(entry), [model.outputs(one).tolist() for one in requests])
+    _write(_answers(entry), [model.outputs([one])[0].tolist() for one in requests])
 
 
 def write_table(entries: list[Entry], result: BenchResult, truth: npt.NDArray[np.float64]) -> Iterator[str]:
