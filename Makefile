@@ -7,7 +7,8 @@ unexport PYTHONDONTWRITEBYTECODE  # nothing is compiled ahead: without bytecode 
 TIMED := $(wildcard tests/measure/test_*.py) tests/measure/memory/test_group.py tests/measure/scenarios \
   tests/cli/test_bench_verdict.py tests/ci/test_planted.py tests/ci/test_pytest_plugin.py tests/ci/test_workflow.py
 TIMED_ONES := tests/measure/remote/test_ssh.py::test_figures_equal_those_measured_here \
-  tests/test_wheel.py::test_verb_works_without_any_extra_and_starts_fast
+  tests/test_wheel.py::test_verb_works_without_any_extra_and_starts_fast \
+  tests/single/test_requests.py::test_an_artifact_is_measured_by_the_number_of_candidates
 MADE := EDGEKD_MADE="$(CURDIR)/.made"
 SPREAD := $(MADE) OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist worksteal --durations=40
 SHARED := $(SPREAD) -m "not long" $(addprefix --ignore=,$(TIMED)) $(addprefix --deselect=,$(TIMED_ONES))

@@ -60,7 +60,10 @@ def test_a_full_disk_names_what_was_written(tmp_path):
 def run_limited(
     *words: object, limit: tuple[int, int], cwd: Path, **more: object
 ) -> subprocess.CompletedProcess:
-    """Run the command line in a process of its own under a limit of the kernel."""
+    """Run the command line in a process of its own under a limit of the kernel.
+
+    It keeps no bytecode: under a limit of files' size Python leaves half of it where others then read it.
+    """
 
     def set_limit() -> None:
         resource.setrlimit(limit[0], (limit[1], limit[1]))
@@ -69,7 +72,12 @@ def run_limited(
         [sys.executable, "-m", "edgekd", *map(str, words)],
         cwd=cwd,
         preexec_fn=set_limit,
-        env={**os.environ, "PYTHONWARNINGS": "ignore", "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={
+            **os.environ,
+            "PYTHONWARNINGS": "ignore",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        },
         capture_output="stdout" not in more,
         text=True,
         timeout=60,
