@@ -19,7 +19,11 @@ def stay_offline_unless_reachable() -> bool:
     """
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         return False
-    if _answers(os.environ.get("HF_ENDPOINT") or "https://huggingface.co"):
+    try:
+        from huggingface_hub.constants import ENDPOINT
+    except ImportError:
+        return True  # who asks the hub then says that its client is missing
+    if _answers(os.environ.get("HF_ENDPOINT") or ENDPOINT):
         return True
     for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
         os.environ[name] = "1"
