@@ -127,7 +127,12 @@ class Model:
         return routes
 
     def outputs(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Return uncalibrated outputs [text, output], each text run alone as it would be served."""
+        """Return uncalibrated outputs [text, output], each text run alone as it would be served.
+
+        Raises:
+            ServingError: one text instead of a list, or outputs that cannot be used.
+        """
+        self._refuse_one(texts)
         rows = np.empty((len(texts), *self._shape), np.float32)
         for row, text in zip(rows, texts, strict=True):
             outputs = self._run(text)
@@ -168,11 +173,19 @@ class Model:
         """
         try:
             return self.run(ids)
+        except MemoryError:
+            raise
         except Exception as error:  # noqa: BLE001  (each runtime has errors of its own)
             words = " ".join(str(error).split())
             raise ServingError(
                 f"{self.folder}: the model cannot read ids of this tokenizer, {ids!s:.40}: {words:.200}"
             ) from None
+
+    @staticmethod
+    def _refuse_one(texts: Sequence[str]) -> None:
+        """Refuse a string, which would be taken for a list of its letters."""
+        if isinstance(texts, str):
+            raise ServingError(f"expected a list of texts, got the text {texts!r:.60}; put it into a list")
 
     def _not_finite(self, text: str) -> ServingError:
         return ServingError(f"{self.folder}: outputs are not finite for the text {text!r:.60}")

@@ -77,6 +77,7 @@ class Model(OneText):
 
     def outputs(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Return the scores [request, place] of requests, NaN past a request's last candidate."""
+        self._refuse_one(texts)
         rows = [self._run(text) for text in texts]
         for row, text in zip(rows, texts, strict=True):
             if not np.isfinite(row).all():

@@ -283,3 +283,8 @@ def test_choose_is_stable_for_large_logits():
     index, probability = choose(np.array([1e4, 0, 1e4 + 1], np.float32), 1.0)
     assert index == 2
     assert probability == pytest.approx(1 / (1 + math.exp(-1)))
+
+
+def test_one_text_is_not_taken_for_a_list_of_its_letters(artifact):
+    with pytest.raises(ServingError, match="expected a list of texts, got the text 'hello'"):
+        load(artifact).outputs("hello")
