@@ -20,7 +20,6 @@ from edgekd.distill.lora import add_adapters, merge_adapters
 from edgekd.distill.outputs import read_names
 from edgekd.distill.teacher import HeadedEncoder, write_notes
 from edgekd.distill.training.examples import tokenize_examples
-from edgekd.distill.training.memory import kept_memory
 from edgekd.distill.training.plan import TrainingPlan
 from edgekd.distill.training.reading import Separation, find_form, open_reader
 from edgekd.distill.training.tokens import open_tokenizer
@@ -86,8 +85,7 @@ def fine_tune(
         network = make_lean(network.eval(), torch.arange(16).reshape(2, 8))
         if isinstance(network, LeanEncoder):
             network.dropout = float(model.config.hidden_dropout_prob)
-    with kept_memory():
-        train(network, learn, validation, plan, folder, fresh=fresh, on_progress=on_progress)
+    train(network, learn, validation, plan, folder, fresh=fresh, on_progress=on_progress)
     if adapted is not None:
         model = merge_adapters(adapted)
     name_outputs(model, outputs)

@@ -34,6 +34,7 @@ from edgekd.distill.training.epoch import EpochLosses, Epochs, Going
 from edgekd.distill.training.examples import TokenizedExamples
 from edgekd.distill.training.inner import InnerStudent
 from edgekd.distill.training.limits import describe_refusal
+from edgekd.distill.training.memory import kept_memory
 from edgekd.distill.training.optimizer import StudentOptimizer
 from edgekd.distill.training.plan import TrainingPlan
 from edgekd.distill.training.predict import predict
@@ -43,6 +44,7 @@ from edgekd.progress import Progress, silent
 from edgekd.store import resume_folder
 
 
+@kept_memory()
 def train(
     model: torch.nn.Module,
     learn: TokenizedExamples,
