@@ -11,17 +11,18 @@ TIMED_ONES := tests/measure/remote/test_ssh.py::test_figures_equal_those_measure
   tests/single/test_requests.py::test_an_artifact_is_measured_by_the_number_of_candidates
 MADE := EDGEKD_MADE="$(CURDIR)/.made"
 SPREAD := $(MADE) OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist worksteal --durations=40
-SHARED := $(SPREAD) -m "not long" $(addprefix --ignore=,$(TIMED)) $(addprefix --deselect=,$(TIMED_ONES))
-ALONE := $(MADE) $(BIN)/python -m pytest $(TIMED) $(TIMED_ONES)
+SHARED := $(SPREAD) $(addprefix --ignore=,$(TIMED)) $(addprefix --deselect=,$(TIMED_ONES))
+ALONE := $(MADE) $(BIN)/python -m pytest --durations=20 $(TIMED) $(TIMED_ONES)
 define TESTS
 rm -rf .made
-$(SHARED)
-$(ALONE)
+$(SHARED) -m "not long"
+$(ALONE) -m "not long"
 rm -rf .made
 endef
 define LONG_TESTS
 rm -rf .made
-$(SPREAD) -m long
+$(SHARED) -m long
+$(ALONE) -m long
 rm -rf .made
 endef
 

@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 
+import pytest
+
 from edgekd.progress import show_progress, spoken
 
 LABEL = """
@@ -69,6 +71,7 @@ def test_the_thread_ends_with_the_block(monkeypatch):
     assert sys.stderr.getvalue() == ""  # it took no 30 s
 
 
+@pytest.mark.long
 def test_through_a_pipe_a_run_says_stage_epoch_rate_and_time_left(small_project):
     command = [sys.executable, "-c", LABEL, "0.05", "label", str(small_project)]
     settings = ["--set", "teacher.training.epochs=3"]

@@ -62,7 +62,7 @@ def run(installed: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProc
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=clean, check=False)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_readme_installs_from_what_there_is(wheel, installed, tmp_path):
     """No index has the package: each command names the checkout or a wheel, and extras that there are."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -79,7 +79,7 @@ def test_the_readme_installs_from_what_there_is(wheel, installed, tmp_path):
         assert "does not provide the extra" not in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_wheel_holds_every_file_and_no_other(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -98,7 +98,7 @@ def test_wheel_holds_every_file_and_no_other(wheel):
     assert len(licences) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("verb", VERBS)
 def test_verb_works_without_any_extra_and_starts_fast(installed, tmp_path, verb):
     done = run(installed, *VERBS[verb], cwd=tmp_path)
@@ -129,7 +129,7 @@ def floor_seconds(installed):
     return min(used)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_installed_files_are_found(installed, tmp_path):
     for kind in ("targets", "models"):
         found = json.loads(run(installed, "show", kind, "--json", cwd=tmp_path).stdout)
@@ -140,7 +140,7 @@ def test_installed_files_are_found(installed, tmp_path):
     assert "slices" in schema["properties"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_run_without_extras_says_which_to_install(installed, tmp_path):
     (tmp_path / "project.yaml").write_text(PROJECT, encoding="utf-8")
     done = run(installed, "run", "project.yaml", "--json", cwd=tmp_path)

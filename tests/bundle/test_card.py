@@ -237,6 +237,7 @@ def test_the_card_of_a_score_speaks_of_no_label(compiled, target_for):
     assert "nothing was fitted" in section(card, "Calibration")
 
 
+@pytest.mark.long
 def test_the_card_of_a_ranking_says_what_it_reads(compiled, target_for):
     artifact = compiled("ranking", "onnxruntime", "fp32")
     card = write_card(artifact, target_for(artifact), None)

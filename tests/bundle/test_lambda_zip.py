@@ -220,6 +220,7 @@ def random_event(dice):
     return dice.choice([event, event, event, dice.choice(values)])
 
 
+@pytest.mark.long
 def test_ten_thousand_random_events_crash_nothing(function):
     dice = random.Random(0)
     answers = [ask(function, random_event(dice)) for _ in range(10_000)]
@@ -291,6 +292,7 @@ def test_odd_texts_as_the_artifact_answers_them(function, static_artifact):
     assert [a["label"] for a in answer["answers"]] == [here(text).label for text in samples.ODD_TEXTS]
 
 
+@pytest.mark.long
 def test_a_score_is_answered(compiled, tmp_path):
     artifact = compiled("scoring-static", "numpy", "int8-tables")
     made = make_bundle(artifact, TARGET, tmp_path / "made", [], "# card\n")
@@ -311,6 +313,7 @@ def test_a_score_is_answered(compiled, tmp_path):
     ("student", "runtime", "recipe"),
     [("ranking-static", "numpy", "int8-tables"), ("ranking", "onnxruntime", "int8-dynamic")],
 )
+@pytest.mark.long
 def test_candidates_are_ordered(compiled, tmp_path, student, runtime, recipe):
     artifact = compiled(student, runtime, recipe)
     made = make_bundle(artifact, TARGET, tmp_path / "made", [], "# card\n")

@@ -40,6 +40,7 @@ def read_golden(bundle):
     return [(json.loads(row[0]), *row[1:]) for row in rows]
 
 
+@pytest.mark.long
 def test_golden_file_passes_on_the_runtimes_own_c_interface(made):
     done = made.run("--golden", *TIGHT)
     assert (done.returncode, done.stdout.split(",")[0]) == (0, "200 of 200"), done.stdout + done.stderr

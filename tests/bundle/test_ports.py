@@ -47,7 +47,7 @@ def forget_bias(line):
     return f"no {line}" if line.startswith("bias ") else line
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_kotlin(folder, tmp_path):
     if shutil.which("kotlinc") is None or shutil.which("java") is None:
         pytest.skip("no kotlinc and java here")
@@ -58,7 +58,7 @@ def test_kotlin(folder, tmp_path):
     check(["java", "-cp", jar, "CheckIdsKt"], folder)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_swift(folder, tmp_path):
     if shutil.which("swiftc") is None:
         pytest.skip("no swiftc here")

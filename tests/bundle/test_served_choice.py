@@ -107,6 +107,7 @@ def test_golden_rows_show_the_bias_and_a_client_without_it_fails(
         assert f"{len(golden) - len(decided)} of {len(golden)} as the artifact answers" in done.stdout
 
 
+@pytest.mark.long
 def test_a_client_holds_a_server_to_golden_scores(compiled, bundled, ask):
     key = SCORING[0]
     folder, model = bundled(*key), load(compiled(*key).path)

@@ -39,6 +39,7 @@ def read_golden(folder: Path) -> list[dict]:
 
 
 @pytest.mark.parametrize("key", [*ONNX, AOT])
+@pytest.mark.long
 def test_triton_reads_every_configuration(bundled, compiled, parse_pbtxt, key):
     artifact, place = compiled(*key), next((bundled(*key) / "models").iterdir())
     paths = sorted(place.rglob("*.pbtxt"))

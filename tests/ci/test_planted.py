@@ -7,7 +7,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 from planted import copy_artifact, plant_slowdown, run_suite
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_regression_planted_in_an_artifact_is_found(artifact, tmp_path, capsys):
     """By the suite that a CI job runs, in its own process; half a call, so that noise decides nothing."""
     baseline = copy_artifact(artifact, tmp_path / "baseline" / "static").parent

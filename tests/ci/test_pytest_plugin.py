@@ -77,7 +77,7 @@ def outcomes(done):
     return {line[1].rpartition("::")[2]: line[0] for line in lines if len(line) == 2}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_verdict_decides(session):
     done = session[1]
     assert outcomes(done) == {
@@ -92,7 +92,7 @@ def test_verdict_decides(session):
     assert done.returncode == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_failure_is_one_readable_line(session):
     summary = [line for line in session[1].stdout.splitlines() if line.startswith("FAILED")]
     assert (
@@ -105,7 +105,7 @@ def test_a_failure_is_one_readable_line(session):
     assert "measured already" in said["test_twice"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_samples_are_those_of_pytest_benchmark(session, benchmarks):
     folder = (session[0] / "alone.txt").read_text()
     result = load_bench(session[0] / folder)
@@ -118,7 +118,7 @@ def test_samples_are_those_of_pytest_benchmark(session, benchmarks):
     assert f" {len(ns)} " in session[1].stdout, "the table shows another number of rounds"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_extra_info(benchmarks):
     alone, slower = benchmarks["test_alone"]["extra_info"], benchmarks["test_slower"]["extra_info"]
     assert alone["verdict"] == "no baseline" and "p50_ratio" not in alone
@@ -131,7 +131,7 @@ def test_extra_info(benchmarks):
     assert {"test_broken", "test_nothing_there"}.isdisjoint(benchmarks)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ci_files_hold_the_comparisons(session):
     root = ET.parse(session[0] / "ci" / "junit.xml").getroot()
     assert len(root) == 7  # three that compare, one measured alone, three that end otherwise
@@ -140,7 +140,7 @@ def test_ci_files_hold_the_comparisons(session):
     assert len(json.loads((session[0] / "ci" / "benchmark.json").read_text(encoding="utf-8"))) == 12
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_measurement_has_its_line(session):
     lines = session[1].stdout.split("= edgekd =", 1)[1].splitlines()
     verdicts = [

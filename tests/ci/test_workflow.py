@@ -56,7 +56,7 @@ def run_steps(repository: Path, event: str) -> tuple[int, str]:
     return code, said
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_slower_artifact_fails_a_pull_request_and_a_push_has_limits_alone(repository):
     code, said = run_steps(repository, "pull_request")
     assert code == 1 and "slower: p50 +" in said, said

@@ -8,7 +8,7 @@ import pytest
 
 from edgekd.measure.plan import MeasurePlan
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(autouse=True)

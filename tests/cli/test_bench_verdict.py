@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 from planted import plant_slowdown
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_against_itself_it_is_no_change_and_slowed_it_is_slower(speak, artifact, texts, tmp_path):
     copy = plant_slowdown(artifact.resolve(), tmp_path / "slowed", 0.5)
     slower = speak("bench", copy, "--baseline", artifact, "--texts", texts, "--out", tmp_path / "out")

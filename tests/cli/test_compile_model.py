@@ -37,6 +37,7 @@ def texts(tmp_path_factory):
     return path
 
 
+@pytest.mark.long
 def test_every_build_of_a_target(speak, model, texts, tmp_path, monkeypatch):
     out = tmp_path / "out"
     said = speak("compile", model, "--target", "lambda-x86", "--texts", texts, "--out", out, "--json")

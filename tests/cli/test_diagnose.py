@@ -235,7 +235,7 @@ def test_settings_that_cannot_be_read(speak, run, damage):
     assert damage == "torn" or "another version of edgekd" in said.errors[0]
 
 
-@pytest.mark.slow  # the first of all tests that needs a finished run waits for it
+@pytest.mark.long  # the first of all tests that needs a finished run waits for it
 def test_a_finished_run(speak, finished_run):
     said = speak("diagnose", finished_run.folder / "project.yaml", "--json")
     assert said.code == 0, said.stderr

@@ -221,7 +221,7 @@ def artifact(finished_run, tmp_path):
     return shutil.copytree(source, tmp_path / "artifact")
 
 
-@pytest.mark.slow  # the first of all tests that needs a finished run waits for it
+@pytest.mark.long  # the first of all tests that needs a finished run waits for it
 @pytest.mark.parametrize("file", ["model.onnx", "tokenizer.json", "calibration.json", "serving/loader.py"])
 def test_one_flipped_byte_is_named(speak, artifact, file):
     assert speak("predict", artifact, "where is my parcel").code == 0
@@ -235,7 +235,7 @@ def test_one_flipped_byte_is_named(speak, artifact, file):
     assert said.document["error"] in said.errors[0]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_artifact_of_a_runtime_that_is_not_here(speak, artifact):
     """The manifest agrees with every file, but names an engine that nobody has."""
     path = artifact / "manifest.json"
@@ -332,7 +332,7 @@ def test_extra_of_a_target_is_asked_for(run_edgekd, uninstall, small_project):
     assert done.returncode == 2  # goes on to the rows
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_predict_without_its_runtime(run_edgekd, uninstall, artifact):
     uninstall("onnxruntime")
     done = run_edgekd("predict", artifact, "hi")
@@ -340,6 +340,7 @@ def test_predict_without_its_runtime(run_edgekd, uninstall, artifact):
     assert 'pip install "edgekd[onnx]"' in done.stderr
 
 
+@pytest.mark.long
 def test_extra_of_a_later_step_is_not_asked_for(run_edgekd, uninstall, small_project):
     uninstall("onnxruntime", "openvino", "plotly")
     settings = ("--set", "teacher.training.epochs=1")

@@ -80,6 +80,7 @@ def test_merging_changes_no_answer(location):
 
 
 @KINDS
+@pytest.mark.long
 def test_killed_training_goes_on_to_the_same_bytes(task_data, location, tmp_path, tune):
     def stop(done: float, words: str) -> None:
         if done > 0.5:

@@ -44,6 +44,7 @@ def test_file_tells_nothing_of_the_machine(exported):
         assert word.encode() not in data
 
 
+@pytest.mark.long
 def test_another_process_writes_the_same_bytes(graphs, tmp_path):
     graph = graphs["tiny"]
     command = [sys.executable, samples.__file__, "tiny", str(tmp_path)]

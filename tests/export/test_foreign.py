@@ -63,7 +63,9 @@ def logits_of(graph, ids):
     return session.run(["logits"], {"input_ids": np.array([ids])})[0][0]
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize(
+    "kind", ["bert", *(pytest.param(kind, marks=pytest.mark.long) for kind in MODELS if kind != "bert")]
+)
 def test_a_folder_of_transformers(kind, package, tmp_path):
     (tmp_path / "out").mkdir()
     model = save(kind, package, tmp_path / "shop.v2")

@@ -69,6 +69,7 @@ def test_padding_changes_nothing_and_training_reaches_the_shared_weights(module)
 
 
 @pytest.mark.parametrize("is_lean", [True, False])
+@pytest.mark.long
 def test_graph_answers_as_the_module_at_every_length(module, tmp_path, monkeypatch, is_lean):
     import onnxruntime
 

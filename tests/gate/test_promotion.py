@@ -271,6 +271,7 @@ def _play(shop, seed):
                 file.write(f"{type(error).__name__}\n")
 
 
+@pytest.mark.long
 def test_processes_at_once_and_killed_leave_a_whole_artifact_and_ledger(tmp_path, make):
     """Two processes promote and roll back; mostly one is killed at some moment. Nothing is lost."""
     choose = random.Random(5)

@@ -8,7 +8,7 @@ from edgekd.cli.verbs import open_context
 from edgekd.pipeline.forecast import Forecast, forecast
 from edgekd.pipeline.learning import load_stage
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def predict(project):

@@ -21,7 +21,7 @@ from edgekd.pipeline.learning import load_stage, teacher_step
 from edgekd.pipeline.teacher_forms import forms_worth_a_try
 from edgekd.progress import silent
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 BFLOAT16 = ("openvino bfloat16", "pytorch bfloat16")  # tried here whatever this CPU has
 
 
@@ -68,6 +68,7 @@ def check_labels(labels, teacher) -> None:
 
 
 @pytest.mark.openvino
+@pytest.mark.long
 def test_first_form_that_is_equal_and_faster_is_chosen_once(noted):
     context, data, teacher, notes = noted
     labels = label_stage(context, data, teacher)

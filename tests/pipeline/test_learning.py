@@ -57,6 +57,7 @@ def test_key_of_a_teacher_holds_what_changes_it_and_nothing_else(teacher_reads):
     assert teacher_reads("distillation.class_weights=inverse") == plain
 
 
+@pytest.mark.long
 def test_a_class_that_the_teacher_does_not_have_is_said_before_any_work(small_project, run_edgekd):
     settings = ("--set", "teacher.rare_classes=[ordr]")
     done = run_edgekd("label", "project.yaml", *settings, cwd=small_project.parent)

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import yaml
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 INT8 = "static-256.onnxruntime.int8-dynamic"
 
 

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 RESTORED = "static-256.onnxruntime.int8-dynamic-restored"
 
 
@@ -35,6 +37,7 @@ def test_what_was_restored_is_in_the_manifest_and_why_in_the_log(finished_run, t
     assert all(bound["high"] <= bound["goal"] for bound in steps[-1]["bounds"])
 
 
+@pytest.mark.long
 def test_a_first_build_with_rows_or_restore_is_measured_beside_the_teacher(
     finished_run, tmp_path, run_edgekd
 ):

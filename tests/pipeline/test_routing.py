@@ -13,7 +13,7 @@ from edgekd.gate.verdict import RULES
 from edgekd.pipeline.replaying import replay
 from edgekd.serving import load
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def change(folder, **keys):
@@ -22,6 +22,7 @@ def change(folder, **keys):
     path.write_text(yaml.safe_dump(document))
 
 
+@pytest.mark.long
 def test_what_is_promoted_routes_and_its_verdict_can_be_replayed(project, run_edgekd):
     # Nothing is promoted there: which of two variants is tried first is not told by a small training's luck.
     target = (project / "targets" / "cloud.yaml").read_text()

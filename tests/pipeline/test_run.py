@@ -19,7 +19,6 @@ from edgekd.gate.promotion import current
 from edgekd.store import digest_file, digest_json
 from edgekd.units import format_ms
 
-pytestmark = pytest.mark.slow
 STAGES = {
     "data", "teacher", "texts", "label", "distil/static-256", "export/static-256", "export/teacher",
     "compile/static-256.onnxruntime.int8-dynamic", "compile/static-256.onnxruntime.fp32",

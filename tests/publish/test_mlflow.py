@@ -18,7 +18,9 @@ from edgekd.serving import load
 
 mlflow = pytest.importorskip("mlflow", reason="needs the extra mlflow")
 pytest.importorskip("sqlalchemy", reason="needs the extra mlflow")
-pytestmark = [  # of MLflow's own code
+pytestmark = [
+    pytest.mark.long,
+    # of MLflow's own code
     pytest.mark.filterwarnings("ignore:.*noload.*"),
     pytest.mark.filterwarnings("ignore:.*Any type hint"),
 ]
@@ -192,7 +194,7 @@ def test_a_password_in_an_address_is_not_printed(artifact):
     assert "hidden" not in str(caught.value)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_command_publishes_what_is_promoted(finished_run, tmp_path, run_edgekd, database):
     folder = finished_run.copy(tmp_path / "project")
     done = run_edgekd("publish", "project.yaml", "--uri", database, "--json", cwd=folder)

@@ -118,7 +118,7 @@ def test_tables_and_figures_are_accessible(page):
     assert len(set(identifiers)) == len(identifiers)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_plotly_accepts_every_figure(page):
     go = pytest.importorskip("plotly.graph_objects")
     for figure in json.loads(re.sub(r'"--[a-z0-9-]+"', '"#000000"', page.scripts[0])):

@@ -104,6 +104,7 @@ def test_all_targets_are_there_and_no_name_ran_as_a_script(browser, url):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.long
 def test_hovering_over_a_point_names_its_variant(browser, url, width):
     open_page(browser, url, width)
     target = example_report().targets[0]

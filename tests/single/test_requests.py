@@ -53,7 +53,7 @@ def test_rows_with_candidates_are_read_as_requests(tmp_path):
         read_texts(path)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_artifact_is_measured_by_the_number_of_candidates(artifact, tmp_path):
     texts = Texts(tuple(samples.make_texts(20)), "here")
     plan = MeasurePlan(rounds=2, seconds=0.05, warmup_seconds=0.01)

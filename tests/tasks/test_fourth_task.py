@@ -16,7 +16,7 @@ import pytest
 from edgekd.gate.ledger import read_ledger
 from edgekd.serving import load
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 HERE = Path(__file__).parent
 URGENT = ("now", "asap", "urgent", "immediately", "today", "broken", "emergency", "hurry")
 CALM = ("whenever", "sometime", "maybe", "browsing", "someday", "curious", "looking", "thanks")

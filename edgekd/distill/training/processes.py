@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
@@ -83,6 +84,10 @@ class Processes:
 
 
 def _leave() -> None:
-    """End the group before the interpreter goes: gloo's threads that outlive it can crash the process."""
+    """End the group before the interpreter goes: gloo's threads that outlive it can crash the process.
+
+    They end with the last that holds the group, so a wrapped model that waits to be collected goes first.
+    """
     if torch.distributed.is_initialized():
+        gc.collect()
         torch.distributed.destroy_process_group()

@@ -143,6 +143,7 @@ def test_two_processes_without_shares_do_the_work_once(tmp_path):
     check_whole(tmp_path)
 
 
+@pytest.mark.long
 def test_fifty_kills_lose_and_duplicate_no_row(tmp_path):
     """Ten kills a store, then it is finished; whatever was in a store before a kill is there after it."""
     batches = Process(tmp_path / "undisturbed").count()

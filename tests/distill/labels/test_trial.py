@@ -162,6 +162,7 @@ def compiled(teacher, task_data, tmp_path_factory):
 
 @pytest.mark.openvino
 @pytest.mark.parametrize("recipe", ["int8-nncf", "fp32"])
+@pytest.mark.long
 def test_real_teacher_is_labelled_by_a_compiled_one_within_the_bound(
     tmp_path, teacher, task_data, compiled, recipe
 ):

@@ -229,6 +229,7 @@ class StopError(Exception):
 
 
 @pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.long
 def test_stopped_training_goes_on_to_the_same_bits(tmp_path, teacher, lesson, kind):
     model = MODELS[kind].model_copy(update={"training": Training(epochs=3, learning_rate=1e-3, batch=4)})
     short = replace(lesson.learner, list_size=3)

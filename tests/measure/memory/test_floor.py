@@ -45,6 +45,7 @@ def group_limit():
 
 
 @pytest.mark.parametrize("kind", LADDER)
+@pytest.mark.long
 def test_the_floor_moves_by_known_memory(tmp_path, kind):
     offered(kind)
     floors = [
@@ -107,6 +108,7 @@ def test_a_crash_under_a_resource_limit_is_an_error(make_prober):
     assert (probe.outcome, probe.detail) == ("error", "killed by SIGABRT")
 
 
+@pytest.mark.long
 def test_reading_files_again_and_again_is_not_answering(tmp_path, make_prober, group_limit):
     file = tmp_path / "weights"
     file.write_bytes(bytes(32 * MIB))

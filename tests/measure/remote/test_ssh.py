@@ -118,6 +118,7 @@ def test_a_folder_travels_once_and_is_used(server, tmp_path, small_plan):
     assert result.subject("reads").args == (str(odd),)
 
 
+@pytest.mark.long
 def test_a_round_that_fails_brings_its_words_and_ends_no_session(server, tmp_path, small_plan):
     with open_ssh(server.url + PYTHON) as device:
         for factory, args, words in (
@@ -242,6 +243,7 @@ with open_ssh({server.url + PYTHON!r}) as device:
     assert len(load_bench(tmp_path / "out").subjects[0].processes) == 1
 
 
+@pytest.mark.long
 def test_a_killed_agent_leaves_no_process_and_the_next_session_its_folder(server, tmp_path):
     subject = Subject("hangs", "ssh_subjects:hangs_in_round", ("1", str(tmp_path / "seen")))
     with (
