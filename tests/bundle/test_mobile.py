@@ -47,6 +47,7 @@ def test_golden_file_passes_on_the_runtimes_own_c_interface(made):
     assert made.run("--golden").returncode == 0
 
 
+@pytest.mark.long
 def test_golden_rows_are_the_artifacts_answers(made):
     model = load(made.artifact.path)
     rows = read_golden(made.path)

@@ -85,6 +85,7 @@ def test_what_would_let_every_artifact_pass_is_refused_with_files(tmp_path, run_
     assert "1 not measured" in (tmp_path / "ci" / "summary.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 def test_damaged_artifacts_fail_by_name_with_files(artifact, tmp_path, run_pytest):
     (tmp_path / "test_inner.py").write_text(PARAMETRIZED)
     folders = [tmp_path / "artifacts" / name for name in ("cut", "flipped", "without")]
@@ -106,6 +107,7 @@ def test_damaged_artifacts_fail_by_name_with_files(artifact, tmp_path, run_pytes
     assert json.loads((tmp_path / "ci" / "benchmark.json").read_text()) == []
 
 
+@pytest.mark.long
 def test_a_job_that_measures_nothing_is_no_pass(artifact, tmp_path, run_pytest):
     (tmp_path / "test_inner.py").write_text("def test_other():\n    pass\n")
     shutil.copytree(artifact, tmp_path / "artifacts" / "static")

@@ -19,12 +19,12 @@ BUILDS = [
     ("ranking", "onnxruntime", "fp32"),
     ("ranking", "onnxruntime", "int8-dynamic"),
     ("ranking", "openvino", "fp32"),
-    ("ranking", "openvino", "int8-nncf"),
+    pytest.param("ranking", "openvino", "int8-nncf", marks=pytest.mark.long),
     pytest.param("ranking", "litert", "fp32", marks=pytest.mark.long),
     ("ranking-static", "onnxruntime", "fp32"),
     ("ranking-static", "onnxruntime", "int4-tables"),
     ("ranking-static", "openvino", "fp32"),
-    ("ranking-static", "litert", "int8-dynamic"),
+    pytest.param("ranking-static", "litert", "int8-dynamic", marks=pytest.mark.long),
     ("ranking-static", "numpy", "int8-tables"),
 ]
 

@@ -23,9 +23,15 @@ from edgekd.measure.environment import read_environment
 from edgekd.plugins import list_plugins, load_plugin
 from edgekd.serving import load
 
-MARKS = {"openvino": [pytest.mark.openvino], "aotinductor": [pytest.mark.long]}
+MARKS = {"openvino": [pytest.mark.openvino], "aotinductor": [pytest.mark.long], "litert": [pytest.mark.long]}
+LONG = {("openvino", "int8-nncf"), ("openvino", "fp16")}
 BUILDS = [
-    pytest.param(student, runtime, recipe, marks=MARKS.get(runtime, []))
+    pytest.param(
+        student,
+        runtime,
+        recipe,
+        marks=MARKS.get(runtime, []) + [pytest.mark.long] * ((runtime, recipe) in LONG),
+    )
     for recipe in list_plugins("recipes")
     for runtime in load_plugin("recipes", recipe).RUNTIMES
     for student, kind in (("cut", "transformer"), ("static", "static"))

@@ -96,6 +96,7 @@ def slices(truth, margin):
     return select_rows(given, masks, truth, [str(label) for label in range(20)])
 
 
+@pytest.mark.long
 def test_the_ruined_operator_is_restored_and_no_other(ruined):
     found = measure_shifts(ruined.lean, ruined.ids, ruined.yardstick(), ruined.operators)
     steps = restore(

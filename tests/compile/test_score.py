@@ -21,7 +21,7 @@ BUILDS = [
     ("scoring-static", "onnxruntime", "int4-tables"),
     ("scoring-static", "numpy", "int8-tables"),
     ("scoring", "openvino", "fp32"),
-    ("scoring", "openvino", "int8-nncf"),
+    pytest.param("scoring", "openvino", "int8-nncf", marks=pytest.mark.long),
 ]
 
 

@@ -32,6 +32,7 @@ def one(graphs, tmp_path_factory):
     return build_sample.compile_sample(graphs["static"], "openvino", "fp32", folder)
 
 
+@pytest.mark.long
 def test_half_precision_is_half_the_size_and_computes_in_single(graphs, one, tmp_path):
     half = build_sample.compile_sample(graphs["static"], "openvino", "fp16", tmp_path / "half")
     sizes = [(made.path / "openvino_model.bin").stat().st_size for made in (half, one)]

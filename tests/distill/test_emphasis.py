@@ -77,12 +77,14 @@ def test_rare_class_is_found_where_it_counts_more(name, tuned, plain, data):
     assert after["order"] > 0.9  # what nobody weighs stays
 
 
+@pytest.mark.long
 def test_rare_class_is_found_by_adapters_too(tuned, data):
     how = {"lora": Lora(), "training": Training(epochs=5, learning_rate=1e-2, batch=24)}
     before, after = (recalls(tuned("l", s, **how), data) for s in (None, HOW["inverse"]))
     assert before["claim"] < 0.2 and after["claim"] > 0.8
 
 
+@pytest.mark.long
 def test_settings_that_change_nothing_give_the_same_bytes(tuned, plain):
     for settings in ({}, {"rare_penalty": 2.0}, {"rare_classes": ["claim"], "rare_penalty": 0}):
         assert not Emphasis.model_validate(settings).emphasis

@@ -38,6 +38,7 @@ def tune(tune_teacher):
 
 
 @KINDS
+@pytest.mark.long
 def test_teacher_on_disk_is_an_ordinary_one_with_other_linear_weights(task_data, location, tmp_path, tune):
     teacher = tune(task_data, location, tmp_path / "made")
     rows = task_data.split("validation")
@@ -106,6 +107,7 @@ def test_checkpoints_hold_what_is_trained_alone(task_data, location, tmp_path, t
         assert all("lora_" in name or "classifier" in name or "pooler" in name for name in names)
 
 
+@pytest.mark.long
 def test_settings_of_adapters_decide_the_bytes(task_data, teacher_folder, tmp_path, tune):
     settings = {"rank": Lora(rank=2), "alpha": Lora(alpha=8), "dropout": Lora(dropout=0.5), "none": None}
     made = {

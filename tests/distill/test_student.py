@@ -192,6 +192,7 @@ def teach(kind, teacher, soft_labels, folder, seed=0):
 
 
 @pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.long
 def test_student_learns_the_teacher_and_is_loaded_as_it_was(tmp_path, task_data, teacher, soft_labels, kind):
     student = teach(kind, teacher, soft_labels, tmp_path / "one")
     assert (student.kind == "static") == (kind == "static")

@@ -142,6 +142,7 @@ def test_a_teacher_that_is_not_trained_here_has_none():
         TeacherSetting(fine_tune=False, pairs=64)
 
 
+@pytest.mark.long
 def test_rows_that_a_build_shares_stay_behind_their_map(wide, tmp_path):
     """As LiteRT's builds with fewer rows do it: tables are exchanged, then the lean form is made."""
     export_onnx(wide, tmp_path / "whole.onnx", 24)

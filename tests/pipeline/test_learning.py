@@ -76,6 +76,7 @@ def test_run_with_adapters_wants_their_library_before_it_begins(small_project, m
     assert not (small_project.parent / ".edgekd").exists()
 
 
+@pytest.mark.long
 def test_features_that_leave_no_epoch_for_answers_are_refused_before_any_work(small_project, run_edgekd):
     models = small_project.parent / "models"
     models.mkdir(exist_ok=True)

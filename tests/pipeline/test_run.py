@@ -9,7 +9,6 @@ import textwrap
 
 import numpy as np
 import pyarrow as pa
-import pytest
 import yaml
 
 from edgekd.compile import open_artifact

@@ -183,6 +183,7 @@ def test_real_teacher_is_labelled_by_a_compiled_one_within_the_bound(
 
 @pytest.mark.openvino
 @pytest.mark.parametrize("name", ["int8-nncf", "fp32", "pytorch"])
+@pytest.mark.long
 def test_label_of_a_text_does_not_depend_on_its_neighbours(teacher, task_data, compiled, name):
     """The same bits in a full batch, whatever else is in it and wherever the text is."""
     exact = torch_labeller(load_teacher(teacher), threads=1)

@@ -60,6 +60,8 @@ MODELS = {
     ),
 }  # fmt: skip
 
+pytestmark = pytest.mark.long  # they train
+
 
 class Task(NamedTuple):
     data: TaskData
@@ -229,7 +231,6 @@ class StopError(Exception):
 
 
 @pytest.mark.parametrize("kind", MODELS)
-@pytest.mark.long
 def test_stopped_training_goes_on_to_the_same_bits(tmp_path, teacher, lesson, kind):
     model = MODELS[kind].model_copy(update={"training": Training(epochs=3, learning_rate=1e-3, batch=4)})
     short = replace(lesson.learner, list_size=3)

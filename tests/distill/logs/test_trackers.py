@@ -120,6 +120,7 @@ def test_tensorboard_takes_figures(tmp_path):
 
 @pytest.mark.skipif(importlib.util.find_spec("sqlalchemy") is None, reason="mlflow is not installed")
 @pytest.mark.filterwarnings("ignore:.*noload.*")  # MLflow's own use of SQLAlchemy
+@pytest.mark.long
 def test_mlflow_takes_figures(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
