@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,13 +16,14 @@ from edgekd.distill.examples import Lesson, Session
 from edgekd.distill.fitting import check_padding
 from edgekd.distill.lists import parts_of, queries_of
 from edgekd.distill.logs.events import Event
-from edgekd.distill.make import make_student, make_towers, read_tokenizer
+from edgekd.distill.make import Made, make_student, make_towers, read_tokenizer
 from edgekd.distill.student import save_student
 from edgekd.distill.teacher import HeadedEncoder, Teacher
-from edgekd.distill.training.examples import tokenize_examples
+from edgekd.distill.training.examples import TokenizedExamples, tokenize_examples
 from edgekd.distill.training.inner import InnerStudent
 from edgekd.distill.training.plan import TrainingPlan
-from edgekd.distill.training.reading import Separation, find_form, open_reader
+from edgekd.distill.training.reading import Read, Separation, find_form, open_reader
+from edgekd.distill.training.rung import Rung, train_rung
 from edgekd.distill.training.schedule import OUTPUT_ALONE, Schedule, StageWeights, features_first
 from edgekd.distill.training.tokens import mapped_tokens
 from edgekd.distill.training.train import train
@@ -31,6 +32,9 @@ from edgekd.distill.wide import check_pairs, fit_wide
 from edgekd.errors import ConfigError
 from edgekd.progress import Progress, silent
 from edgekd.store import resume_folder, write_atomic
+
+_TRUNK = "trunk"
+"""Folder of what a rung is continued from."""
 
 
 def distil(
@@ -53,6 +57,80 @@ def distil(
         ConfigError: if the shape does not fit what it is made of, or the learner takes no linear model
             beside it.
     """
+    begun = _begin(model, teacher, lesson, folder, session, features)
+    validation = tokenize_examples(lesson.validation, begun.reads("validation"), lesson.learner)
+    train(
+        begun.made.taught,
+        begun.learn,
+        validation,
+        begun.plan,
+        folder,
+        fresh=begun.made.fresh,
+        also=also,
+        on_progress=on_progress,
+    )
+    _finish(model, begun, lesson, folder)
+
+
+def distil_rung(
+    model: StudentModel,
+    teacher: Teacher,
+    lesson: Lesson,
+    folder: Path,
+    session: Session,
+    rung: Rung,
+    before: Path | None,
+    *,
+    on_progress: Progress = silent,
+) -> None:
+    """Teach a student of this shape for one rung, and write it to `folder`, with its trunk beside it.
+
+    `before` is the folder of the rung that it goes on from. Features are not matched.
+
+    Raises:
+        ConfigError: as `distil` does.
+        TrainingError: if the loss is not finite.
+    """
+    begun = _begin(model, teacher, lesson, folder, session, None)
+    train_rung(
+        begun.made.taught,
+        begun.learn,
+        begun.plan,
+        rung,
+        folder / _TRUNK,
+        None if before is None else before / _TRUNK,
+        fresh=begun.made.fresh,
+        on_progress=on_progress,
+    )
+    _finish(model, begun, lesson, folder)
+
+
+@dataclass
+class _Begun:
+    """A student that is made, and what it is to be taught.
+
+    Attributes:
+        kept: How many tokens it has.
+        separation: How it reads pairs; None where it reads texts.
+        reads: Turns texts into ids, kept under a name while training goes on.
+    """
+
+    made: Made
+    learn: TokenizedExamples
+    plan: TrainingPlan
+    kept: int
+    separation: Separation | None
+    reads: Callable[[str], Read]
+
+
+def _begin(
+    model: StudentModel,
+    teacher: Teacher,
+    lesson: Lesson,
+    folder: Path,
+    session: Session,
+    features: FeatureStage | None,
+) -> _Begun:
     learner = lesson.learner
     pairs = 0 if model.kind == "static" else model.pairs
     check_pairs(learner, pairs, f"models/{model.name}.yaml: pairs")
@@ -71,10 +149,12 @@ def distil(
         pruned = _without_specials(pruned)
     write_atomic(folder / "tokenizer.json", pruned)
     read = open_reader(folder / "tokenizer.json", model.max_tokens, separation)
-    learn, validation = (
-        tokenize_examples(part, partial(mapped_tokens, resume_folder(folder) / name, read), learner)
-        for name, part in (("learn", lesson.learn), ("validation", lesson.validation))
-    )
+    kept_in = resume_folder(folder)
+
+    def reads(name: str) -> Read:
+        return partial(mapped_tokens, kept_in / name, read)
+
+    learn = tokenize_examples(lesson.learn, reads("learn"), learner)
     learn = replace(learn, texts=queries_of(asked) if is_paired else asked)
     if model.kind == "static" and separation is not None:
         made = make_towers(model, teacher, kept, separation, learn.tokens)
@@ -93,11 +173,16 @@ def distil(
         schedule,
         lesson.limits,
     )
-    train(made.taught, learn, validation, plan, folder, fresh=made.fresh, also=also, on_progress=on_progress)
-    save_student(model, made.merge(), learner.outputs, folder, separation)
-    if pairs:
-        sizes = (len(kept), pairs)
-        fit_wide(learn.tokens, learn.targets, len(learner.outputs), sizes, folder, lesson.weighing.weights)
+    return _Begun(made, learn, plan, len(kept), separation, reads)
+
+
+def _finish(model: StudentModel, begun: _Begun, lesson: Lesson, folder: Path) -> None:
+    """Write what is trained, and fit what stands beside it."""
+    outputs, learn = lesson.learner.outputs, begun.learn
+    save_student(model, begun.made.merge(), outputs, folder, begun.separation)
+    if model.kind != "static" and model.pairs:
+        sizes = (begun.kept, model.pairs)
+        fit_wide(learn.tokens, learn.targets, len(outputs), sizes, folder, lesson.weighing.weights)
 
 
 def _separation(tokenizer_json: str, teacher: Teacher, apart: bool) -> Separation:
