@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,7 +26,7 @@ from edgekd.distill.training.rung import Rung, train_rung
 from edgekd.distill.training.schedule import OUTPUT_ALONE, Schedule, StageWeights, features_first
 from edgekd.distill.training.tokens import mapped_tokens
 from edgekd.distill.training.train import train
-from edgekd.distill.vocabulary import prune_vocabulary
+from edgekd.distill.vocabulary import prune_vocabulary, without_specials
 from edgekd.distill.wide import check_pairs, fit_wide
 from edgekd.errors import ConfigError
 from edgekd.progress import Progress, silent
@@ -146,7 +145,7 @@ def _begin(
     pruned, kept = prune_vocabulary(source, texts, model.vocabulary)
     separation = _separation(pruned, teacher, model.kind == "static") if is_paired else None
     if model.kind == "static":
-        pruned = _without_specials(pruned)
+        pruned = without_specials(pruned)
     write_atomic(folder / "tokenizer.json", pruned)
     read = open_reader(folder / "tokenizer.json", model.max_tokens, separation)
     kept_in = resume_folder(folder)
@@ -197,9 +196,3 @@ def _schedule(features: FeatureStage | None) -> Schedule:
     attention = features.attention
     weights = StageWeights(features.output, features.hidden, attention, attention)
     return features_first(features.epochs, weights)
-
-
-def _without_specials(tokenizer_json: str) -> str:
-    document = json.loads(tokenizer_json)
-    document["post_processor"] = None
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
