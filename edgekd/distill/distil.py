@@ -16,13 +16,14 @@ from edgekd.distill.fitting import check_padding
 from edgekd.distill.lists import parts_of, queries_of
 from edgekd.distill.logs.events import Event
 from edgekd.distill.make import Made, make_student, make_towers, read_tokenizer
+from edgekd.distill.rung import Rung
 from edgekd.distill.student import save_student
 from edgekd.distill.teacher import HeadedEncoder, Teacher
 from edgekd.distill.training.examples import TokenizedExamples, tokenize_examples
 from edgekd.distill.training.inner import InnerStudent
 from edgekd.distill.training.plan import TrainingPlan
 from edgekd.distill.training.reading import Read, Separation, find_form, open_reader
-from edgekd.distill.training.rung import Rung, train_rung
+from edgekd.distill.training.rung import train_rung
 from edgekd.distill.training.schedule import OUTPUT_ALONE, Schedule, StageWeights, features_first
 from edgekd.distill.training.tokens import mapped_tokens
 from edgekd.distill.training.train import train

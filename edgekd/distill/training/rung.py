@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from edgekd.distill.logs.dominating import DominatingRows
 from edgekd.distill.logs.profile import StageClock
+from edgekd.distill.rung import Rung
 from edgekd.distill.training.checkpoint import Progressed, load_checkpoint, save_checkpoint
 from edgekd.distill.training.device import find_device
 from edgekd.distill.training.epoch import Epochs, Going
@@ -23,35 +24,6 @@ from edgekd.distill.training.rates import Steady
 from edgekd.distill.training.train import prepare_torch
 from edgekd.errors import TrainingError
 from edgekd.progress import Progress, silent
-
-
-@dataclass(frozen=True)
-class Rung:
-    """From where to where a training goes, in portions of so many rows.
-
-    Attributes:
-        portion: Rows of a portion.
-        start: Portions that lie behind.
-        end: Portions that lie behind afterwards, at a rate that does not fall: from there it goes on.
-        branch: Portions of the branch off that end, in which the rate falls to 0.
-        warmup: Portions in which the rate rises; all rungs of a training have the same.
-    """
-
-    portion: int
-    start: int
-    end: int
-    branch: int
-    warmup: int
-
-    @property
-    def rows_seen(self) -> int:
-        """Rows that what is judged has learned from, counted as often as they were shown."""
-        return self.portion * (self.end + self.branch)
-
-    @property
-    def rows_shown(self) -> int:
-        """Rows that this rung alone shows, its branch among them."""
-        return self.portion * (self.end - self.start + self.branch)
 
 
 @kept_memory()

@@ -8,12 +8,13 @@ from safetensors.torch import load_file
 from edgekd.config import Training
 from edgekd.distill.examples import Session, Weighing
 from edgekd.distill.learners.classify import Classify
+from edgekd.distill.rung import Rung
 from edgekd.distill.static import StaticNetwork
 from edgekd.distill.training.draw import RowDraw
 from edgekd.distill.training.examples import TokenizedExamples
 from edgekd.distill.training.plan import TrainingPlan
 from edgekd.distill.training.predict import predict
-from edgekd.distill.training.rung import Rung, train_rung
+from edgekd.distill.training.rung import train_rung
 from edgekd.distill.training.tokens import join_ids
 from edgekd.errors import TrainingError
 
