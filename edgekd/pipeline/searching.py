@@ -17,9 +17,9 @@ from edgekd.pipeline.retaking import retake
 from edgekd.pipeline.run import run
 from edgekd.pipeline.rungs import RungJudge
 from edgekd.pipeline.sized import place_front
-from edgekd.sizing.answer import save_front, write_model_file
 from edgekd.sizing.budget import LIMITED, Budget, Cost
 from edgekd.sizing.front import Front, Point, find_binding, make_front
+from edgekd.sizing.front_file import save_front, write_model_file
 from edgekd.sizing.halving import Ladder, plan_ladder
 from edgekd.sizing.quality import Quality
 from edgekd.sizing.search import Asked, Judge, search
@@ -81,8 +81,18 @@ def list_near(priced: Priced, budget: Budget) -> Priced:
     return near or priced
 
 
-def teach(context: Context, target: Target, priced: Priced, ladder: Ladder | None = None) -> Taught:
-    """Go as far as the labels, then teach students rung by rung."""
+def teach(
+    context: Context,
+    target: Target,
+    priced: Priced,
+    ladder: Ladder | None = None,
+    whole_rows: int | None = None,
+) -> Taught:
+    """Go as far as the labels, then teach students rung by rung.
+
+    Without a ladder as many students begin as time allows. `whole_rows` is how many rows the training will
+    show that drops are told for; without, each student's own says.
+    """
     results = run(context, "label", (), f"edgekd size --target {target.name}")
     guide, labels = _find_guide(context, results.data, results.teacher_step, results.labels)
     models = {shape.model.name: shape.model for shape, _ in priced}
@@ -98,8 +108,8 @@ def teach(context: Context, target: Target, priced: Priced, ladder: Ladder | Non
         tuple(models.values()),
         costs,
         ladder,
-        {name: model.training.epochs * rows for name, model in models.items()},
-        rows,
+        {name: whole_rows or model.training.epochs * rows for name, model in models.items()},
+        len(results.data.split("train")),
         context.project.seed,
     )
     make: Judge = partial(judge.judge, ladder)

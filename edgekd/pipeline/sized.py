@@ -7,8 +7,8 @@ from pathlib import Path
 
 from edgekd.errors import BadInputError
 from edgekd.pipeline.context import Context
-from edgekd.sizing.answer import load_front
 from edgekd.sizing.front import Front
+from edgekd.sizing.front_file import load_front
 
 
 def place_front(context: Context, target: str) -> Path:

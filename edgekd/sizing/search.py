@@ -35,7 +35,7 @@ class Asked:
         costs: What the builds of each cost, by its name; the first figure is its p95 in ms.
         ladder: How many begin, and how far each rung goes.
         whole_rows: Rows that each is shown when it is trained to the end, by its name.
-        rows: Rows of one pass.
+        rows: Training rows that came with the data: a pass, for a student that is called too small.
         seed: Decides which students are proposed.
     """
 

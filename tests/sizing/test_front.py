@@ -4,9 +4,9 @@ import pytest
 
 from edgekd.config import StaticModel, load_model
 from edgekd.errors import BadInputError, ConfigError
-from edgekd.sizing.answer import front_from_json, front_to_json, load_front, save_front, write_model_file
 from edgekd.sizing.budget import Budget, Cost, Guess
 from edgekd.sizing.front import Point, make_front
+from edgekd.sizing.front_file import front_from_json, front_to_json, load_front, save_front, write_model_file
 from edgekd.sizing.quality import Quality
 from edgekd.sizing.shapes import Shape
 
