@@ -4,31 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 from pydantic import Field, TypeAdapter
 
-from edgekd.compile import open_artifact
+from edgekd.compile import Artifact, open_artifact
 from edgekd.config import Data, EncoderModel, Project, Slice, StudentModel, Target
 from edgekd.config.project import StudentEntry
 from edgekd.engines.step import Inputs, Settings, Step
 from edgekd.measure.environment import read_environment
 from edgekd.measure.plan import MeasurePlan
+from edgekd.measure.result import BenchResult
 from edgekd.measure.session import measure_subjects
 from edgekd.measure.subject import Subject
 from edgekd.pipeline.compiling import Trained, artifact_of, compile_step
 from edgekd.pipeline.context import Context, library_versions
 from edgekd.pipeline.exporting import export_step
 from edgekd.pipeline.opening import open_rows
-from edgekd.progress import Progress
+from edgekd.progress import Progress, silent
 from edgekd.resources import cache_folder
 from edgekd.sizing.design import untaught
 from edgekd.sizing.measured import read_bench, save_measured
 from edgekd.sizing.shapes import Shape
 from edgekd.sizing.texts import COUNT, spread_lengths
+from edgekd.sizing.work import Encoder
 
 PLAN = MeasurePlan(rounds=2, seconds=0.3)
 """Short: the many shapes of a fit make up for it, since what is fitted is common to them."""
@@ -69,11 +71,16 @@ class Sizing:
     context: Context
 
     @cached_property
-    def depth(self) -> int:
-        """Layers of the teacher."""
+    def encoder(self) -> Encoder:
+        """The sizes of the teacher.
+
+        Raises:
+            ConfigError: its configuration cannot be read, or has none of them by their usual names.
+        """
+        from edgekd.distill.sizes import read_sizes
         from edgekd.distill.weights import load_config
 
-        return int(load_config(self.location).num_hidden_layers)
+        return Encoder(*read_sizes(load_config(self.location)))
 
     @property
     def is_paired(self) -> bool:
@@ -136,7 +143,7 @@ def measured_step(sizing: Sizing, shape: Shape, taken: int = 0) -> Step:
     plan = {**asdict(PLAN), "threads": shape.threads}
     return Step(
         f"size/measured/{same.name}",
-        1,
+        2,
         "edgekd.pipeline.sizing:build_measured",
         settings={
             "shape": {**vars(same), "model": same.model.model_dump(mode="json", exclude_none=True)},
@@ -160,9 +167,21 @@ def build_measured(folder: Path, settings: Settings, inputs: Inputs, progress: P
     texts = spread_lengths(open_rows(inputs["rows"].path).split("validation").requests, settings["texts"])
     artifact = open_artifact(inputs["artifact"].path)
     plan = MeasurePlan(**settings["plan"])
-    subject = Subject("shape", "edgekd.shipped:open_shipped", (str(artifact.path), str(plan.threads)))
-    result = measure_subjects([subject], texts, folder, plan, progress)
+    result = measure_shape(artifact, texts, folder, plan.threads, progress, plan)
     save_measured(read_bench(Shape(**{**shape, "model": model}), artifact, texts, result), folder)
+
+
+def measure_shape(
+    artifact: Artifact,
+    texts: Sequence[str],
+    folder: Path,
+    threads: int,
+    progress: Progress = silent,
+    plan: MeasurePlan = PLAN,
+) -> BenchResult:
+    """Time one artifact with its own loader in fresh processes; samples are kept in `folder`."""
+    subject = Subject("shape", "edgekd.shipped:open_shipped", (str(artifact.path), str(threads)))
+    return measure_subjects([subject], texts, folder, replace(plan, threads=threads), progress)
 
 
 def open_sizing(

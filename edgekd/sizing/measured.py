@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field, TypeAdapter
 
 from edgekd.compile import Artifact
 from edgekd.config import StudentModel
 from edgekd.measure.result import BenchResult
 from edgekd.measure.samples import Samples, weighted_quantile
-from edgekd.serving.heads import open_reader
+from edgekd.serving.heads import Head, open_reader
+from edgekd.serving.request import split_request
 from edgekd.sizing.shapes import Shape
 from edgekd.store import write_atomic
 
@@ -35,6 +35,7 @@ class Measured:
         rows: Rows of its table of tokens.
         outputs: Numbers that a run gives.
         runs: For each text that was timed, the tokens of each run that answered it.
+        candidates: How many candidates each of them has; 0 of a text alone.
         ms: Median time of each of these texts.
         noise: Quantiles of a call's time over the median of its text, at 0.025, 0.075, ... 0.975.
         p50_ms: Median of all calls, each text weighing the same.
@@ -48,6 +49,7 @@ class Measured:
     rows: int
     outputs: int
     runs: tuple[tuple[int, ...], ...]
+    candidates: tuple[int, ...]
     ms: tuple[float, ...]
     noise: tuple[float, ...]
     p50_ms: float
@@ -90,7 +92,8 @@ def read_bench(shape: Shape, artifact: Artifact, texts: Sequence[str], result: B
         shape=shape,
         rows=len(tokenizer["model"]["vocab"]),
         outputs=artifact.head.width,
-        runs=tuple(tuple(max(1, len(ids)) for ids in read(texts[place])) for place in timed),
+        runs=tuple(count_runs(read(texts[place]), artifact.head) for place in timed),
+        candidates=tuple(len(split_request(texts[place])[1]) for place in timed),
         ms=tuple(medians[place] / 1e6 for place in timed),
         noise=tuple(float(one) for one in np.quantile(ratios, _NOISE)),
         p50_ms=weighted_quantile(whole, 0.5) / 1e6,
@@ -102,6 +105,14 @@ def read_bench(shape: Shape, artifact: Artifact, texts: Sequence[str], result: B
             **{name: entry["bytes"] for name, entry in artifact.manifest["files"].items()},
         },
     )
+
+
+def count_runs(runs: Sequence[Sequence[int]], head: Head) -> tuple[int, ...]:
+    """Return the tokens of each run that a request costs; a run without any has one.
+
+    Two towers keep the vectors of candidates that they have met, so that a request costs its query.
+    """
+    return tuple(max(1, len(ids)) for ids in (runs[:1] if head.towers else runs))
 
 
 def save_measured(measured: Measured, folder: Path) -> None:
@@ -118,12 +129,7 @@ def load_measured(folder: Path) -> Measured:
     """Read what `save_measured` wrote."""
     document = json.loads((folder / _NAME).read_text(encoding="utf-8"))
     shape = document["shape"]
-    lists = {key: tuple(document[key]) for key in ("ms", "noise", "cold_starts_ms")}
+    lists = {key: tuple(document[key]) for key in ("candidates", "ms", "noise", "cold_starts_ms")}
     runs = tuple(tuple(one) for one in document["runs"])
     model = _STUDENTS.validate_python(shape["model"])
     return Measured(**{**document, **lists, "runs": runs, "shape": Shape(**{**shape, "model": model})})
-
-
-def as_array(values: Sequence[float]) -> npt.NDArray[np.float64]:
-    """Return numbers as an array."""
-    return np.asarray(values, np.float64)
