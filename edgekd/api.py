@@ -19,14 +19,13 @@ _NOTHING = Budget()
 def size(
     project: str | Path, *, target: str, budget: Budget = _NOTHING, settings: Sequence[str] = ()
 ) -> Front:
-    """Choose which student to train for a budget, as `edgekd size --search` does.
+    """Choose which student to train for a budget, as `edgekd size PROJECT` does.
 
     Takes minutes: students are taught for a while, and those that would be recommended are measured. The
     recommendation is also written to the project's `models/`. Where nothing fits, `recommended` is None and
     `binding` says which limit leaves nothing.
 
-    >>> front = edgekd.size("edgekd.yaml", target="lambda-x86", budget=Budget(p95_ms=0.5, max_drop=1.0))
-    >>> front.recommended.shape.model.name
+    For example: `edgekd.size("edgekd.yaml", target="lambda-x86", budget=Budget(p95_ms=0.5, max_drop=1.0))`.
 
     Args:
         project: The project file.
@@ -38,8 +37,8 @@ def size(
         EdgekdError: the project, the target or the machine does not allow it; its message says what to do.
     """
     from edgekd.config import load_project
+    from edgekd.pipeline.choosing import size_project
     from edgekd.pipeline.context import Context
-    from edgekd.pipeline.searching import size_project
 
     path, overrides = Path(project), tuple(settings)
     context = Context(load_project(path, overrides), path.parent, _unseen, lambda words: None, overrides)

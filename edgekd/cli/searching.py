@@ -7,9 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekd.cli.outcome import Outcome
+from edgekd.cli.verbs import open_context, open_spoken
 
 if TYPE_CHECKING:
+    from edgekd.sizing.budget import Budget
     from edgekd.sizing.front import Front, Point
+
+
+def search_student(
+    path: Path, settings: tuple[str, ...], target: str, budget: Budget, models: tuple[str, ...]
+) -> Outcome:
+    """Search for the student to train; exit code 1 where nothing is recommended."""
+    context = open_context(path, settings)
+    from edgekd.pipeline.choosing import size_project
+
+    with open_spoken(context) as spoken_context:
+        front = size_project(spoken_context, target, budget, models)
+    return describe_front(front, path)
 
 
 def describe_front(front: Front, project: Path) -> Outcome:

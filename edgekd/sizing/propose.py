@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgekd.config import StudentModel
-from edgekd.errors import MissingExtraError
+from edgekd.extras import installed
 
 _UNTRIED = {"name", "training", "lora", "kind", "weights"}
 """Keys of a student that are no size."""
@@ -27,10 +27,8 @@ class Proposer:
     """
 
     def __init__(self, models: Sequence[StudentModel], seed: int) -> None:
-        try:
+        with installed():
             import optuna
-        except ImportError as error:
-            raise MissingExtraError("optuna", "size") from error
         optuna.logging.set_verbosity(logging.WARNING)
         self._models = {model.name: model for model in models}
         self._left = dict(self._models)
