@@ -38,7 +38,8 @@ def describe_front(front: Front, project: Path) -> Outcome:
         document["exit_code"] = 1
         return Outcome(tuple(lines), document, 1)
     student = front.recommended.shape.model.name
-    command = f"edgekd run {shlex.quote(str(project))} --set 'students=[{student}]' --target {front.target}"
+    own = f"--set 'students=[{student}]' --set 'targets=[{front.target}]'"
+    command = f"edgekd run {shlex.quote(str(project))} {own}"
     document |= {"model_file": f"models/{student}.yaml", "command": command, "exit_code": 0}
     return Outcome((*lines, f"models/{student}.yaml is written; train it to the end: {command}"), document)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from edgekd.config import load_target
 from edgekd.data.taskdata import TaskData
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.fitting_budget import Asked, ask, find_fitting, open_space
@@ -31,7 +31,9 @@ def size_project(context: Context, target: str, budget: Budget, models: Sequence
         MissingRuntimeError: the target or one of its runtimes is not here, or Optuna is not installed.
     """
     require_libraries(("optuna",))
-    found = load_target(target, context.folder).of_task(context.project.task)
+    project = context.project.model_copy(update={"targets": (target,), "cascades": ()})
+    context = replace(context, project=project)
+    (found,) = context.targets
     sizing = open_sizing(
         found, context.project.task, context.teacher, context.show_progress, context.note, context.folder
     )

@@ -14,7 +14,7 @@ from edgekd.pipeline.finalists import measure_finalists
 from edgekd.pipeline.labelling import LabelledTexts, label_stage
 from edgekd.pipeline.learning import through_step
 from edgekd.pipeline.retaking import retake
-from edgekd.pipeline.run import run
+from edgekd.pipeline.run import run_labels
 from edgekd.pipeline.rungs import RungJudge
 from edgekd.pipeline.sized import place_front
 from edgekd.sizing.budget import LIMITED, Budget, Cost
@@ -67,7 +67,7 @@ def size_target(context: Context, target: Target, budget: Budget, priced: Priced
     if not any(not _exceeds(cost, budget, 1.0) for _, cost in priced):
         binding = find_binding(budget, [(shape.name, cost) for shape, cost in priced])
         return Front(target.name, budget, (), reasons=(binding.words,) if binding else (), binding=binding)
-    taught = teach(context, target, priced)
+    taught = teach(context, priced)
     front = settle(context, target, budget, taught, list_points(priced, taught))
     save_front(front, place_front(context, target.name))
     if front.recommended is not None:
@@ -82,18 +82,14 @@ def list_near(priced: Priced, budget: Budget) -> Priced:
 
 
 def teach(
-    context: Context,
-    target: Target,
-    priced: Priced,
-    ladder: Ladder | None = None,
-    whole_rows: int | None = None,
+    context: Context, priced: Priced, ladder: Ladder | None = None, whole_rows: int | None = None
 ) -> Taught:
     """Go as far as the labels, then teach students rung by rung.
 
     Without a ladder as many students begin as time allows. `whole_rows` is how many rows the training will
     show that drops are told for; without, each student's own says.
     """
-    results = run(context, "label", (), f"edgekd size --target {target.name}")
+    results = run_labels(context)
     guide, labels = _find_guide(context, results.data, results.teacher_step, results.labels)
     models = {shape.model.name: shape.model for shape, _ in priced}
     costs: dict[str, list[tuple[float, ...]]] = {name: [] for name in models}
