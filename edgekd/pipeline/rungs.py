@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
-from edgekd.config import StudentModel
+from edgekd.config import StaticModel, StudentModel, TransformerModel
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.distill.rung import Rung
@@ -37,6 +38,7 @@ from edgekd.store import write_atomic
 _TOLERATED = (TrainingError, ConfigError, DataError)
 """What a student may fail with: it is left out of the search then."""
 _SPENT = "spent.json"
+_STUDENTS: TypeAdapter[StudentModel] = TypeAdapter(Annotated[StudentModel, Field(discriminator="kind")])
 Values = npt.NDArray[np.float64]
 
 
@@ -50,31 +52,75 @@ def rung_step(
         1,
         "edgekd.pipeline.rungs:build_rung",
         settings={**taught.settings, "rung": asdict(rung)},
-        inputs={**taught.inputs, **({} if before is None else {"before": before})},
+        inputs={
+            **taught.inputs,
+            "read": read_step(context, guide, labels, model),
+            **({} if before is None else {"before": before}),
+        },
         reads=taught.reads,
         how={key: taught.how[key] for key in ("weights", "labels") if key in taught.how},
     )
 
 
+def read_step(context: Context, guide: Step, labels: Step, model: StudentModel) -> Step:
+    """Read what there is to learn as students with this vocabulary and limit do, once for all of them."""
+    sizes = {"vocabulary": model.vocabulary, "max_tokens": model.max_tokens}
+    reader: StudentModel
+    if model.kind == "static":
+        reader = StaticModel(kind="static", name="static", **sizes)
+    else:
+        weights = model.weights if model.kind == "transformer" else None
+        reader = TransformerModel(
+            kind="transformer", name="transformer", layers=(0,), weights=weights, **sizes
+        )
+    taught = distil_step(context, guide, labels, reader)
+    return Step(
+        f"size/read/{reader.name}-{model.vocabulary}v-{model.max_tokens}t",
+        1,
+        "edgekd.pipeline.rungs:build_read",
+        settings=taught.settings,
+        inputs=taught.inputs,
+        reads=taught.reads,
+        how={key: taught.how[key] for key in ("weights", "labels") if key in taught.how},
+    )
+
+
+def build_read(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
+    """Write the tokenizer, which tokens it keeps, and the ids of all texts."""
+    from edgekd.distill.distil import read_lesson
+    from edgekd.distill.teacher import open_teacher
+    from edgekd.pipeline.lesson import gather_lesson
+
+    teacher = inputs["teacher"]
+    opened = open_teacher(teacher.path, teacher.digest)
+    read_lesson(_model(settings), opened, gather_lesson(settings, inputs), folder)
+
+
+def _model(settings: Settings) -> StudentModel:
+    """Return the student of a step's settings, with its weights where they lie here."""
+    model = dict(settings["model"])
+    if "weights" in model:
+        model["weights"] = settings["weights"]
+    return _STUDENTS.validate_python(model)
+
+
 def build_rung(folder: Path, settings: Settings, inputs: Inputs, progress: Progress) -> None:
     """Write the student at the end of its branch, the trunk beside it, and what it took."""
-    from edgekd.distill.distil import distil_rung
+    from edgekd.distill.distil import GoingOn, distil_rung
     from edgekd.distill.examples import Session
     from edgekd.distill.teacher import open_teacher
     from edgekd.pipeline.lesson import gather_lesson
 
     began, ours = time.monotonic(), time.process_time()
-    teacher, model, rung = inputs["teacher"], dict(settings["model"]), Rung(**settings["rung"])
-    if "weights" in model:  # where they lie here
-        model["weights"] = settings["weights"]
+    teacher, rung = inputs["teacher"], Rung(**settings["rung"])
+    before = inputs["before"].path if "before" in inputs else None
     distil_rung(
-        TypeAdapter[StudentModel](StudentModel).validate_python(model),
+        _model(settings),
         open_teacher(teacher.path, teacher.digest),
         gather_lesson(settings, inputs),
         folder,
         Session(open_task(inputs["rows"].path).name, settings["seed"], settings["threads"]),
-        rung,
-        inputs["before"].path if "before" in inputs else None,
+        GoingOn(rung, before, inputs["read"].path),
         on_progress=progress,
     )
     spent = {
