@@ -94,8 +94,8 @@ def join_limits(given: Budget, target: Target) -> Budget:
             raise BadInputError(f"{say(name)}: expected a number above 0, got {asked:g}")
         if asked is not None and own is not None and asked > own:
             raise BadInputError(
-                f"{say(name)} {asked:g}: contradicts target {target.name}, whose limits.{name} is {own:g}, and "
-                f"the gate holds to that; give at most {own:g}, or change the target's file"
+                f"{say(name)} {asked:g}: contradicts target {target.name}, whose limits.{name} is {own:g}; "
+                f"the gate holds to that: give at most {own:g}, or change the target's file"
             )
         joined[name] = own if asked is None else asked
     memory, most = target.hardware.memory_mib, joined["peak_rss_mib"]
