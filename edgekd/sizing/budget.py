@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
+from edgekd.errors import BadInputError
+
+_MOST_POINTS = 100
 CONFIDENCE = 0.9
 """Of every interval of a guess."""
 
@@ -46,6 +50,15 @@ class Budget:
     artifact_mib: float | None = None
     cold_start_ms: float | None = None
     max_drop: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, limit in self.limits.items():
+            if not 0 < limit < math.inf:
+                raise BadInputError(f"--{name.replace('_', '-')}: expected a number above 0, got {limit:g}")
+        if self.max_drop is not None and not 0 <= self.max_drop <= _MOST_POINTS:
+            raise BadInputError(
+                f"--max-drop: expected points from 0 to {_MOST_POINTS}, got {self.max_drop:g}"
+            )
 
     @property
     def limits(self) -> dict[str, float]:
