@@ -79,18 +79,10 @@ def test_limits_that_are_not_given_are_the_targets():
     }
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"p95_ms": 30}, "--p95-ms 30: contradicts target lambda-x86, whose limits.p95_ms is 20"),
-        ({"p95_ms": 0}, "--p95-ms: expected a number above 0, got 0"),
-        ({"artifact_mib": float("nan")}, "--artifact-mib: expected a number above 0, got nan"),
-        ({"cold_start_ms": float("inf")}, "--cold-start-ms: expected a number above 0, got inf"),
-    ],
-)
-def test_wrong_limits_are_one_line(given, message):
+def test_limits_looser_than_the_targets_are_one_line():
+    message = "--p95-ms 30: contradicts target lambda-x86, whose limits.p95_ms is 20"
     with pytest.raises(BadInputError, match=message):
-        join_limits(Budget(**given), TARGET)
+        join_limits(Budget(p95_ms=30), TARGET)
     free = TARGET.model_copy(update={"limits": TARGET.limits.model_copy(update={"peak_rss_mib": None})})
     with pytest.raises(BadInputError, match="which has 1769 MiB of memory"):
         join_limits(Budget(peak_rss_mib=4000), free)
