@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,9 @@ import click
 
 from edgekd.cli.outcome import Outcome
 from edgekd.config import EncoderModel, load_model, load_target
-from edgekd.pipeline.costing import Known
+from edgekd.pipeline.costing import Known, require_runtimes
 from edgekd.pipeline.fitting_budget import (
     Asked,
-    ask,
     find_fitting,
     open_space,
     predict_by_candidates,
@@ -23,7 +22,7 @@ from edgekd.pipeline.sizing import Sizing, open_sizing
 from edgekd.progress import show_progress
 from edgekd.single.bench import list_texts, read_texts
 from edgekd.single.requests import COUNTS, USUAL, make_requests
-from edgekd.sizing.answer import Costed, Fitting, say
+from edgekd.sizing.answer import Costed, Fitting, join_limits, say
 from edgekd.sizing.budget import CONFIDENCE, FIGURES, Budget, Guess
 
 _TEACHER = "minilm-l6"
@@ -60,6 +59,8 @@ def answer_question(question: Question) -> Outcome:
         MissingRuntimeError: the target or one of its runtimes is not here.
     """
     target = load_target(question.target).of_task(question.task)
+    budget = join_limits(question.budget, target)
+    require_runtimes(target, target.builds)
     teacher = load_model(_TEACHER)
     assert isinstance(teacher, EncoderModel)
 
@@ -67,8 +68,9 @@ def answer_question(question: Question) -> Outcome:
         click.echo(words, err=True)
 
     sizing = open_sizing(target, question.task, teacher, show_progress, note)
-    asked = _read(sizing, question)
     space = open_space(sizing, question.models)
+    list(space.shapes(target))  # refuses an empty one before anything is made
+    asked = _read(sizing, replace(question, budget=budget))
     found, known = find_fitting(sizing, space, asked)
     for words in known.notes:
         note(f"note: {words}")
@@ -83,20 +85,15 @@ def _read(sizing: Sizing, question: Question) -> Asked:
     given = () if question.texts is None else read_texts(question.texts).texts
     used = () if question.texts is None else list_texts(question.texts)
     source = "built-in messages" if question.texts is None else str(question.texts)
-    if not sizing.is_paired:
-        return ask(sizing, question.budget, read_lengths(sizing, given, used), source, {})
     lengths = read_lengths(sizing, given, used)
+    if not sizing.is_paired:
+        return Asked(question.budget, lengths, source, {})
     wanted = question.candidates or sizing.target.limits.candidates or USUAL
-    requests = {
-        count: make_requests(lengths.texts[:_MOST_REQUESTS], count) for count in sorted({*COUNTS, wanted})
+    by_candidates = {
+        count: lengths.with_texts(make_requests(lengths.texts[:_MOST_REQUESTS], count))
+        for count in sorted({*COUNTS, wanted})
     }
-    return ask(
-        sizing,
-        question.budget,
-        lengths.with_texts(requests[wanted]),
-        f"{source}, {wanted} candidates each",
-        requests,
-    )
+    return Asked(question.budget, by_candidates[wanted], f"{source}, {wanted} candidates each", by_candidates)
 
 
 def _lines(sizing: Sizing, asked: Asked, found: Fitting, known: Known) -> list[str]:

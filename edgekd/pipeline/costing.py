@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekd.compile import open_artifact
 from edgekd.compile.choose import choose_build, libraries_of
+from edgekd.config import Build, Target
 from edgekd.engines.look import find_made
 from edgekd.engines.processes import Processes
 from edgekd.errors import BuildError, MissingRuntimeError
@@ -42,18 +43,18 @@ class Known:
     notes: tuple[str, ...] = ()
 
 
-def require_runtimes(sizing: Sizing, shapes: Sequence[Shape]) -> None:
+def require_runtimes(target: Target, builds: Iterable[Build]) -> None:
     """Refuse a target that cannot be measured here, before anything is made.
 
     Raises:
         MissingRuntimeError: its hardware or a runtime is missing; MissingExtraError says how to install it.
     """
-    basis, reason = find_basis(sizing.target.hardware, read_environment(1))
+    basis, reason = find_basis(target.hardware, read_environment(1))
     if basis == "not measured":
-        raise MissingRuntimeError(f"target {sizing.target.name}: cannot be measured here: {reason}")
+        raise MissingRuntimeError(f"target {target.name}: cannot be measured here: {reason}")
     needs = [*LEARNING, *EXPORTING]
-    for build in {(shape.runtime, shape.recipe): shape.build for shape in shapes}.values():
-        recipe, _ = choose_build(build, sizing.target.hardware)
+    for build in builds:
+        recipe, _ = choose_build(build, target.hardware)
         needs += [*libraries_of(recipe, build.runtime), *RUNNING.get(build.runtime, (build.runtime,))]
     require_libraries(needs)
 
@@ -77,7 +78,7 @@ def know_costs(sizing: Sizing, shapes: Sequence[Shape]) -> Known:
         BuildError: too few shapes of a family could be compiled.
         MissingRuntimeError: as of `require_runtimes`.
     """
-    require_runtimes(sizing, shapes)
+    require_runtimes(sizing.target, {shape.family: shape.build for shape in shapes}.values())
     design = list_design(sizing, shapes)
     place = _taken_file(sizing)
     taken = _read_taken(place)

@@ -34,6 +34,9 @@ from edgekd.sizing.work import Encoder
 
 PLAN = MeasurePlan(rounds=2, seconds=0.3)
 """Short: the many shapes of a fit make up for it, since what is fitted is common to them."""
+JUDGING = MeasurePlan(rounds=5, seconds=0.6)
+"""Of a shape that a prediction is held against."""
+_JUDGED = 300  # texts
 
 _ROWS = {
     "mangaassist": {"train": 1200, "unlabelled": 0, "calibration": 64, "validation": 300, "test": 200}
@@ -136,11 +139,14 @@ def compiled_step(sizing: Sizing, shape: Shape) -> Step:
     return compile_step(context, trained, shape.build, sizing.target.hardware)
 
 
-def measured_step(sizing: Sizing, shape: Shape, taken: int = 0) -> Step:
-    """Measure a compiled shape on texts of all lengths; `taken` counts how often that was done before."""
+def measured_step(sizing: Sizing, shape: Shape, taken: int = 0, *, as_asked: bool = False) -> Step:
+    """Measure a compiled shape on texts of all lengths; `taken` counts how often that was done before.
+
+    With `as_asked` it is measured for longer, on the built-in requests as they are.
+    """
     same = Shape(**{**vars(shape), "model": untaught(shape.model)})
     compiled = compiled_step(sizing, shape)
-    plan = {**asdict(PLAN), "threads": shape.threads}
+    plan = asdict(replace(JUDGING if as_asked else PLAN, threads=shape.threads))
     return Step(
         f"size/measured/{same.name}",
         2,
@@ -148,7 +154,8 @@ def measured_step(sizing: Sizing, shape: Shape, taken: int = 0) -> Step:
         settings={
             "shape": {**vars(same), "model": same.model.model_dump(mode="json", exclude_none=True)},
             "plan": plan,
-            "texts": COUNT,
+            "texts": _JUDGED if as_asked else COUNT,
+            "as_asked": as_asked,
             "taken": taken,
         },
         inputs={
@@ -164,7 +171,8 @@ def build_measured(folder: Path, settings: Settings, inputs: Inputs, progress: P
     """Measure, keep every sample, and derive what a cost model reads."""
     shape = settings["shape"]
     model = _STUDENTS.validate_python(shape["model"])
-    texts = spread_lengths(open_rows(inputs["rows"].path).split("validation").requests, settings["texts"])
+    requests, count = open_rows(inputs["rows"].path).split("validation").requests, settings["texts"]
+    texts = list(requests)[:count] if settings["as_asked"] else spread_lengths(requests, count)
     artifact = open_artifact(inputs["artifact"].path)
     plan = MeasurePlan(**settings["plan"])
     result = measure_shape(artifact, texts, folder, plan.threads, progress, plan)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -84,18 +83,15 @@ def join_limits(given: Budget, target: Target) -> Budget:
     """Return a budget with the target's own limits where none is given.
 
     Raises:
-        BadInputError: a limit is not above 0, or it is looser than the target's own, which the gate holds to,
-            or than its memory.
+        BadInputError: a limit is looser than the target's own, which the gate holds to, or than its memory.
     """
     joined: dict[str, float | None] = {}
     for name in LIMITED:
         asked, own = getattr(given, name), getattr(target.limits, name)
-        if asked is not None and not 0 < asked < math.inf:
-            raise BadInputError(f"{say(name)}: expected a number above 0, got {asked:g}")
         if asked is not None and own is not None and asked > own:
             raise BadInputError(
-                f"{say(name)} {asked:g}: contradicts target {target.name}, whose limits.{name} is {own:g}, and "
-                f"the gate holds to that; give at most {own:g}, or change the target's file"
+                f"{say(name)} {asked:g}: contradicts target {target.name}, whose limits.{name} is {own:g}; "
+                f"the gate holds to that: give at most {own:g}, or change the target's file"
             )
         joined[name] = own if asked is None else asked
     memory, most = target.hardware.memory_mib, joined["peak_rss_mib"]

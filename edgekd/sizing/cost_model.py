@@ -5,7 +5,7 @@ Each family of shapes (kind of student, runtime, recipe, threads) has formulas o
 - time of a text: a sum of non-negative shares of its work (`work.count_work`), fitted to the median time of
   each timed text of each shape; percentiles are those of the texts' times, spread as calls were measured to
   spread, with one factor each for what that leaves;
-- cold start and peak memory: the same regression on layers, and on bytes of tables, products and tokenizer;
+- cold start and peak memory: the same regression on layers and on the bytes of model and tokenizer;
 - file size: bytes of each number by arithmetic, and what the format adds (`file_size`).
 
 Intervals come from predicting each measured shape by formulas that were fitted without it.
@@ -206,10 +206,9 @@ def _numbers(shape: Shape, sizes: Sizes) -> list[float]:
 def _memory_features(
     numbers: Matrix | Sequence[float], sizes: Sizes, size: FileSize, read: Read
 ) -> list[float]:
-    """Return what cold start and memory grow with: one, layers, and MiB of tables, products and tokenizer."""
-    of = dict(zip(NUMBERS, np.asarray(size.each) * np.asarray(numbers) / MIB, strict=True))
-    tables, products = of["tables"] + of["rows"], of["products"] + of["columns"] + of["rest"]
-    return [1.0, float(sizes.layers), tables, products, read.tokenizer_bytes / MIB]
+    """Return what cold start and memory grow with: one, layers, and MiB of the model and of its tokenizer."""
+    model = float(np.dot(size.each, numbers)) / MIB
+    return [1.0, float(sizes.layers), model, read.tokenizer_bytes / MIB]
 
 
 def _predict(formulas: _Formulas, shape: Shape, encoder: Encoder, read: Read) -> dict[str, float]:

@@ -11,6 +11,7 @@ from edgekd.compile.choose import choose_build, serves
 from edgekd.config import Build, ModelRange, StudentModel, Target
 from edgekd.errors import ConfigError
 from edgekd.plugins import list_plugins
+from edgekd.sizing.design import untaught
 from edgekd.sizing.shapes import Shape
 
 MOST_SHAPES = 200_000
@@ -61,9 +62,9 @@ class Space:
         """Draw shapes at random, as many of each family as of the others while it has some left."""
         rng = random.Random(seed)
         families: dict[object, list[Shape]] = {}
-        left_out = {shape.name for shape in leave_out}
+        left_out = {(untaught(shape.model).name, shape.family) for shape in leave_out}
         for shape in self.shapes(target):
-            if shape.name not in left_out:
+            if (untaught(shape.model).name, shape.family) not in left_out:
                 families.setdefault((shape.model.kind, *shape.family), []).append(shape)
         for shapes in families.values():
             rng.shuffle(shapes)

@@ -42,7 +42,7 @@ def test_what_obeys_the_formulas_is_told_exactly(exact):
 
 
 def test_noise_is_averaged_out_and_intervals_hold():
-    model = CostModel.fit([measure(shape, 0.08) for shape in DESIGN], ENCODER)
+    model = CostModel.fit([measure(shape, 0.04) for shape in DESIGN], ENCODER)
     found = errors(model, 0.02)
     for name in FIGURES:
         off = np.abs(np.log(found[name]))
