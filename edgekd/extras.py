@@ -29,6 +29,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
         "ai_edge_quantizer": "ai-edge-quantizer",
     },
     "report": {"jinja2": "Jinja2", "plotly": "plotly"},
+    "size": {"optuna": "optuna"},
     "mlflow": {"mlflow": "mlflow-skinny", "sqlalchemy": "SQLAlchemy"},
     "sign": {"cryptography": "cryptography"},
 }

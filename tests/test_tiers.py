@@ -25,7 +25,7 @@ GROUND = [
 TIERS = [
     *GROUND, "stats", "serving", "data", "curate", "measure", "evaluate", "distill", "export",
     "compile", "emulate", "bundle", "sizing", "gate", "publish", "impact", "report", "ci",
-    "pytest_plugin", "tasks", "single", "engines", "pipeline", "cli",
+    "pytest_plugin", "tasks", "single", "engines", "pipeline", "api", "cli",
 ]  # fmt: skip
 FILES = sorted(path for path in ROOT.rglob("*.py") if "_data" not in path.parts)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekd.cli.outcome import Outcome
-from edgekd.config import load_model, load_project, load_target
+from edgekd.config import ModelRange, load_model_or_range, load_project, load_target
 from edgekd.resources import list_resources
 
 
@@ -30,11 +30,26 @@ def show_what(what: str, project: Path) -> Outcome:
             lines.append(f"{name:<16} {target.description} [{builds}]")
             items.append(target.model_dump(mode="json"))
         else:
-            model = load_model(name)
+            model = load_model_or_range(name)
+            if isinstance(model, ModelRange):
+                values = {**model.axes, **model.compiled.model_dump(exclude_unset=True)}
+                lines.append(f"{name:<16} {model.fixed['kind']:<12} {_describe(values)}")
+                items.append({"name": name, "kind": model.fixed["kind"], "ranges": values})
+                continue
             shape = model.model_dump(mode="json", exclude={"name", "kind", "training", "max_tokens"})
             lines.append(f"{name:<16} {model.kind:<12} {', '.join(f'{k} {v}' for k, v in shape.items())}")
             items.append(model.model_dump(mode="json"))
     return Outcome(tuple(lines), items)
+
+
+def _describe(ranges: dict[str, Any]) -> str:
+    """Say what the keys of a range may be: `layers 1..4`, or the values."""
+    said = []
+    for key, values in ranges.items():
+        whole = all(isinstance(value, int) for value in values)
+        is_run = whole and len(values) > 2 and values == tuple(range(values[0], values[0] + len(values)))
+        said.append(f"{key} {values[0]}..{values[-1]}" if is_run else f"{key} {'|'.join(map(str, values))}")
+    return ", ".join(said)
 
 
 def _runs(project: Path) -> Outcome:

@@ -33,7 +33,7 @@ def open_context(path: Path, settings: tuple[str, ...]) -> Context:
 
 
 @contextmanager
-def _spoken(context: Context) -> Iterator[Context]:
+def open_spoken(context: Context) -> Iterator[Context]:
     """Where no bar can be drawn, have the whole run say a line now and then, between its stages too."""
     if is_terminal() or not is_first_process():
         yield context
@@ -61,7 +61,7 @@ def run_until(
     from edgekd.pipeline.run import STEPS, run
 
     command = shlex.join(["edgekd", *sys.argv[1:]])
-    with _spoken(context) as spoken_context:
+    with open_spoken(context) as spoken_context:
         results = run(spoken_context, until, targets, command, Word(again, expects))
     folder = str(context.run_folder)
     document: dict[str, Any] = {"run": folder, "teacher": results.teacher.digest}
@@ -135,7 +135,7 @@ def label_share(path: Path, settings: tuple[str, ...], share: str) -> Outcome:
     from edgekd.pipeline.run import run_share
 
     parsed = parse_share(share)
-    with _spoken(context) as spoken_context:
+    with open_spoken(context) as spoken_context:
         added = run_share(spoken_context, parsed)
     words = (
         f"share {share}: {added} texts labelled; when every share is: edgekd label {shlex.quote(str(path))}"

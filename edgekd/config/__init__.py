@@ -20,7 +20,8 @@ if TYPE_CHECKING:
         TransformerModel,
     )
     from edgekd.config.project import Measure, Project, StudentEntry, Teacher
-    from edgekd.config.reading import load_model, load_project, load_target
+    from edgekd.config.ranges import ModelRange
+    from edgekd.config.reading import load_model, load_model_or_range, load_project, load_target
     from edgekd.config.slices import Slice
     from edgekd.config.target import Build, Hardware, Limits, Price, Target
 
@@ -39,6 +40,7 @@ __all__ = [
     "Lora",
     "Measure",
     "Model",
+    "ModelRange",
     "NarrowModel",
     "Origin",
     "Price",
@@ -54,6 +56,7 @@ __all__ = [
     "Training",
     "TransformerModel",
     "load_model",
+    "load_model_or_range",
     "load_project",
     "load_target",
 ]
@@ -64,7 +67,8 @@ _PARTS = {
     "emphasis": "Emphasis Reviewed",
     "model": "EncoderModel Lora Model NarrowModel StaticModel StudentModel Training TransformerModel",
     "project": "Measure Project StudentEntry Teacher",
-    "reading": "load_model load_project load_target",
+    "ranges": "ModelRange",
+    "reading": "load_model load_model_or_range load_project load_target",
     "slices": "Slice",
     "target": "Build Hardware Limits Price Target",
 }

@@ -16,9 +16,10 @@ from edgekd.resources import find_resource
 if TYPE_CHECKING:
     from edgekd.config.model import Model
     from edgekd.config.project import Project
+    from edgekd.config.ranges import ModelRange
     from edgekd.config.target import Target
 
-_M = TypeVar("_M", bound=BaseModel)
+_M = TypeVar("_M")
 
 
 def load_project(path: Path, settings: Sequence[str] = ()) -> Project:
@@ -28,7 +29,7 @@ def load_project(path: Path, settings: Sequence[str] = ()) -> Project:
     document = _read_yaml(path)
     for setting in settings:
         _override(document, setting)
-    return _validate(TypeAdapter(Project), document, str(path))
+    return validate(TypeAdapter(Project), document, str(path))
 
 
 def load_target(name: str, folder: Path | None = None) -> Target:
@@ -36,17 +37,41 @@ def load_target(name: str, folder: Path | None = None) -> Target:
     from edgekd.config.target import Target
 
     path = find_resource("targets", name, folder)
-    target = _validate(TypeAdapter(Target), _read_yaml(path), str(path))
+    target = validate(TypeAdapter(Target), _read_yaml(path), str(path))
     _check_name(target.name, path)
     return target
 
 
 def load_model(name: str, folder: Path | None = None) -> Model:
-    """Read the model file `name`; the user's own ./models come first."""
+    """Read the model file `name`; the user's own ./models come first.
+
+    Raises:
+        ConfigError: it is not right, or its keys have ranges, so that it stands for many models.
+    """
+    from edgekd.config.ranges import ModelRange
+
+    found = load_model_or_range(name, folder)
+    if isinstance(found, ModelRange):
+        keys = [*found.axes, *found.compiled.model_fields_set]
+        raise ConfigError(
+            f"{found.source}: is a range of models ({', '.join(keys)} may vary), and one model is needed; "
+            "give each key one value, or choose one with: edgekd size"
+        )
+    return found
+
+
+def load_model_or_range(name: str, folder: Path | None = None) -> Model | ModelRange:
+    """Read the model file `name`: one model, or a range of students."""
     from edgekd.config.model import Model
+    from edgekd.config.ranges import read_range
 
     path = find_resource("models", name, folder)
-    model: Model = _validate(TypeAdapter(Model), _read_yaml(path), str(path))
+    document = _read_yaml(path)
+    ranged = read_range(document, path.stem, str(path))
+    if ranged is not None:
+        _check_name(str(document.get("name", path.stem)), path)
+        return ranged
+    model: Model = validate(TypeAdapter(Model), document, str(path))
     _check_name(model.name, path)
     return model
 
@@ -118,7 +143,12 @@ def _with_keys(items: list[Any], place: int) -> list[Any]:
     return items
 
 
-def _validate(adapter: TypeAdapter[_M], document: Any, source: str) -> _M:
+def validate(adapter: TypeAdapter[_M], document: Any, source: str) -> _M:
+    """Read a document as what an adapter is of.
+
+    Raises:
+        ConfigError: it is not; names the first key that is wrong.
+    """
     try:
         found = adapter.validate_python(document)
     except ValidationError as error:

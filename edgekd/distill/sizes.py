@@ -63,6 +63,28 @@ def keep_layers(config: Any, layers: Sequence[int]) -> None:
     _set(config, "layers", _DEPTH, len(layers))
 
 
+def read_sizes(config: Any) -> tuple[int, int, int, int]:
+    """Return the layers, width, heads and feed-forward width of a configuration of `transformers`.
+
+    Raises:
+        ConfigError: if the family has no key for one of them.
+    """
+    found = []
+    for name, keys in (
+        ("layers", _DEPTH),
+        ("width", _WIDTH),
+        ("heads", _HEADS),
+        ("feed-forward width", _FEED_FORWARD),
+    ):
+        key = next((key for key in keys if _has(config, key)), None)
+        if key is None:
+            raise ConfigError(
+                f"{type(config).__name__} has none of {', '.join(keys)}: its {name} is not known"
+            )
+        found.append(int(getattr(config, key)))
+    return found[0], found[1], found[2], found[3]
+
+
 def check_sizes(network: Any, model: NarrowModel) -> None:
     """Hold a network against the sizes that it was to have; `network` is one of `transformers`, with a head.
 

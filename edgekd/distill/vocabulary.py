@@ -60,6 +60,13 @@ def prune_vocabulary(
     return _write(document | {"truncation": cut}), kept
 
 
+def without_specials(tokenizer_json: str) -> str:
+    """Return a tokenizer.json that puts nothing around a text, as static students read."""
+    document: dict[str, Any] = json.loads(tokenizer_json)
+    document["post_processor"] = None
+    return _write(document)
+
+
 def _write(document: dict[str, Any]) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 

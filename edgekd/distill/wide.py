@@ -102,8 +102,12 @@ def fit_wide(
     found = model.coef_ if len(model.classes_) > 2 else np.concatenate([-model.coef_, model.coef_]) / 2
     table = np.zeros((sum(sizes) + 1, width), np.float32)
     table[:-1, model.classes_] = found.T
-    whole = torch.from_numpy(table)
-    save_file({"tokens": whole[: sizes[0]].clone(), "pairs": whole[sizes[0] : -1].clone()}, folder / _NAME)
+    save_wide(torch.from_numpy(table[:-1]), sizes[0], folder)
+
+
+def save_wide(table: Tensor, tokens: int, folder: Path) -> None:
+    """Write a linear model [token, then pair; output] of so many tokens to a model's folder."""
+    save_file({"tokens": table[:tokens].clone(), "pairs": table[tokens:].clone()}, folder / _NAME)
 
 
 def widen(network: _N, folder: Path) -> _N | Wide:

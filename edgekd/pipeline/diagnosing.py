@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from edgekd.config import Distillation, Training, load_model, load_project
+from edgekd.config import Distillation, ModelRange, Training, load_model_or_range, load_project
 from edgekd.config.document import DocumentError, parse_document
 from edgekd.distill.diagnosis.capacity import CapacityStep, analyse_capacity, capacity_steps
 from edgekd.distill.diagnosis.diagnose import diagnose
@@ -170,6 +170,10 @@ def _larger(model: Mapping[str, Any], folder: Path) -> str | None:
     """Return the transformer shape with the fewest layers above the model's own; a static one has none."""
     layers = model.get("layers", ())
     own = layers if isinstance(layers, int) else len(layers)
-    shapes = [load_model(name, folder) for name in list_resources("models", folder)]
-    larger = [(len(s.layers), s.name) for s in shapes if s.kind == "transformer" and len(s.layers) > own]
+    shapes = [load_model_or_range(name, folder) for name in list_resources("models", folder)]
+    larger = [
+        (len(s.layers), s.name)
+        for s in shapes
+        if not isinstance(s, ModelRange) and s.kind == "transformer" and len(s.layers) > own
+    ]
     return min(larger, default=(0, None))[1]

@@ -177,6 +177,13 @@ def run_share(context: Context, share: Share) -> int:
     return label_share(context, data, teacher, share)
 
 
+def run_labels(context: Context) -> Results:
+    """Go as far as the labels, without a run's folder: what follows is no run of the project's students."""
+    step = STEPS.index("label")
+    _require(context, [], step)
+    return _learn(context, _load(context), step)
+
+
 def _load(context: Context) -> TaskData:
     _ = context.students, context.teacher, context.through  # read the files before anything costs time
     data, shared = load_and_compare_stage(context)

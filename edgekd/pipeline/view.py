@@ -30,6 +30,7 @@ from edgekd.pipeline.context import Context
 from edgekd.pipeline.judging import Judged
 from edgekd.pipeline.opening import TEACHER as TEACHER_NAME
 from edgekd.pipeline.scaling import scale_target
+from edgekd.pipeline.sized import find_fronts
 from edgekd.pipeline.slice_view import slice_rows
 from edgekd.pipeline.variant_view import mark_front, variant_row
 from edgekd.report.teacher import TeacherNote, TeacherTimes, print_threads
@@ -105,6 +106,7 @@ def build_report(context: Context, data: TaskData, shown: Shown, command: str) -
         ),
         curves=tuple(_curve(name, stage.path) for name, stage in models.items()),
         requests_per_day=context.project.traffic.requests_per_day if context.project.traffic else None,
+        sizings=find_fronts(context, [target.name for target in shown.targets]),
     )
 
 

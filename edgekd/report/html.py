@@ -18,6 +18,7 @@ from edgekd.report.floors import grouped, lowest_floor, print_bound, print_limit
 from edgekd.report.front import front_figure
 from edgekd.report.reliability import reliability_figure
 from edgekd.report.scale import print_dollars, print_errors, print_rate_per_day
+from edgekd.report.sizing import print_guess, sizing_figures, state_of
 from edgekd.report.teacher import print_threads
 from edgekd.report.view import RunReport
 
@@ -50,6 +51,8 @@ _FILTERS = {
     "rate_per_day": print_rate_per_day,
     "dollars": print_dollars,
     "worst_classes": worst_classes,
+    "guess": print_guess,
+    "sized": state_of,
     "matrix": lambda row: confusion_matrix(row.classes, row.confusions),
 }
 
@@ -75,6 +78,8 @@ def render_html(report: RunReport) -> str:
         for index, target in enumerate(report.targets)
         if (row := target.shown) and (figure := reliability_figure(f"sure-{index}", row))
     }
+    sizings = [(front, sizing_figures(number, front)) for number, front in enumerate(report.sizings)]
+    sized = [figure for _, figures in sizings for figure in figures]
     floors = [lowest_floor(target) for target in report.targets]
     curves = curve_figures(report.curves, report.teacher.metric)
     policy = (
@@ -88,6 +93,7 @@ def render_html(report: RunReport) -> str:
         fronts=fronts,
         sure=sure,
         curves=curves,
+        sizings=sizings,
         absent=printing.ABSENT,
         floors=floors,
         most_classes=MOST_CLASSES,
@@ -96,7 +102,7 @@ def render_html(report: RunReport) -> str:
         style=Markup(_template_text("report.css")),
         plotly=Markup(plotly),
         drawing=Markup(drawing),
-        figures=Markup(_figure_json([*fronts.values(), *sure.values(), *curves])),
+        figures=Markup(_figure_json([*fronts.values(), *sure.values(), *sized, *curves])),
     )
 
 

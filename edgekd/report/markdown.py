@@ -50,6 +50,9 @@ def render_markdown(report: RunReport) -> str:
     ]
     for target in report.targets:
         parts += _target(target, report)
+    for front in report.sizings:
+        words = [*front.reasons, *(opening.words for opening in front.openings)]
+        parts += [f"## Sizing for {escape(front.target)}", bullets([escape(line) for line in words])]
     parts += [
         "## How this was measured",
         bullets(

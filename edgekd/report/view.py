@@ -14,6 +14,7 @@ from edgekd.gate.next_step import NextStep
 from edgekd.report.slices import SliceRow
 from edgekd.report.teacher import TeacherNote
 from edgekd.report.variants import CheckStatus, VariantRow, VariantStatus
+from edgekd.sizing.front import Front
 
 Basis = Literal["native", "proxy", "emulated", "not measured"]
 """What a target's figures were measured on."""
@@ -139,6 +140,8 @@ class RunReport:
     curves: tuple[Curve, ...] = ()
     requests_per_day: float | None = None
     """What counts and costs per day are of; None where the project does not say."""
+    sizings: tuple[Front, ...] = ()
+    """The last answer of `edgekd size` for each target that has one."""
 
     @property
     def term_names(self) -> tuple[str, ...]:

@@ -44,6 +44,9 @@ GIVEN = {
     ("diagnose", "a run"): ["artifact"],
     ("show", "a list of runs"): ["runs"],
     ("show", "a list that is the same for all projects"): ["targets"],
+    ("size", "a project"): ["project.yaml", "--target", "lambda-x86"],
+    ("size", "a task with candidates"): ["--target", "lambda-x86", "--task", "rerank"],
+    ("size", "a task without candidates"): ["--target", "lambda-x86"],
     ("plan rows", "rows with --spread"): ["--spread", "0.1", "--margin", "1"],
     ("plan rows", "rows with --lost and --gained"): ["--lost", "0.1", "--gained", "0.1", "--margin", "1"],
 }
@@ -67,6 +70,7 @@ OTHER_FORM = {
     ("bench", "an artifact with --baseline"): {"count"},
     ("bench", "an artifact with a kept --baseline"): {"count"},
     ("predict", "an artifact with its policy"): {"student_only"},
+    ("size", "a task without candidates"): {"project"},
 }
 CASES = [
     (verb, form, parameter)

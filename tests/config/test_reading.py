@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekd.config import Project, load_model, load_project, load_target
+from edgekd.config import Project, load_model, load_model_or_range, load_project, load_target
 from edgekd.errors import ConfigError
 from edgekd.pipeline.context import Context
 from edgekd.plugins import list_plugins
@@ -80,7 +80,7 @@ def test_every_target_file(name):
 
 @pytest.mark.parametrize("name", list_resources("models"))
 def test_every_model_file(name):
-    assert load_model(name).name == name
+    assert load_model_or_range(name).name == name
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "bench" / "studies").glob("*.yaml")))

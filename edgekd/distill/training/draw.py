@@ -20,18 +20,36 @@ class RowDraw:
         self._counts: npt.NDArray[np.float32] | None = None  # how often a row counts in this epoch
 
     def draw(self, epoch: int, losses: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-        """Return the row numbers of an epoch, counted from 0.
+        """Return the row numbers of an epoch, counted from 0; a portion leaves out no row.
 
         `losses` are those of every row, each over the mean of its time: the plan may leave out easy rows.
         """
-        weighing, seed = self._plan.weighing, self._plan.session.seed
-        drawn: npt.NDArray[np.int64] = np.arange(self._rows)
-        if weighing.reviewed is not None:
-            drawn = oversampled_rows(weighing.reviewed, weighing.times, seed=seed, epoch=epoch)
+        seed = self._plan.session.seed
+        if self._plan.portion is not None:
+            return self._portion(epoch, self._plan.portion)
+        drawn = self._pass(epoch)
         share = self._plan.training.skip_easy
         if share and epoch:
             drawn, self._counts = skip_easy(drawn, losses, share, seed, epoch)
         return drawn
+
+    def _pass(self, number: int) -> npt.NDArray[np.int64]:
+        """Return the rows of a whole pass, counted from 0, reviewed ones as often as they are shown."""
+        weighing, seed = self._plan.weighing, self._plan.session.seed
+        if weighing.reviewed is None:
+            return np.arange(self._rows)
+        return oversampled_rows(weighing.reviewed, weighing.times, seed=seed, epoch=number)
+
+    def _portion(self, epoch: int, size: int) -> npt.NDArray[np.int64]:
+        """Return the next rows of passes that are each in an order of its own, laid end to end."""
+        length = len(self._pass(0))
+        start = epoch * size
+        parts = []
+        for number in range(start // length, (start + size - 1) // length + 1):
+            order = np.random.default_rng((self._plan.session.seed, number, 3)).permutation(length)
+            first = max(0, start - number * length)
+            parts.append(self._pass(number)[order][first : start + size - number * length])
+        return np.concatenate(parts)
 
     def places(self, epoch: int) -> Places | None:
         """Choose which examples of each row an epoch shows; None where each row is one."""

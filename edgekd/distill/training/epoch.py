@@ -1,4 +1,4 @@
-"""One pass over the training rows."""
+"""One pass over the training rows, or over a portion of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgekd.distill.logs.profile import StageClock
 from edgekd.distill.training.checkpoint import EpochPlace
 from edgekd.distill.training.draw import RowDraw
 from edgekd.distill.training.examples import TokenizedExamples
-from edgekd.distill.training.optimizer import StudentOptimizer, rate_at
+from edgekd.distill.training.optimizer import StudentOptimizer
 from edgekd.distill.training.plan import TrainingPlan
 from edgekd.distill.training.processes import Processes
 from edgekd.distill.training.reporting import StepDone, StepReports, Tell
@@ -98,7 +98,7 @@ class Epochs:
         for batch in islice(batches, place.batches, None):
             picked, done = drawn[batch], place.rows
             weights = self._draw.weigh(picked)
-            rate = rate_at(training, (epoch + (done + len(picked) / 2) / len(drawn)) / training.epochs)
+            rate = plan.rates.at(training, epoch + (done + len(picked) / 2) / len(drawn))
             shown = None if places is None else places[picked]
             losses = self._gradient.compute(picked, weights, stage, shown)
             self._dominating.record(picked, losses.rows)

@@ -87,9 +87,3 @@ def row_tables(model: nn.Module) -> list[Tensor]:
     """List the tables whose gradients hold only the rows that were read; a module says so by `row_tables`."""
     named: Iterable[Tensor] = getattr(model, "row_tables", ())
     return list(named)
-
-
-def rate_at(training: Training, share: float) -> float:
-    """Learning rate where a share of all training is done: it rises over the warm-up, then falls to 0."""
-    rising = share / training.warmup if training.warmup else 1.0
-    return training.learning_rate * min(rising, (1.0 - share) / (1.0 - training.warmup))

@@ -8,6 +8,7 @@ from edgekd.config import Training
 from edgekd.distill.diagnosis.stop import Gate
 from edgekd.distill.examples import ALIKE, Session, Weighing
 from edgekd.distill.learner import Learner
+from edgekd.distill.training.rates import LINEAR, Rates
 from edgekd.distill.training.schedule import OUTPUT_ALONE, Schedule
 
 
@@ -24,6 +25,8 @@ class TrainingPlan:
         weighing: How much each row to learn from counts.
         schedule: Weights of outputs and features, epoch by epoch.
         limits: What figures of the validation rows must hold before an epoch's weights may be kept.
+        rates: How the learning rate goes.
+        portion: Rows of an epoch, where that is not a pass over all rows: passes are then cut into portions.
     """
 
     training: Training
@@ -34,3 +37,5 @@ class TrainingPlan:
     weighing: Weighing = ALIKE
     schedule: Schedule = OUTPUT_ALONE
     limits: tuple[Gate, ...] = ()
+    rates: Rates = LINEAR
+    portion: int | None = None

@@ -76,10 +76,7 @@ def train(
         TrainingError: if the loss is not finite, or no epoch holds the plan's limits.
     """
     threads = plan.session.threads
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    # Filling memory that nobody reads takes 8 % of a step.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    prepare_torch(threads)
     processes = Processes(has_idle_parts=getattr(model, "has_idle_parts", False))
     device = find_device() if processes.count == 1 else torch.device("cpu")
     model.to(device)
@@ -152,6 +149,14 @@ def train(
     load_best(resume, model.to(torch.device("cpu")), state)
     model.eval()
     return state
+
+
+def prepare_torch(threads: int) -> None:
+    """Have torch compute the same bits each time, on so many threads."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Filling memory that nobody reads takes 8 % of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def _judge(

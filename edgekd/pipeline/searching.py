@@ -1,0 +1,165 @@
+"""Choose the student for a budget: short trainings, extrapolated, and the finalists measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from edgekd.config import Target
+from edgekd.data.taskdata import TaskData
+from edgekd.engines.step import Step
+from edgekd.pipeline.context import Context
+from edgekd.pipeline.finalists import measure_finalists
+from edgekd.pipeline.labelling import LabelledTexts, label_stage
+from edgekd.pipeline.learning import through_step
+from edgekd.pipeline.retaking import retake
+from edgekd.pipeline.run import run_labels
+from edgekd.pipeline.rungs import RungJudge
+from edgekd.pipeline.sized import place_front
+from edgekd.sizing.budget import LIMITED, Budget, Cost
+from edgekd.sizing.front import Front, Point, find_binding, make_front
+from edgekd.sizing.front_file import save_front, write_model_file
+from edgekd.sizing.halving import Ladder, plan_ladder
+from edgekd.sizing.quality import Quality
+from edgekd.sizing.search import Asked, Judge, search
+from edgekd.sizing.shapes import Shape
+
+STUDENTS, RUNGS = 24, 3
+_LEAST_ROWS, _MOST_ROWS = 500, 4000  # of the first rung
+_NEAR = 1.5
+"""Times a limit beyond which a shape is not tried: no slightly larger budget would open it."""
+_ROUNDS = 4
+"""Measurements after which a recommendation that is still not measured stays predicted."""
+
+Priced = Sequence[tuple[Shape, Cost]]
+"""Shapes with what each is thought to cost."""
+
+
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """What a search knows: how good students get, with the steps behind it.
+
+    Attributes:
+        data: The project's rows.
+        teacher: Step of the teacher that drops are against.
+        qualities: Of each student that was tried, by its name.
+        judge: Made the rungs.
+        ladder: How far each went.
+    """
+
+    data: TaskData
+    teacher: Step
+    qualities: dict[str, Quality]
+    judge: RungJudge
+    ladder: Ladder
+
+
+def size_target(context: Context, target: Target, budget: Budget, priced: Priced) -> Front:
+    """Search, recommend, and measure what is recommended; keeps the answer and writes the model file.
+
+    Where nothing fits nothing is trained, and the front says which limit binds.
+
+    Raises:
+        EdgekdError: with its exit code; what had finished stays in the store.
+    """
+    priced = list_near(priced, budget)
+    if not any(not _exceeds(cost, budget, 1.0) for _, cost in priced):
+        binding = find_binding(budget, [(shape.name, cost) for shape, cost in priced])
+        return Front(target.name, budget, (), reasons=(binding.words,) if binding else (), binding=binding)
+    taught = teach(context, priced)
+    front = settle(context, target, budget, taught, list_points(priced, taught))
+    save_front(front, place_front(context, target.name))
+    if front.recommended is not None:
+        write_model_file(front.recommended.shape.model, context.folder)
+    return front
+
+
+def list_near(priced: Priced, budget: Budget) -> Priced:
+    """Leave out shapes that exceed a limit by far; all are left in where nothing comes near."""
+    near = [(shape, cost) for shape, cost in priced if not _exceeds(cost, budget, _NEAR)]
+    return near or priced
+
+
+def teach(
+    context: Context, priced: Priced, ladder: Ladder | None = None, whole_rows: int | None = None
+) -> Taught:
+    """Go as far as the labels, then teach students rung by rung.
+
+    Without a ladder as many students begin as time allows. `whole_rows` is how many rows the training will
+    show that drops are told for; without, each student's own says.
+    """
+    results = run_labels(context)
+    guide, labels = _find_guide(context, results.data, results.teacher_step, results.labels)
+    models = {shape.model.name: shape.model for shape, _ in priced}
+    costs: dict[str, list[tuple[float, ...]]] = {name: [] for name in models}
+    for shape, cost in priced:
+        costs[shape.model.name].append(tuple(cost.of(name).value for name in LIMITED))
+    rows = _count_rows(labels)
+    if ladder is None:
+        first = min(_MOST_ROWS, max(_LEAST_ROWS, rows))
+        ladder = plan_ladder(min(STUDENTS, len(models)), first, RUNGS)
+    judge = RungJudge(context, results.data, results.teacher_step, (guide, labels.step))
+    asked = Asked(
+        tuple(models.values()),
+        costs,
+        ladder,
+        {name: whole_rows or model.training.epochs * rows for name, model in models.items()},
+        len(results.data.split("train")),
+        context.project.seed,
+    )
+    make: Judge = partial(judge.judge, ladder)
+    found = {quality.student: quality for quality in search(asked, make, context.note)}
+    return Taught(results.data, results.teacher_step, found, judge, ladder)
+
+
+def list_points(priced: Priced, taught: Taught) -> list[Point]:
+    """Join what shapes cost with how good their students get; those that were not tried are left out."""
+    return [
+        Point(shape, cost, taught.qualities[shape.model.name])
+        for shape, cost in priced
+        if shape.model.name in taught.qualities
+    ]
+
+
+def settle(
+    context: Context, target: Target, budget: Budget, taught: Taught, points: Sequence[Point]
+) -> Front:
+    """Recommend by predictions, measure what is recommended, and again until that is measured."""
+    by_name = {point.shape.name: point for point in points}
+    front = make_front(target.name, budget, list(by_name.values()))
+    for _ in range(_ROUNDS):
+        finalists = [p for p in (front.recommended, front.runner_up) if p is not None and not p.measured]
+        if front.recommended is None or front.recommended.measured:
+            break
+        found = measure_finalists(context, taught.data, taught.teacher, target, taught.judge, finalists)
+        for name, point in found.items():
+            if point is None:
+                del by_name[name]
+            else:
+                by_name[name] = point
+        front = make_front(target.name, budget, list(by_name.values()))
+    return front
+
+
+def _find_guide(
+    context: Context, data: TaskData, teacher: Step, labels: LabelledTexts
+) -> tuple[Step, LabelledTexts]:
+    if context.through is None:
+        return teacher, labels
+    guide = retake(context, through_step(context, teacher, labels.step, context.through))
+    return guide, label_stage(context, data, guide)
+
+
+def _count_rows(labels: LabelledTexts) -> int:
+    """Count the rows of one pass."""
+    from edgekd.distill.softlabels import WantedLists, open_texts
+
+    learn = open_texts(labels.texts.path).learn
+    return len(learn.requests if isinstance(learn, WantedLists) else learn.texts)
+
+
+def _exceeds(cost: Cost, budget: Budget, times: float) -> bool:
+    """Say whether a shape surely exceeds so many times a limit; once, whether it may exceed the limit."""
+    ends = ((cost.of(name).high if times == 1.0 else cost.of(name).low, name) for name in budget.limits)
+    return any(value > times * budget.limits[name] for value, name in ends)
