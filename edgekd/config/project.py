@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from edgekd.config.base import MOST_ROWS, MOST_SEED, MOST_THREADS, Frozen
+from edgekd.config.curate import Curate
 from edgekd.config.data import Data
 from edgekd.config.distillation import Distillation
 from edgekd.config.emphasis import Emphasis
@@ -132,6 +133,8 @@ class Project(Frozen):
     """How quality is judged; one must be named `overall`."""
     twins: tuple[TwinSlice, ...] = ()
     """Noisy twins of the test rows, which `edgekd evaluate --twins` answers; changes no other result."""
+    curate: Curate = Curate()
+    """What `edgekd refresh` follows in logs; changes no other result."""
     teacher: Teacher = Teacher()
     """The model that labels."""
     students: tuple[StudentEntry, ...] = Field(min_length=1)
