@@ -136,7 +136,8 @@ def _plan_lines(look: Look, due: date) -> list[str]:
     plan = look.plan
     lines = [
         f"next refresh by {due}: requests with new words grow by up to "
-        f"{100 * plan.growth_per_day:.2f} points a day, so one every {plan.interval_days} days; {plan.rows:,} rows to label"
+        f"{100 * plan.growth_per_day:.2f} points a day, so one every {plan.interval_days} days; "
+        f"{plan.rows:,} rows to label"
     ]
     return lines + [
         f"  {entry.rows:,} rows of {entry.part} by {entry.by}: {entry.reason}" for entry in plan.renewals

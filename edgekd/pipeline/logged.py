@@ -67,7 +67,7 @@ def read_traffic(context: Context, path: Path, train: TaskData) -> Traffic:
     if columns.date is None:
         raise ConfigError("drift needs data.columns.date: the column of each row's date, in rows and in logs")
     table = _read(context, path)
-    rows = _as_rows(table, context, train)
+    rows = _as_rows(table, context, train, path)
     days = np.array(
         [
             read_day(value, str(place + 1), columns.date).toordinal()
@@ -114,29 +114,32 @@ def _read(context: Context, path: Path) -> pa.Table:
     return table
 
 
-def _as_rows(table: pa.Table, context: Context, train: TaskData) -> TaskData:
+def _as_rows(table: pa.Table, context: Context, train: TaskData, path: Path) -> TaskData:
     """Give the columns their own names; a row's id is its number in the file."""
     columns, reader, n = context.project.data.columns, context.task.reader, table.num_rows
+    label = columns.label if columns.label in table.column_names else LABEL
     own: dict[str, pa.Array | pa.ChunkedArray] = {
         "id": pa.array([str(place + 1) for place in range(n)]),
         "text": table[columns.text],
-        "label": pa.nulls(n, reader.kind),
+        "label": table[label] if label in table.column_names else pa.nulls(n, reader.kind),
         "split": pa.array(["unlabelled"]).take(pa.array(np.zeros(n, np.int64))),
     }
-    for name, kind in reader.columns.items():
-        try:
-            own[name] = table[columns.find(name)].cast(kind)
-        except pa.ArrowException:
-            raise DataError(f"logs: column '{columns.find(name)}' must be {kind}") from None
-    name = columns.label if columns.label in table.column_names else LABEL
-    if name in table.column_names:
-        try:
-            own["label"] = table[name].cast(reader.kind)
-        except pa.ArrowException:
-            raise DataError(f"logs: column '{name}' must be {reader.kind}") from None
-    rest = {
-        name: table[name] for name in table.column_names if name not in {*own, columns.text, columns.label}
-    }
+    if reader.columns:  # a row is more than its text: it is read one by one, as the project's rows are
+        own |= {name: table[columns.find(name)] for name in reader.columns}
+        named = ("text", "label", *reader.columns)
+        rows = zip(*(own[name].to_pylist() for name in named), strict=True)
+        arranged = [
+            reader.arrange(dict(zip(named, row, strict=True)), f"{path.name}: row {place}")
+            for place, row in enumerate(rows, start=1)
+        ]
+        kinds = {"text": pa.string(), "label": reader.kind, **reader.columns}
+        own |= {name: pa.array([row[name] for row in arranged], kinds[name]) for name in named}
+    try:
+        own["label"] = own["label"].cast(reader.kind)
+    except pa.ArrowException:
+        raise DataError(f"{path}: column '{label}' must be {reader.kind}") from None
+    read = {*own, columns.text, columns.label, *(columns.find(name) for name in reader.columns)}
+    rest = {name: table[name] for name in table.column_names if name not in read}
     return TaskData(pa.table({**own, **rest}), train.outputs, reader)
 
 

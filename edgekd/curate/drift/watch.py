@@ -16,6 +16,7 @@ lengths look back, so that a change late in the period is found as soon as one a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -79,10 +80,13 @@ class Change:
     has_year: bool
 
     @property
-    def weight(self) -> float:
-        """How large the change is beside where the figure was: the logarithm of the ratio of odds."""
+    def weight(self) -> tuple[float, float]:
+        """How large the change is beside where the figure was: the logarithm of the ratio of odds.
+
+        Of equal ones, as the two shares of a whole, a rise comes before a fall.
+        """
         odds = [(share + _TINY) / (1 - share + _TINY) for share in (self.before, self.now)]
-        return float(abs(np.log(odds[1] / odds[0])))
+        return round(abs(math.log(odds[1] / odds[0])), 6), self.now - self.before
 
 
 def watch(daily: Daily, settings: Watching, start: date, end: date) -> tuple[Change, ...]:
