@@ -62,7 +62,9 @@ def refresh_project(
     if written is not None:
         document["next"] = {
             **asdict(written),
-            **{key: str(getattr(written, key)) for key in ("project", "rows", "to_label")},
+            "project": str(written.project),
+            "rows": str(written.rows),
+            "to_label": None if written.to_label is None else str(written.to_label),
         }
     code = int(bool(look.alarms))
     return Outcome(tuple(lines), {**document, "exit_code": code}, code)
@@ -145,8 +147,12 @@ def _plan_lines(look: Look, due: date) -> list[str]:
 
 
 def _written_lines(written: Renewed) -> list[str]:
-    return [
+    lines = [
         f"{written.project}: {written.added:,} labelled rows of the logs joined the training rows, "
-        f"{written.left_out:,} old ones left",
-        f"{written.to_label}: {written.chosen:,} rows to label",
+        f"{written.left_out:,} old ones left"
     ]
+    return (
+        lines
+        if written.to_label is None
+        else [*lines, f"{written.to_label}: {written.chosen:,} rows to label"]
+    )

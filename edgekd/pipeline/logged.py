@@ -70,7 +70,7 @@ def read_traffic(context: Context, path: Path, train: TaskData) -> Traffic:
     rows = _as_rows(table, context, train, path)
     days = np.array(
         [
-            read_day(value, str(place + 1), columns.date).toordinal()
+            read_day(value, f"{place + 1} of {path.name}", columns.date).toordinal()
             for place, value in enumerate(table[columns.date].to_pylist())
         ],
         np.int64,

@@ -13,6 +13,7 @@ from edgekd.config import load_project
 from edgekd.curate.drift.ages import age_groups, group_weights
 from edgekd.data.age import ages_in_days
 from edgekd.data.normalise import normalise
+from edgekd.data.taskdata import TaskData
 from edgekd.errors import ConfigError, DataError
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.refreshing import Look
@@ -20,6 +21,8 @@ from edgekd.store import digest_json, write_atomic
 
 RECENCY = "recency"
 """Column of the group of age that a training row is of, by which it counts."""
+REASON = "chosen_for"
+"""Column of the chosen rows that says which kind of sampling chose each."""
 _HELD_OUT = ("calibration", "validation", "test")
 
 
@@ -28,7 +31,8 @@ class Renewed:
     """What was written.
 
     Attributes:
-        project, rows, to_label: the files: the project, all its rows, and those of the logs that were chosen.
+        project, rows, to_label: the files: the project, all its rows, and those of the logs that were chosen,
+            where any were.
         added: training rows that logs had a label for.
         chosen: rows for the teacher, or people, to label.
         left_out: training rows that are older than the window.
@@ -37,7 +41,7 @@ class Renewed:
 
     project: Path
     rows: Path
-    to_label: Path
+    to_label: Path | None
     added: int
     chosen: int
     left_out: int
@@ -70,13 +74,15 @@ def write_next(context: Context, look: Look, path: Path) -> Renewed:
             "no training row is older than curate.window_days"
         )
     _write_parquet(table, rows_path)
-    _write_parquet(chosen, label_path)
+    if chosen.num_rows:
+        _write_parquet(chosen, label_path)
     document = _next_document(context, rows_path.name, weights)
     import yaml
 
     write_atomic(path, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
     load_project(path)
-    return Renewed(path, rows_path, label_path, added, chosen.num_rows, left_out, weights)
+    to_label = label_path if chosen.num_rows else None
+    return Renewed(path, rows_path, to_label, added, chosen.num_rows, left_out, weights)
 
 
 def _add_logged(context: Context, look: Look) -> tuple[pa.Table, int, pa.Table]:
@@ -109,7 +115,7 @@ def _add_logged(context: Context, look: Look) -> tuple[pa.Table, int, pa.Table]:
     why = [reasons[place] for place, is_new in zip(places, unlabelled, strict=True) if is_new]
     added = _fit(taken, data.table.schema)
     whole = pa.concat_tables([data.table, added])
-    return whole, int((~unlabelled).sum()), chosen.append_column("reason", pa.array(why, pa.string()))
+    return whole, int((~unlabelled).sum()), chosen.append_column(REASON, pa.array(why, pa.string()))
 
 
 def _known(label: Any, outputs: tuple[str, ...]) -> Any:
@@ -138,7 +144,7 @@ def _weigh(context: Context, look: Look, table: pa.Table) -> tuple[pa.Table, int
     settings, column = context.project.curate, str(context.project.data.columns.date)
     train = np.array([split == "train" for split in table["split"].to_pylist()], bool)
     ages = np.zeros(len(train), np.int64)
-    taught = type(look.data)(table.filter(pa.array(train)), look.data.outputs, look.data.reader)
+    taught = TaskData(table.filter(pa.array(train)), look.data.outputs, look.data.reader)
     ages[train] = ages_in_days(taught, column, look.today)
     old = train & (ages > (settings.window_days or np.inf))
     if old.sum() == train.sum():

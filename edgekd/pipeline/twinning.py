@@ -15,7 +15,7 @@ from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData, save_data
 from edgekd.engines.step import Folder, Inputs, Settings, Step, write_parts
 from edgekd.errors import ConfigError
-from edgekd.evaluate.arrays import Values
+from edgekd.evaluate.arrays import Flags, Values
 from edgekd.evaluate.drop import paired_drop
 from edgekd.evaluate.predictions import Predictions
 from edgekd.evaluate.result import Drop
@@ -73,8 +73,8 @@ def compare_twins(context: Context, only: tuple[str, ...], command: str) -> tupl
     for target, variants in results.variants.items():
         for variant in variants:
             if variant.artifact is not None:
-                values = _values(context, test, twins, step, variant.artifact)
-                found += _compare(context, twins, values, target, variant.name)
+                pairs = _values(context, test, twins, step, variant.artifact)
+                found += _compare(context, twins, pairs, target, variant.name)
     if not found:
         raise ConfigError("no variant was compiled, or no row has a twin of the kinds that 'twins' names")
     return tuple(found)
@@ -107,36 +107,41 @@ def build_twins(folder: Path, settings: Settings, inputs: Inputs, progress: Prog
     write_parts(folder, {"test": digest_file(folder / "rows.arrow")})
 
 
-Pair = tuple[Values, Values]
+Pairs = tuple[Flags, Values, Values]
+"""Which twins [twin] can be judged, the value of each one's clean row, and that of each."""
 
 
-def _values(context: Context, test: TaskData, twins: Twins, step: Step, artifact: Artifact) -> Pair:
-    """Return the value of each twin's clean row, and of each twin, both [twin]."""
+def _values(context: Context, test: TaskData, twins: Twins, step: Step, artifact: Artifact) -> Pairs:
     clean = artifact_answers(context, test, artifact)
     answer = answer_step(context, f"twins.{artifact.student}", Folder(artifact.path, artifact.model_digest))
     stage = context.engine.make(replace(answer, inputs={**answer.inputs, "rows": step.part("test")}))
     noisy = read_served(artifact.path, artifact.digest, stage.path, twins.rows)
     scorer = context.task.scorer
-    return value_rows(scorer, test, clean)[twins.places], value_rows(scorer, twins.rows, noisy)
+    was_judged, before = value_rows(scorer, test, clean)
+    is_judged, after = value_rows(scorer, twins.rows, noisy)
+    return was_judged[twins.places] & is_judged, before[twins.places], after
 
 
-def value_rows(scorer: Scorer, rows: TaskData, predictions: Predictions) -> Values:
-    """Return the value of each row by the task's metric: hits, or numbers from 0 to 1."""
+def value_rows(scorer: Scorer, rows: TaskData, predictions: Predictions) -> tuple[Flags, Values]:
+    """Return which rows the task's metric judges, and the value of each row: hits, or numbers from 0 to 1."""
     whole = (Slice(name="overall", margin=100.0),)
     judged = JudgedRows(rows.targets, rows.outputs, whole, slice_masks(rows, whole))
     scorer.check(predictions, judged, "the variant")
     (part,) = scorer.select(judged)
-    return part.values(scorer.serve(predictions), judged.truth)
+    known, values = part.judged(scorer.serve(predictions), judged.truth)
+    whole_length = np.zeros(len(rows), values.dtype)
+    whole_length[known] = values
+    return known, whole_length
 
 
-def _compare(context: Context, twins: Twins, values: Pair, target: str, variant: str) -> list[TwinResult]:
+def _compare(context: Context, twins: Twins, pairs: Pairs, target: str, variant: str) -> list[TwinResult]:
     found = []
     for asked in context.project.twins:
-        mask = twins.of(asked.kind)
+        mask = twins.of(asked.kind) & pairs[0]
         if not mask.any():
             context.note(f"twins: no row has a twin of kind {asked.kind} that keeps its target")
             continue
-        clean, noisy = (side[mask] for side in values)
+        clean, noisy = (side[mask] for side in pairs[1:])
         drop = paired_drop("clean", clean, noisy)
         margin = None if asked.margin is None else asked.margin / 100
         means = float(clean.mean()), float(noisy.mean())

@@ -113,7 +113,7 @@ def test_what_changed_is_named_and_the_next_project_has_new_rows(speak, folder):
     weights = document["distillation"]["origin"]["weights"]
     assert weights["up to 90 days"] > weights["up to 365 days"] and weights["teacher"] == 1
     chosen = pyarrow.parquet.read_table(folder / "next.label.parquet")
-    assert {"text", "reason", "language"} <= set(chosen.column_names)
+    assert {"text", "chosen_for", "language"} <= set(chosen.column_names)
     again = speak("refresh", "next.yaml", "--logs", logs, "--json")
     assert again.code == 1 and again.document["ages"]["overall"]["n"] == 150, again.stderr
     assert again.document["ages"]["overall"]["p50"] < found["ages"]["overall"]["p50"]

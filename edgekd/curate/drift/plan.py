@@ -82,9 +82,9 @@ def plan_refresh(
     """
     interval = LATEST if growth <= margin / LATEST else max(SOONEST, int(margin / growth))
     renewals: dict[str, Renewal] = {}
-    for alarm in alarms:
-        part, rows = alarm.stream.slice, needs.get(alarm.stream.slice, 0)
-        words = f"{alarm.stream.signal} {alarm.before:.1%} to {alarm.now:.1%} on {alarm.day}"
+    for change in alarms:
+        part, rows = change.stream.slice, needs.get(change.stream.slice, 0)
+        words = f"{change.stream.signal} {change.before:.1%} to {change.now:.1%} on {change.day}"
         known = renewals.get(part)
         if known is None or rows > known.rows:
             renewals[part] = Renewal(part, words, rows, today + timedelta(SOONEST))
