@@ -158,3 +158,36 @@ def test_wrong_options_are_refused_in_one_line(speak, folder):
     assert said.code == 2 and "data.columns.date" in said.errors[0]
     said = speak("refresh", "edgekd.yaml", "--logs", logs, "--set", "curate.by=[locale]")
     assert said.code == 2 and "curate.by: unknown column 'locale'" in said.errors[0]
+
+
+def test_rankings_are_followed_and_renewed_too(speak, folder):
+    shelf = ["Naruto Box 1", "Bleach Omnibus 2", "One Piece 3"]
+    rows = [
+        {"text": f"{'naruto' if i % 2 else 'bleach'} {split} {i}", "candidates": shelf, "day": "2025-05-01",
+         "label": [2.0, 0.0, 0.0] if i % 2 else [0.0, 2.0, None], "split": split}
+        for split, count in (("train", 20), ("validation", 10), ("calibration", 10), ("test", 10))
+        for i in range(count)
+    ]  # fmt: skip
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = PROJECT.replace("label: intent, ", "").replace("name: small", "name: small\ntask: rerank")
+    before, _, after = text.partition("curate:")
+    slices = "  - {name: box, where: \"list_contains(candidates, 'Naruto Box 1')\", margin: 20}\n"
+    before = before.partition("  - {name: ios")[0] + slices
+    after = after.partition("students:")[2]
+    (folder / "edgekd.yaml").write_text(f"{before}curate: {{least_rows: 1}}\nstudents:{after}")
+    logs = [
+        {"text": f"naruto {i}", "candidates": shelf[: 2 + i % 2], "day": f"{FIRST + timedelta(i // 20)}",
+         "value": 0.9 if i < 1000 or i % 3 else 0.2, "margin": 0.5, **({"label": [1, 0]} if i == 0 else {})}
+        for i in range(1200)
+    ]  # fmt: skip
+    (folder / "logs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in logs))
+    said = speak("refresh", "--logs", "logs.jsonl", "--budget", 10, "--out", "next.yaml", "--json")
+    assert said.code == 1, said.stderr
+    assert {alarm["signal"] for alarm in said.document["alarms"]} == {"value"}
+    assert said.document["next"]["added"] == 1 and said.document["next"]["chosen"] >= 9
+    again = speak("refresh", "next.yaml", "--logs", "logs.jsonl", "--json")
+    assert again.code == 1 and again.document["ages"]["overall"]["n"] == 21, again.stderr
+    logs[3]["candidates"] = ["Naruto Box 1"]
+    (folder / "logs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in logs))
+    said = speak("refresh", "--logs", "logs.jsonl")
+    assert said.code == 2 and "logs.jsonl: row 4: has 1 candidate; expected at least 2" in said.errors[0]
