@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +12,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from edgekd.config import Slice
 from edgekd.curate.drift.daily import share_by
 from edgekd.curate.drift.lexicon import Lexicon, Novelty
 from edgekd.curate.drift.streams import Logged, Values
 from edgekd.curate.words import Words, split_words
 from edgekd.data.age import read_day
 from edgekd.data.files import read_table
-from edgekd.data.slices import select_rows
+from edgekd.data.slices import select_rows, slice_masks
 from edgekd.data.taskdata import TaskData
 from edgekd.errors import ConfigError, DataError, SliceError, unknown_name
 from edgekd.pipeline.context import Context
@@ -75,6 +77,7 @@ def read_traffic(context: Context, path: Path, train: TaskData) -> Traffic:
         ],
         np.int64,
     )
+    _find_at_once(context, rows)
     words = split_words(rows.table["text"])
     novelty = Lexicon.of(train.texts).look(words)
     values: dict[str, Values] = {
@@ -84,6 +87,8 @@ def read_traffic(context: Context, path: Path, train: TaskData) -> Traffic:
     values |= {name: _numbers(table, name, path) for name in NUMBERS if name in table.column_names}
     if {ANSWER, TEACHER} <= set(table.column_names):
         values["agreement"] = _equal(table[ANSWER], table[TEACHER])
+    if ANSWER in table.column_names and VALUE not in values and pa.types.is_string(rows.table["label"].type):
+        values[VALUE] = _equal(table[ANSWER], rows.table["label"])
     for signal in settings.signals:
         hits = select_rows(rows, signal.where, f"signal '{signal.name}'")
         among = select_rows(rows, signal.among, f"signal '{signal.name}'")
@@ -143,12 +148,24 @@ def _as_rows(table: pa.Table, context: Context, train: TaskData, path: Path) -> 
     return TaskData(pa.table({**own, **rest}), train.outputs, reader)
 
 
+def _find_at_once(context: Context, rows: TaskData) -> None:
+    """Evaluate predicates over one copy of the rows; what comes after one that fails is evaluated later."""
+    settings = context.project.curate
+    asked = [where for signal in settings.signals for where in (signal.where, signal.among)]
+    asked += [settings.fresh] if settings.fresh is not None else []
+    asked += [*(entry.where for entry in context.project.slices), *settings.kinds.values()]
+    named = tuple(Slice(name=f"p{place}", where=where, margin=1.0) for place, where in enumerate(asked))
+    with suppress(SliceError):  # who asks for it is told
+        slice_masks(rows, named)
+
+
 def _find_slices(context: Context, rows: TaskData) -> tuple[dict[str, npt.NDArray[np.bool_]], dict[str, str]]:
     """Return the project's slices of all rows of a kind of traffic, and those that logs cannot tell."""
     asked = {slice_.name: slice_.where for slice_ in context.project.slices if slice_.where != "true"}
     if context.project.curate.fresh is not None:
         asked["fresh"] = context.project.curate.fresh
-    found, left_out = {}, {}
+    found: dict[str, npt.NDArray[np.bool_]] = {}
+    left_out: dict[str, str] = {}
     for name, where in asked.items():
         try:
             found[name] = select_rows(rows, where, f"slice '{name}'")

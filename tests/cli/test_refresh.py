@@ -29,7 +29,7 @@ traffic: {requests_per_day: 1000000}
 """
 WANTS = {"order": "where is my parcel", "return": "give me a refund", "advice": "recommend a series"}
 FIRST = date(2025, 6, 1)
-DAYS, A_DAY, START = 60, 60, 45
+DAYS, A_DAY, START = 40, 40, 34
 
 
 def write_rows(folder):
@@ -45,11 +45,11 @@ def write_rows(folder):
     (folder / "edgekd.yaml").write_text(PROJECT)
 
 
-def write_logs(folder, rises=True, **more):
-    """Sixty days; from day 45 on Portuguese rises from a twentieth to a third."""
+def write_logs(folder, rises=True, days=DAYS, **more):
+    """Forty days; from day 34 on Portuguese rises from a twentieth to a third."""
     rng = np.random.default_rng(1)
     lines = []
-    for number in range(DAYS * A_DAY):
+    for number in range(days * A_DAY):
         day = FIRST + timedelta(number // A_DAY)
         late = rises and number // A_DAY >= START
         want = list(WANTS)[number % 3]
@@ -93,10 +93,10 @@ def test_what_changed_is_named_and_the_next_project_has_new_rows(speak, folder):
     assert found["new_words"][0][0] == "frieren"
     assert list(found["slices_left_out"]) == ["checked"]
     events = {event["slice"]: event for event in found["events"]}
-    assert events["fresh"]["share"] == pytest.approx(0.2) and events["ios"]["n"] > 2000
-    assert events["overall"]["teacher_grounded_rate"] == pytest.approx(0.9, abs=0.03)
-    assert events["overall"]["retrieval_miss_rate"] == pytest.approx(0.2, abs=0.03)
-    assert 90 <= events["overall"]["dataset_age_days_p50"] <= events["overall"]["dataset_age_days_p95"]
+    assert events["fresh"]["share"] == pytest.approx(0.2) and events["ios"]["n"] > 1000
+    assert events["overall"]["teacher_grounded_rate"] == pytest.approx(0.9, abs=0.04)
+    assert events["overall"]["retrieval_miss_rate"] == pytest.approx(0.2, abs=0.04)
+    assert 60 <= events["overall"]["dataset_age_days_p50"] <= events["overall"]["dataset_age_days_p95"]
     lacking = {part["name"] for part in found["coverage"]["parts"] if part["missing"]}
     assert {"safety", "language=pt"} <= lacking and "long-tail" not in lacking
     assert {"language=pt"} <= {entry["part"] for entry in found["plan"]["renewals"]}
@@ -108,14 +108,14 @@ def test_what_changed_is_named_and_the_next_project_has_new_rows(speak, folder):
     by_split = {
         split: [row for row in rows if row["split"] == split] for split in ("train", "unlabelled", "test")
     }
-    assert len(by_split["train"]) == 60 + found["next"]["added"] and found["next"]["added"] == 90
+    assert len(by_split["train"]) == 60 + found["next"]["added"] and found["next"]["added"] == 40
     assert len(by_split["unlabelled"]) == found["next"]["chosen"] > 30 and len(by_split["test"]) == 30
     weights = document["distillation"]["origin"]["weights"]
     assert weights["up to 90 days"] > weights["up to 365 days"] and weights["teacher"] == 1
     chosen = pyarrow.parquet.read_table(folder / "next.label.parquet")
     assert {"text", "chosen_for", "language"} <= set(chosen.column_names)
     again = speak("refresh", "next.yaml", "--logs", logs, "--json")
-    assert again.code == 1 and again.document["ages"]["overall"]["n"] == 150, again.stderr
+    assert again.code == 1 and again.document["ages"]["overall"]["n"] == 100, again.stderr
     assert again.document["ages"]["overall"]["p50"] < found["ages"]["overall"]["p50"]
 
 
@@ -136,23 +136,19 @@ def test_quiet_logs_end_with_exit_code_0_and_short_ones_say_so(speak, folder):
         ({"value": 7}, "column 'value' must be from 0 to 1, got 7 to 7"),
         ({"value": "good"}, "column 'value' must hold numbers from 0 to 1"),
         ({"text": None}, "column 'text' must hold a text in every row"),
-        ({"intent": 3.5}, None),
     ],
 )
 def test_logs_that_are_not_as_they_should_be_are_refused_in_one_line(speak, folder, more, words):
-    said = speak("refresh", "edgekd.yaml", "--logs", write_logs(folder, **more), "--json")
-    if words is None:
-        assert said.code in (0, 1)  # a label that the model does not know is no label
-        return
+    said = speak("refresh", "edgekd.yaml", "--logs", write_logs(folder, days=3, **more), "--json")
     assert said.code == 2 and words in said.errors[0]
 
 
 def test_wrong_options_are_refused_in_one_line(speak, folder):
-    logs = write_logs(folder, rises=False)
+    logs = write_logs(folder, days=3, intent=3.5)  # no label that the model knows, so none
     for out in ("edgekd.yaml", "next.json", "/tmp/next.yaml"):
         said = speak("refresh", "edgekd.yaml", "--logs", logs, "--budget", 5, "--out", out)
         assert said.code == 2 and out in said.errors[0]
-    said = speak("refresh", "edgekd.yaml", "--logs", logs, "--since", "2025-06-05")
+    said = speak("refresh", "edgekd.yaml", "--logs", logs, "--since", "2025-06-02")
     assert said.code == 2 and "needs the 28 days before" in said.errors[0]
     said = speak("refresh", "edgekd.yaml", "--logs", logs, "--set", "data.columns.date=null")
     assert said.code == 2 and "data.columns.date" in said.errors[0]

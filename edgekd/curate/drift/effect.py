@@ -43,7 +43,7 @@ def day_spread(daily: Daily, begin: int, end: int) -> Sums:
     Source: the moment estimate of DerSimonian, R. and Laird, N. (1986), Meta-analysis in clinical trials,
     Controlled Clinical Trials 7, 177-188; at the upper end of the 90 % interval of its sum of squares.
     """
-    from scipy.stats import chi2
+    from scipy.special import gammaincinv
 
     rows = daily.rows[:, begin:end]
     span = Span.of(daily, begin, end)
@@ -51,7 +51,7 @@ def day_spread(daily: Daily, begin: int, end: int) -> Sums:
     means = daily.total[:, begin:end] / np.maximum(rows, 1)
     weights = rows / variance
     free = np.maximum(span.days - 1, 1)
-    q = (weights * (means - span.mean[:, None]) ** 2).sum(1) * free / chi2.ppf(_SURE, free)
+    q = (weights * (means - span.mean[:, None]) ** 2).sum(1) * free / (2 * gammaincinv(free / 2, _SURE))
     total = np.maximum(weights.sum(1), _TINY)
     scale = np.maximum(total - (weights**2).sum(1) / total, _TINY)
     return np.asarray(np.where(span.days > 1, np.maximum(0, (q - free) / scale), 0.0))

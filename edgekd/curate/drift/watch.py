@@ -2,8 +2,8 @@
 
 An alarm needs the whole interval beyond the margin, so that a change that does not matter is never one,
 however many rows show it. Days differ by more than chance (weekdays, campaigns): that is estimated from the
-days of the reference and widens every interval. What the same week of last year did, too, is a season and
-no drift.
+days of the reference and widens every interval. What the same week of last year did, too, is a season: an
+alarm needs the change itself and what is left of it without the season to be beyond the margin.
 
 False alarms: each test's level is the budget over all tests of its period (days, streams, windows, two
 sides). So the *expected number* of false alarms in the period is at most the budget, whatever depends on
@@ -126,8 +126,9 @@ def watch(daily: Daily, settings: Watching, start: date, end: date) -> tuple[Cha
                     np.where(has_year, less[1], raw[1]),
                     np.where(has_year, less[2], raw[2]),
                 )
-            for place in np.flatnonzero(_is_beyond(raw, settings.margin) | _is_beyond(net, settings.margin)):
-                drifts = bool(_is_beyond(net, settings.margin)[place])
+            is_drift = _is_beyond(net, settings.margin)
+            for place in np.flatnonzero(_is_beyond(raw, settings.margin)).tolist():
+                drifts = bool(is_drift[place])
                 estimate, low, high = (float((net if drifts else raw)[part][place]) for part in range(3))
                 change = Change(
                     daily.streams[place],
@@ -142,7 +143,7 @@ def watch(daily: Daily, settings: Watching, start: date, end: date) -> tuple[Cha
                     bool(has_year[place]),
                 )
                 if place not in best or _gap(change) > _gap(best[place]):
-                    best[int(place)] = change
+                    best[place] = change
         found += best.values()
     return tuple(found)
 

@@ -89,7 +89,8 @@ def choose(
     worth = _worth(pool, half_life_days)
     asked = {name: share for name, share in mix.items() if name in worth and share > 0}
     missing = tuple(name for name, share in mix.items() if name not in worth and share > 0)
-    rows, reasons = np.zeros(0, np.int64), []
+    rows = np.zeros(0, np.int64)
+    reasons: list[str] = []
     left = sum(asked.values())
     for name in sorted(asked, key=lambda kind: kind == "stratified"):  # which takes what others leave
         count = round((budget - len(rows)) * asked[name] / left)

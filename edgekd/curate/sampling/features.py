@@ -53,4 +53,5 @@ def _word_vectors(known: pa.Array, width: int) -> Features:
     )
     mixed ^= mixed >> np.uint64(31)
     mixed *= np.uint64(0x94D049BB133111EB)
-    return ((mixed >> np.uint64(63)).astype(np.float32) * 2 - 1) / np.float32(np.sqrt(width))
+    signs = (mixed >> np.uint64(63)).astype(np.float32) * 2 - 1
+    return np.asarray(signs / np.sqrt(width), np.float32)
