@@ -26,10 +26,11 @@ def refresh_project(
 ) -> Outcome:
     """Look at logs, and write the next project file at `out`; exit code 1 where something drifts."""
     context = open_context(path, settings)
-    from edgekd.pipeline.refreshing import due, look_at_logs
+    from edgekd.pipeline.refreshing import due, look_at_logs, write_events
     from edgekd.pipeline.renewing import write_next
 
     look = look_at_logs(context, logs, since, budget)
+    events = write_events(context, look)
     written = None if out is None else write_next(context, look, out)
     lines = [*_drift_lines(look), *_fresh_lines(look), *_coverage_lines(look), *_plan_lines(look, due(look))]
     if written is not None:
@@ -43,6 +44,7 @@ def refresh_project(
         "slices_left_out": dict(look.traffic.left_out),
         "new_words": [list(pair) for pair in look.traffic.novelty.words],
         "ages": {name: asdict(ages) for name, ages in look.ages.items()},
+        "log": str(events),
         "events": [event.model_dump(mode="json", exclude_none=True) for event in look.freshness],
         "coverage": asdict(look.coverage),
         "plan": {

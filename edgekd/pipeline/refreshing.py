@@ -26,6 +26,7 @@ from edgekd.errors import BadInputError, SliceError
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.learning import load_stage
 from edgekd.pipeline.logged import MISS, TEACHER_VALUE, VALUE, Traffic, read_traffic
+from edgekd.store import write_atomic
 
 _WATCHED = 90
 _MOST_STRATA = 200
@@ -226,3 +227,12 @@ def due(look: Look) -> date:
     """Return the day of the next refresh: of the plan's first renewal, or after its interval."""
     regular = look.today + timedelta(look.plan.interval_days)
     return min([regular, *(renewal.by for renewal in look.plan.renewals)])
+
+
+def write_events(context: Context, look: Look) -> Path:
+    """Write the events of a look, one JSON object per line, below the workspace; returns the file."""
+    path = context.workspace / "refresh" / f"{context.project.name}-{look.today}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = (event.model_dump_json(exclude_none=True) for event in look.freshness)
+    write_atomic(path, "".join(f"{line}\n" for line in lines))
+    return path

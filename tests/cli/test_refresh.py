@@ -97,6 +97,11 @@ def test_what_changed_is_named_and_the_next_project_has_new_rows(speak, folder):
     assert events["overall"]["teacher_grounded_rate"] == pytest.approx(0.9, abs=0.04)
     assert events["overall"]["retrieval_miss_rate"] == pytest.approx(0.2, abs=0.04)
     assert 60 <= events["overall"]["dataset_age_days_p50"] <= events["overall"]["dataset_age_days_p95"]
+    planned = speak("plan", "freshness", "--log", found["log"], "--per-day", 1000, "--json").document[
+        "slices"
+    ]
+    assert {"overall", "ios", "fresh"} == {entry["slice"] for entry in planned}
+    assert all(entry["extra_bad_per_day"] > 0 for entry in planned)
     lacking = {part["name"] for part in found["coverage"]["parts"] if part["missing"]}
     assert {"safety", "language=pt"} <= lacking and "long-tail" not in lacking
     assert {"language=pt"} <= {entry["part"] for entry in found["plan"]["renewals"]}
