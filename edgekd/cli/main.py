@@ -18,6 +18,7 @@ from edgekd.cli.bench import bench
 from edgekd.cli.ledger import ledger
 from edgekd.cli.plan import plan
 from edgekd.cli.promote import promote, rollback
+from edgekd.cli.refresh import refresh
 from edgekd.cli.size import size
 from edgekd.errors import EdgekdError, MachineError
 
@@ -33,7 +34,7 @@ def cli() -> None:
 for _verb in (
     *(stages.run, stages.check, stages.label, stages.distill, stages.evaluate, stages.gate, stages.report),
     *(things.compile_what, bench, things.bundle, things.publish, things.predict, things.diagnose),
-    *(things.show, things.doctor, size, plan, ledger, promote, rollback),
+    *(things.show, things.doctor, size, refresh, plan, ledger, promote, rollback),
 ):
     cli.add_command(_verb)
 

@@ -145,6 +145,41 @@ def routing(per_day: float, teacher: float, student: float, planned: float, actu
 
 
 @plan.command()
+@_per_day
+@click.option("--slice-share", type=float, help="Share of the requests that the slice is, as of new titles.")
+@click.option(
+    "--teacher-grounded", type=float, help="Share of its answers there that are right: the teacher's."
+)
+@click.option("--student-grounded", type=float, help="The same of the student.")
+@click.option(
+    "--log", type=click.Path(path_type=Path), help="Read `freshness_slice_eval` events (JSON lines) instead."
+)
+@tells
+@takes(
+    form("events with --log", "log per_day slice_share", lambda given: given["log"] is not None),
+    form(
+        "rates with --teacher-grounded and --student-grounded",
+        "per_day slice_share teacher_grounded student_grounded",
+    ),
+)
+def freshness(
+    per_day: float,
+    slice_share: float | None,
+    teacher_grounded: float | None,
+    student_grounded: float | None,
+    log: Path | None,
+) -> Outcome:
+    """What a student that lags behind its teacher on new matter costs a day."""
+    from edgekd.cli.planning_freshness import plan_freshness, plan_logged_freshness
+
+    if log is not None:
+        return plan_logged_freshness(log, per_day, slice_share)
+    if teacher_grounded is None or student_grounded is None or slice_share is None:
+        raise click.UsageError("give --teacher-grounded, --student-grounded and --slice-share, or --log")
+    return plan_freshness(per_day, slice_share, teacher_grounded, student_grounded)
+
+
+@plan.command()
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option("--p95-ms", type=float, help="Latency limit.")
 @click.option("--usd-per-1k", type=float, help="Cost limit for a thousand requests.")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from edgekd.cli.forms import form, takes
 from edgekd.cli.options import project_argument as _project
 from edgekd.cli.options import set_option as _set
 from edgekd.cli.options import target_option as _target
@@ -75,13 +76,25 @@ def check(project: Path, settings: tuple[str, ...]) -> Outcome:
     type=click.Path(path_type=Path),
     help="Compare logged rows instead: student, incumbent and teacher on real traffic; needs one --target.",
 )
+@click.option(
+    "--twins", is_flag=True, help="Compare answers to noisy twins of the test rows (key twins) instead."
+)
 @tells
+@takes(
+    form("logged rows", "project settings targets shadow", lambda given: given["shadow"] is not None),
+    form("noisy twins", "project settings targets twins", lambda given: bool(given["twins"])),
+    form("a project", "project settings targets"),
+)
 def evaluate(
-    project: Path, settings: tuple[str, ...], targets: tuple[str, ...], shadow: Path | None
+    project: Path, settings: tuple[str, ...], targets: tuple[str, ...], shadow: Path | None, twins: bool
 ) -> Outcome:
     """Go on until every variant is judged on every slice."""
     from edgekd.cli.verbs import compare_traffic, run_until
 
+    if twins:
+        from edgekd.cli.curating import compare_twins
+
+        return compare_twins(project, settings, targets)
     if shadow is None:
         return run_until(project, settings, targets, "evaluate")
     if len(targets) != 1:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from edgekd.config.base import MOST_ROWS, MOST_SEED, MOST_THREADS, Frozen
+from edgekd.config.curate import Curate
 from edgekd.config.data import Data
 from edgekd.config.distillation import Distillation
 from edgekd.config.emphasis import Emphasis
@@ -15,6 +16,7 @@ from edgekd.config.model import Lora, Training
 from edgekd.config.routing import Routing
 from edgekd.config.slices import Slice
 from edgekd.config.target import Objective
+from edgekd.config.twins import TwinSlice
 
 
 class Teacher(Emphasis):
@@ -129,6 +131,10 @@ class Project(Frozen):
     """Where the rows are."""
     slices: tuple[Slice, ...] = Field(min_length=1)
     """How quality is judged; one must be named `overall`."""
+    twins: tuple[TwinSlice, ...] = ()
+    """Noisy twins of the test rows, which `edgekd evaluate --twins` answers; changes no other result."""
+    curate: Curate = Curate()
+    """What `edgekd refresh` follows in logs; changes no other result."""
     teacher: Teacher = Teacher()
     """The model that labels."""
     students: tuple[StudentEntry, ...] = Field(min_length=1)
@@ -170,6 +176,7 @@ class Project(Frozen):
             ("student", [s.model for s in self.students]),
             ("target", list(self.targets)),
             ("tracker", [str(name) for name in self.tracking]),
+            ("kind of twins", [str(twins.kind) for twins in self.twins]),
         ):
             twice = sorted({n for n in names if names.count(n) > 1})
             if twice:

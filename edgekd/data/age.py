@@ -24,13 +24,18 @@ def ages_in_days(data: TaskData, column: str, today: date) -> npt.NDArray[np.int
     if column not in data.table.column_names:
         raise DataError(f"data.columns.date: {unknown_name('column', column, data.table.column_names)}")
     values = data.table[column].to_pylist()
-    days = [_read(value, row, column) for value, row in zip(values, data.ids, strict=True)]
+    days = [read_day(value, row, column) for value, row in zip(values, data.ids, strict=True)]
     if days and (newest := max(days)) > today:
         raise DataError(f"column {column}: {newest} is after today, {today}; correct the rows or the clock")
     return np.array([(today - day).days for day in days], np.int64)
 
 
-def _read(value: Any, row: str, column: str) -> date:
+def read_day(value: Any, row: str, column: str) -> date:
+    """Return the day (of UTC) of a date, a time or their ISO 8601 text.
+
+    Raises:
+        DataError: it is none of these; `row` and `column` name its place.
+    """
     found = value
     if isinstance(value, str):
         with suppress(ValueError):

@@ -49,6 +49,13 @@ GIVEN = {
     ("size", "a task without candidates"): ["--target", "lambda-x86"],
     ("plan rows", "rows with --spread"): ["--spread", "0.1", "--margin", "1"],
     ("plan rows", "rows with --lost and --gained"): ["--lost", "0.1", "--gained", "0.1", "--margin", "1"],
+    ("evaluate", "logged rows"): ["project.yaml", "--shadow", "train.jsonl"],
+    ("evaluate", "noisy twins"): ["project.yaml", "--twins"],
+    ("evaluate", "a project"): ["project.yaml"],
+    ("plan freshness", "events with --log"): ["--log", "train.jsonl", "--per-day", "9"],
+    ("plan freshness", "rates with --teacher-grounded and --student-grounded"): [
+        *("--teacher-grounded", "0.9", "--student-grounded", "0.8", "--slice-share", "0.1", "--per-day", "9")
+    ],
 }
 VALUES = {click.types.IntParamType: "4", click.types.FloatParamType: "0.5", click.types.IntRange: "4"}
 
@@ -71,6 +78,9 @@ OTHER_FORM = {
     ("bench", "an artifact with a kept --baseline"): {"count"},
     ("predict", "an artifact with its policy"): {"student_only"},
     ("size", "a task without candidates"): {"project"},
+    ("plan freshness", "rates with --teacher-grounded and --student-grounded"): {"log"},
+    ("evaluate", "noisy twins"): {"shadow"},
+    ("evaluate", "a project"): {"shadow", "twins"},
 }
 CASES = [
     (verb, form, parameter)

@@ -1,6 +1,7 @@
 """Every worked figure of cost, scale, canary, routing, slices and capacity comes out of `edgekd plan`."""
 
 import csv
+import json
 
 import pytest
 
@@ -201,3 +202,30 @@ def test_what_makes_no_sense_is_one_line(speak, arguments, said):
     assert spoken.code == 2
     (line,) = spoken.errors
     assert said in line
+
+
+def test_freshness(plan, golden, tmp_path):
+    wanted = golden["freshness"]
+    rates = (
+        "--teacher-grounded",
+        wanted["teacher_grounded"],
+        "--student-grounded",
+        wanted["student_grounded"],
+    )
+    traffic = ("--per-day", wanted["requests_per_day"], "--slice-share", wanted["fresh_share"])
+    found = plan("freshness", *rates, *traffic)
+    assert round(found["extra_bad_per_day"]) == wanted["extra_bad_per_day"]
+    lines = [
+        json.dumps(line) for line in golden["events"]["lines"] if line["event"] == "freshness_slice_eval"
+    ]
+    log = tmp_path / "events.jsonl"
+    log.write_text("\n".join(lines) + "\n")
+    (event,) = plan("freshness", "--log", log, *traffic)["slices"]
+    assert event["dataset_age_days_p50"] == 97 and event["retrieval_miss_rate"] == 0.22
+    assert round(event["extra_bad_per_day"]) == wanted["extra_bad_per_day"]
+    log.write_text(lines[0].replace("97", '97, "region": "eu", "n": 800, "share": 0.1') + "\n")
+    (event,) = plan("freshness", "--log", log, "--per-day", 12e6)["slices"]
+    assert round(event["extra_bad_per_day"]) == 216_000 and event["n"] == 800
+    plan("freshness", "--per-day", 12e6, *rates, code=2)
+    log.write_text('{"event": "kd_other"}\n')
+    plan("freshness", "--log", log, "--per-day", 12e6, code=2)

@@ -198,6 +198,27 @@ class ShadowCompare(Event):
     n: int
 
 
+class FreshnessSlice(Event):
+    """One slice of live traffic that training rows may not know yet, such as titles of the last 60 days.
+
+    Grounded rates are shares of answers that are right, or that the evidence supports; `n` is the number of
+    rows behind the student's, `share` the slice's share of the traffic. The ages are of the training rows.
+    Fields that other systems add are left out.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    event: Literal["freshness_slice_eval"] = "freshness_slice_eval"
+    slice: str
+    teacher_grounded_rate: Rate | None = None
+    student_grounded_rate: Rate | None = None
+    retrieval_miss_rate: Rate | None = None
+    dataset_age_days_p50: float | None = Field(None, ge=0)
+    dataset_age_days_p95: float | None = Field(None, ge=0)
+    share: Rate | None = None
+    n: int | None = Field(None, ge=0)
+
+
 AnyEvent = Annotated[
     TrainStep
     | EpochSummary
@@ -205,7 +226,8 @@ AnyEvent = Annotated[
     | CapacityAnalysis
     | SystemProfile
     | DominatingExamples
-    | ShadowCompare,
+    | ShadowCompare
+    | FreshnessSlice,
     Field(discriminator="event"),
 ]
 _ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
