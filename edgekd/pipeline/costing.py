@@ -122,8 +122,8 @@ def _fit(sizing: Sizing, design: Sequence[Shape], taken: int) -> tuple[Known, bo
         if step in compiling and compiling[step] in failed:
             notes.append(f"{shape.name}: not compiled: {failed[compiling[step]]}")
             continue
-        stage = engine.make(step)
-        is_fresh |= not stage.cached
+        stage = there[step] if step in there else engine.make(step)
+        is_fresh |= step not in there
         measured.append(load_measured(stage.path))
     counts = {family: 0 for family in (shape.family for shape in design)}
     for entry in measured:
@@ -189,7 +189,7 @@ def _minutes(shapes: int) -> str:
 
 def _taken_file(sizing: Sizing) -> Path:
     fingerprint = read_environment(sizing.target.threads).fingerprint[:16]
-    return sizing.context.workspace / "taken" / f"{sizing.task.replace('/', '-')}-{fingerprint}.json"
+    return sizing.context.workspace / "taken" / f"{sizing.context.project.task}-{fingerprint}.json"
 
 
 def _read_taken(path: Path) -> int:

@@ -43,6 +43,8 @@ _ROWS = {
     | {"critical": 0},
     "mangasearch": {"train": 200, "calibration": 16, "validation": 60, "test": 20, "candidates": 20},
 }
+_CARRIERS = {"mangaassist": "intent", "mangasearch": "rerank"}
+"""The task of the built-in rows: a task of one's own has other answers, and the same work to do for them."""
 _STUDENTS: TypeAdapter[StudentModel] = TypeAdapter(Annotated[StudentModel, Field(discriminator="kind")])
 
 
@@ -206,7 +208,7 @@ def open_sizing(
         folder: Where relative weights of the teacher start.
 
     Raises:
-        ConfigError: there are no built-in rows for the task.
+        ConfigError: there is no such task, or the teacher cannot be read.
         MissingExtraError: the teacher's package is not installed.
     """
     from edgekd.distill.weights import find_weights
@@ -216,7 +218,7 @@ def open_sizing(
     source = "mangasearch" if takes_candidates(Head(load_task(task).head)) else "mangaassist"
     project = Project(
         name="sizing",
-        task=task,
+        task=_CARRIERS[source],
         data=Data(source=source, options=_ROWS[source]),
         slices=(Slice(name="overall", margin=1.0),),
         students=_no_students(),
