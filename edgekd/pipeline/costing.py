@@ -63,8 +63,8 @@ def list_design(sizing: Sizing, shapes: Sequence[Shape]) -> list[Shape]:
     """List the shapes to measure, so that the families of all of `shapes` can be predicted."""
     families = {shape.family: shape for shape in shapes}
     models = design_models(sizing.encoder.depth, with_pairs=not sizing.is_paired)
-    found = [replace(like, model=model) for like in families.values() for model in models]
-    return [shape for shape in found if shape.kind == families[shape.family].kind]
+    made = ((like, replace(like, model=model)) for like in families.values() for model in models)
+    return [shape for like, shape in made if shape.kind == like.kind]
 
 
 def know_costs(sizing: Sizing, shapes: Sequence[Shape]) -> Known:

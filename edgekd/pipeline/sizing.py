@@ -104,7 +104,7 @@ def untrained_step(sizing: Sizing, model: StudentModel) -> Step:
     context = sizing.context
     return Step(
         f"size/untrained/{model.name}",
-        1,
+        2,
         "edgekd.pipeline.sizing:build_untrained",
         settings={"model": model.model_dump(mode="json", exclude_none=True)},
         inputs={"rows": context.data.part("labels", "train")},
