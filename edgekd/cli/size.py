@@ -28,7 +28,7 @@ def _has_project(given: Given) -> bool:
 @click.command()
 @click.argument("project", type=click.Path(path_type=Path), required=False)
 @set_option
-@click.option("--target", metavar="NAME", required=True, help="A file in targets/.")
+@click.option("--target", metavar="NAME", help="A file in targets/: the hardware that the budget is of.")
 @click.option(
     "--texts",
     type=click.Path(path_type=Path),
@@ -61,6 +61,8 @@ def size(**given: Any) -> Outcome:
     """
     from edgekd.sizing.budget import LIMITED, Budget
 
+    if given["target"] is None:
+        raise click.UsageError("give --target: the hardware that the budget is of; see: edgekd show targets")
     limits = {name: given.pop(name) for name in LIMITED}
     project, settings, most = given.pop("project"), given.pop("settings"), given.pop("max_drop")
     if project is not None:

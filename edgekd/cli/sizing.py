@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from edgekd.config import EncoderModel, load_model, load_target
 from edgekd.pipeline.costing import Known, require_runtimes
 from edgekd.pipeline.fitting_budget import (
     Asked,
+    ask,
     find_fitting,
     open_space,
     predict_by_candidates,
@@ -59,7 +60,7 @@ def answer_question(question: Question) -> Outcome:
         MissingRuntimeError: the target or one of its runtimes is not here.
     """
     target = load_target(question.target).of_task(question.task)
-    budget = join_limits(question.budget, target)
+    join_limits(question.budget, target)  # refuses what contradicts, before anything is read
     require_runtimes(target, target.builds)
     teacher = load_model(_TEACHER)
     assert isinstance(teacher, EncoderModel)
@@ -70,7 +71,7 @@ def answer_question(question: Question) -> Outcome:
     sizing = open_sizing(target, question.task, teacher, show_progress, note)
     space = open_space(sizing, question.models)
     list(space.shapes(target))  # refuses an empty one before anything is made
-    asked = _read(sizing, replace(question, budget=budget))
+    asked = _read(sizing, question)
     found, known = find_fitting(sizing, space, asked)
     for words in known.notes:
         note(f"note: {words}")
@@ -87,13 +88,13 @@ def _read(sizing: Sizing, question: Question) -> Asked:
     source = "built-in messages" if question.texts is None else str(question.texts)
     lengths = read_lengths(sizing, given, used)
     if not sizing.is_paired:
-        return Asked(question.budget, lengths, source, {})
+        return ask(sizing, question.budget, lengths, source, {})
     wanted = question.candidates or sizing.target.limits.candidates or USUAL
-    by_candidates = {
-        count: lengths.with_texts(make_requests(lengths.texts[:_MOST_REQUESTS], count))
-        for count in sorted({*COUNTS, wanted})
+    counts = {
+        count: make_requests(lengths.texts[:_MOST_REQUESTS], count) for count in sorted({*COUNTS, wanted})
     }
-    return Asked(question.budget, by_candidates[wanted], f"{source}, {wanted} candidates each", by_candidates)
+    source = f"{source}, {wanted} candidates each"
+    return ask(sizing, question.budget, lengths.with_texts(counts[wanted]), source, counts)
 
 
 def _lines(sizing: Sizing, asked: Asked, found: Fitting, known: Known) -> list[str]:

@@ -26,7 +26,7 @@ from edgekd.errors import ConfigError
 from edgekd.store import write_atomic
 
 _SEED = 0
-_SPREAD = 0.05  # of weights of tables: of zeros a quantized table would have no scale
+_SPREAD = 0.05
 
 
 def write_untrained(
@@ -63,15 +63,21 @@ def write_untrained(
     if model.kind == "static":
         width = model.dimension if is_paired else len(outputs)
         network = StaticNetwork(len(kept), model.pairs, model.dimension, model.hidden, width)
-        for table in network.row_tables:
-            nn.init.normal_(table, std=_SPREAD)
     else:
         encoder = _make_encoder(model, deepcopy(load_config(own)), len(kept), len(outputs))
         name_outputs(encoder, outputs)
         network = HeadedEncoder(encoder, separator=None if separation is None else separation.separator)
         if model.pairs:
             save_wide(_SPREAD * torch.randn(len(kept) + model.pairs, len(outputs)), len(kept), folder)
+    _blur(network)
     save_student(model, network.eval(), outputs, folder, separation)
+
+
+def _blur(network: nn.Module) -> None:
+    """Move all weights a little: alike ones would be written once, and of zeros no table has a scale."""
+    with torch.no_grad():
+        for weights in network.parameters():
+            weights.add_(_SPREAD * torch.randn_like(weights))
 
 
 def _make_encoder(model: Any, config: Any, tokens: int, outputs: int) -> Any:

@@ -63,8 +63,8 @@ def list_design(sizing: Sizing, shapes: Sequence[Shape]) -> list[Shape]:
     """List the shapes to measure, so that the families of all of `shapes` can be predicted."""
     families = {shape.family: shape for shape in shapes}
     models = design_models(sizing.encoder.depth, with_pairs=not sizing.is_paired)
-    found = [replace(like, model=model) for like in families.values() for model in models]
-    return [shape for shape in found if shape.kind == families[shape.family].kind]
+    made = ((like, replace(like, model=model)) for like in families.values() for model in models)
+    return [shape for like, shape in made if shape.kind == like.kind]
 
 
 def know_costs(sizing: Sizing, shapes: Sequence[Shape]) -> Known:
@@ -122,8 +122,8 @@ def _fit(sizing: Sizing, design: Sequence[Shape], taken: int) -> tuple[Known, bo
         if step in compiling and compiling[step] in failed:
             notes.append(f"{shape.name}: not compiled: {failed[compiling[step]]}")
             continue
-        stage = engine.make(step)
-        is_fresh |= not stage.cached
+        stage = there[step] if step in there else engine.make(step)
+        is_fresh |= step not in there
         measured.append(load_measured(stage.path))
     counts = {family: 0 for family in (shape.family for shape in design)}
     for entry in measured:
@@ -189,7 +189,7 @@ def _minutes(shapes: int) -> str:
 
 def _taken_file(sizing: Sizing) -> Path:
     fingerprint = read_environment(sizing.target.threads).fingerprint[:16]
-    return sizing.context.workspace / "taken" / f"{sizing.task.replace('/', '-')}-{fingerprint}.json"
+    return sizing.context.workspace / "taken" / f"{sizing.context.project.task}-{fingerprint}.json"
 
 
 def _read_taken(path: Path) -> int:

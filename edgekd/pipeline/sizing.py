@@ -43,6 +43,8 @@ _ROWS = {
     | {"critical": 0},
     "mangasearch": {"train": 200, "calibration": 16, "validation": 60, "test": 20, "candidates": 20},
 }
+_CARRIERS = {"mangaassist": "intent", "mangasearch": "rerank"}
+"""The task of the built-in rows: a task of one's own has other answers, and the same work to do for them."""
 _STUDENTS: TypeAdapter[StudentModel] = TypeAdapter(Annotated[StudentModel, Field(discriminator="kind")])
 
 
@@ -102,7 +104,7 @@ def untrained_step(sizing: Sizing, model: StudentModel) -> Step:
     context = sizing.context
     return Step(
         f"size/untrained/{model.name}",
-        1,
+        2,
         "edgekd.pipeline.sizing:build_untrained",
         settings={"model": model.model_dump(mode="json", exclude_none=True)},
         inputs={"rows": context.data.part("labels", "train")},
@@ -206,7 +208,7 @@ def open_sizing(
         folder: Where relative weights of the teacher start.
 
     Raises:
-        ConfigError: there are no built-in rows for the task.
+        ConfigError: there is no such task, or the teacher cannot be read.
         MissingExtraError: the teacher's package is not installed.
     """
     from edgekd.distill.weights import find_weights
@@ -216,7 +218,7 @@ def open_sizing(
     source = "mangasearch" if takes_candidates(Head(load_task(task).head)) else "mangaassist"
     project = Project(
         name="sizing",
-        task=task,
+        task=_CARRIERS[source],
         data=Data(source=source, options=_ROWS[source]),
         slices=(Slice(name="overall", margin=1.0),),
         students=_no_students(),

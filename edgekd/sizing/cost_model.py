@@ -5,10 +5,11 @@ Each family of shapes (kind of student, runtime, recipe, threads) has formulas o
 - time of a text: a sum of non-negative shares of its work (`work.count_work`), fitted to the median time of
   each timed text of each shape; percentiles are those of the texts' times, spread as calls were measured to
   spread, with one factor each for what that leaves;
-- cold start and peak memory: the same regression on layers and on the bytes of model and tokenizer;
+- cold start and peak memory: the same regression on layers and on bytes of tables, products, tokenizer;
 - file size: bytes of each number by arithmetic, and what the format adds (`file_size`).
 
-Intervals come from predicting each measured shape by formulas that were fitted without it.
+Intervals come from predicting each measured shape, but for the fastest and the slowest of each family, by
+formulas that were fitted without it.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class CostModel:
     Attributes:
         encoder: The sizes of the teacher from which students are cut.
         within: For each figure the factor within which 90 % of shapes lie of their prediction.
-        errors: For each figure the ratios of measured to predicted, each by formulas without that shape.
+        errors: For each figure the ratios of measured to predicted, each by formulas without that shape;
+            the fastest and the slowest shape of a family are left out.
     """
 
     encoder: Encoder
@@ -86,9 +88,8 @@ class CostModel:
         most = {family: _largest(entries, encoder) for family, entries in families.items()}
         errors: dict[str, list[float]] = {name: [] for name in FIGURES}
         for entries in families.values():
-            for place, entry in enumerate(entries):
-                others = entries[:place] + entries[place + 1 :]
-                without = _fit(others, encoder) if len(others) >= LEAST_SHAPES else _fit(entries, encoder)
+            for entry in _choose_inner(entries):
+                without = _fit([other for other in entries if other is not entry], encoder)
                 for name, value in _predict(without, entry.shape, encoder, _as_read(entry)).items():
                     errors[name].append(entry.of(name) / value)
         within = {
@@ -134,6 +135,13 @@ class CostModel:
         read = lengths.of(shape.model)
         sizes, most = sizes_of(shape.model, self.encoder, read.rows, read.outputs), self._most[shape.family]
         return next((name for name in ("layers", "width", "inner") if _of(sizes, name) > _of(most, name)), "")
+
+
+def _choose_inner(entries: Sequence[Measured]) -> Sequence[Measured]:
+    """Leave out the fastest and the slowest shape: formulas without them would be asked beyond their ends."""
+    if len(entries) < LEAST_SHAPES + 2:
+        return entries
+    return sorted(entries, key=lambda entry: entry.p50_ms)[1:-1]
 
 
 def _of(sizes: Sizes, name: str) -> int:
@@ -206,9 +214,10 @@ def _numbers(shape: Shape, sizes: Sizes) -> list[float]:
 def _memory_features(
     numbers: Matrix | Sequence[float], sizes: Sizes, size: FileSize, read: Read
 ) -> list[float]:
-    """Return what cold start and memory grow with: one, layers, and MiB of the model and of its tokenizer."""
-    model = float(np.dot(size.each, numbers)) / MIB
-    return [1.0, float(sizes.layers), model, read.tokenizer_bytes / MIB]
+    """Return what cold start and memory grow with: one, layers, MiB of tables, products and the tokenizer."""
+    of = dict(zip(NUMBERS, np.asarray(size.each) * np.asarray(numbers) / MIB, strict=True))
+    tables, products = of["tables"] + of["rows"], of["products"] + of["columns"] + of["rest"]
+    return [1.0, float(sizes.layers), tables, products, read.tokenizer_bytes / MIB]
 
 
 def _predict(formulas: _Formulas, shape: Shape, encoder: Encoder, read: Read) -> dict[str, float]:

@@ -16,6 +16,8 @@ from edgekd.config import StudentModel
 
 Matrix = npt.NDArray[np.float64]
 
+CACHED = 1 << 18
+"""Weights that stay in a core's own cache from one run to the next, a MiB in fp32: more cost more each."""
 BASES = ("request", "candidate", "run", "token", "token squared")
 """What work grows with: requests, their candidates, runs of the model, their tokens, the squares of these."""
 
@@ -73,6 +75,7 @@ def count_work(sizes: Sizes) -> dict[str, tuple[str, float]]:
     """
     layers, width, inner = sizes.layers, sizes.width, sizes.inner
     if not layers:
+        products = 2.0 * width * inner + inner * sizes.outputs
         return {
             "request": ("request", 1.0),
             "candidate": ("candidate", 1.0),
@@ -80,10 +83,11 @@ def count_work(sizes: Sizes) -> dict[str, tuple[str, float]]:
             "token": ("token", 1.0),
             "vectors multiplied": ("candidate", float(width)),
             "table numbers read": ("token", 2.0 * width),
-            "products": ("run", 2.0 * width * inner + inner * sizes.outputs),
+            "products": ("run", products),
+            "weights beyond the cache": ("run", max(0.0, products - CACHED)),
         }
     whole = 4.0 * width**2 + 2.0 * width * inner
-    last = 2.0 * width**2 + 2.0 * width * inner
+    read = layers * whole + width**2 + width * sizes.outputs
     wide = float(sizes.pairs > 0)
     return {
         "request": ("request", 1.0),
@@ -91,7 +95,8 @@ def count_work(sizes: Sizes) -> dict[str, tuple[str, float]]:
         "token": ("token", 1.0),
         "operators": ("run", float(layers)),
         "products": ("token", (layers - 1) * whole + 2.0 * width**2),
-        "weights read": ("run", (layers - 1) * whole + last + width**2 + width * sizes.outputs),
+        "weights read": ("run", read),
+        "weights beyond the cache": ("run", max(0.0, read - CACHED)),
         "numbers between products": ("token", layers * (6.0 * width + inner)),
         "attention": ("token squared", (layers - 1) * 2.0 * width),
         "attention's shares": ("token squared", (layers - 1) * float(sizes.heads)),
