@@ -65,7 +65,7 @@ TINY = (
     "routing=null",
     "gates={}",
     "threads=1",
-    "measure={rounds: 2, seconds: 0.1, inputs: 16, pytorch: false}",
+    "measure={rounds: 3, seconds: 0.1, inputs: 16, pytorch: false}",
 )
 
 

@@ -70,7 +70,8 @@ def extrapolate(curves: Mapping[str, Sequence[Rated]], rows: int) -> dict[str, G
 
 def _explain(points: Sequence[Rated]) -> _Explained:
     """Sum over `last` for every pace and share; it is as likely as any other before the points are seen."""
-    precision, weighted, squares = 0.0, 0.0, 0.0
+    shape = len(_PACES), len(_SHARES)
+    precision, weighted, squares = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     for point in points:
         slope, offset = _line(point.rows_seen / points[-1].rows_seen)
         sure = 1 / max(point.error, _LEAST_ERROR) ** 2
@@ -92,7 +93,8 @@ def _log_sum(weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Sum weights given as logarithms over the shares, [pace]; the largest becomes 0."""
     top = weight.max()
     found: npt.NDArray[np.float64] = np.log(np.exp(weight - top).sum(axis=1))
-    return found - found.max()
+    found -= found.max()
+    return found
 
 
 def _predict(point: Rated, found: _Explained, paces: npt.NDArray[np.float64], rows: int) -> Guess:

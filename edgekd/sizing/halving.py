@@ -44,7 +44,7 @@ class Ladder:
 
     def survivors(self, rung: int) -> int:
         """Return how many students make a rung, counted from 0."""
-        return max(1, math.ceil(self.students / _KEPT**rung))
+        return max(1, math.ceil(self.students / int(_KEPT**rung)))
 
     @property
     def rows_shown(self) -> int:

@@ -96,7 +96,7 @@ def _curves(found: Mapping[str, Sequence[Judgement]]) -> dict[str, tuple[Rated, 
 def _guess(found: Mapping[str, Sequence[Judgement]], asked: Asked) -> dict[str, Guess]:
     """Predict every student's drop at the end of its own training."""
     curves = _curves(found)
-    guesses = {}
+    guesses: dict[str, Guess] = {}
     for rows in sorted({asked.whole_rows[name] for name in curves}):
         told = extrapolate(curves, rows)
         guesses |= {name: told[name] for name in curves if asked.whole_rows[name] == rows}

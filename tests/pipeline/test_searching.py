@@ -76,7 +76,7 @@ def test_a_search_recommends_measures_and_writes_a_model_file_and_loses_no_finis
     assert recommended.cost.artifact_mib.low == recommended.cost.artifact_mib.high < 50
     assert recommended.quality.drop.high < 60 and len(front.points) == len(MODELS)
     by_rows = sorted(len(point.quality.curve) for point in front.points)
-    assert by_rows == [1, 1, 2, 3] or by_rows == [1, 2, 2, 3] or by_rows[-1] == 3
+    assert by_rows == [1, 1, 2, 3]
     # The model file is one of the project's own, and the answer is there for the report.
     assert load_model(recommended.quality.student, context.folder) == recommended.shape.model
     assert find_fronts(context, [target.name]) == (front,)
