@@ -13,7 +13,7 @@ from edgekd.pipeline.opening import open_rows
 from edgekd.pipeline.sizing import Sizing
 from edgekd.resources import list_resources
 from edgekd.serving.request import split_request
-from edgekd.sizing.answer import Fitting, fit_budget, join_limits, weigh
+from edgekd.sizing.answer import Fitting, fit_budget, weigh
 from edgekd.sizing.budget import Budget, Guess
 from edgekd.sizing.reading import Lengths
 from edgekd.sizing.shapes import Shape
@@ -106,19 +106,6 @@ def predict_by_candidates(known: Known, shape: Shape, asked: Asked) -> dict[int,
     return {
         count: known.model.predict(shape, lengths).p95_ms for count, lengths in asked.by_candidates.items()
     }
-
-
-def ask(
-    sizing: Sizing, given: Budget, lengths: Lengths, source: str, counts: Mapping[int, Sequence[str]]
-) -> Asked:
-    """Gather what is asked; `counts` are the requests by their number of candidates.
-
-    Raises:
-        BadInputError: limits contradict the target's own.
-    """
-    budget = join_limits(given, sizing.target)
-    by_candidates = {count: lengths.with_texts(texts) for count, texts in counts.items()}
-    return Asked(budget, lengths, source, by_candidates)
 
 
 def _parts(text: str) -> list[str]:
