@@ -10,6 +10,7 @@ import click
 
 from edgekd.cli.outcome import Outcome
 from edgekd.config import EncoderModel, load_model, load_target
+from edgekd.errors import ConfigError
 from edgekd.pipeline.costing import Known, require_runtimes
 from edgekd.pipeline.fitting_budget import (
     Asked,
@@ -62,7 +63,8 @@ def answer_question(question: Question) -> Outcome:
     budget = join_limits(question.budget, target)  # before anything is read
     require_runtimes(target, target.builds)
     teacher = load_model(_TEACHER)
-    assert isinstance(teacher, EncoderModel)
+    if not isinstance(teacher, EncoderModel):
+        raise ConfigError(f"models/{_TEACHER}.yaml: expected an encoder, got a student; rename your own file")
 
     def note(words: str) -> None:
         click.echo(words, err=True)

@@ -69,12 +69,15 @@ def read_lengths(sizing: Sizing, texts: Sequence[str], used: Sequence[str] = ())
     data = open_rows(sizing.context.engine.make(sizing.context.data).path)
     chosen = tuple(texts) or tuple(data.split("validation").requests)
     if not texts:
-        used = [part for text in data.split("train").requests for part in _parts(text)]
+        used = data.split("train").requests
     wrong = sum(bool(split_request(text)[1]) != sizing.is_paired for text in chosen)
     if wrong:
-        expected = "a query with candidates" if sizing.is_paired else "a text alone"
+        expected = (
+            "a query with candidates, as rows with these columns" if sizing.is_paired else "a text alone"
+        )
         raise DataError(f"{wrong} of {len(chosen)} texts are not what the task reads: expected {expected}")
-    return Lengths(load_tokenizer_json(sizing.location), chosen, tuple(used), len(data.outputs))
+    parts = tuple(part for text in used for part in _parts(text))
+    return Lengths(load_tokenizer_json(sizing.location), chosen, parts, len(data.outputs))
 
 
 def find_fitting(sizing: Sizing, space: Space, asked: Asked) -> tuple[Fitting, Known]:
