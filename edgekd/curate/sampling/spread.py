@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from edgekd.curate.sampling.features import Features
 
-POOL = 10
+POOL = 4
 """So many times the count of the best rows are looked at: the very best are often copies of one another."""
 _NEAR = 1e-5
 """Squared distance below which two rows are the same, in single precision."""
