@@ -22,7 +22,7 @@ from edgekd.curate.sampling.choose import Candidates, choose
 from edgekd.curate.sampling.features import text_features
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
-SETS = {"bitext_cs_intents": (1000, 6), "banking77": (2400, 6)}
+SETS = {"bitext_cs_intents": (1000, 6), "banking77": (4000, 8)}
 """Labels at which uniform sampling is read, and rounds up to there."""
 BAR = 0.65
 METHODS = ("uniform", "plain margin", "margin")
@@ -121,13 +121,32 @@ def run(name: str, folder: Path, seeds: int, most: int, scale: float) -> list[st
     for method in METHODS:
         cells = [_interval(np.stack(hits[method][budget])) for budget in budgets]
         lines.append(f"| {method} | {' | '.join(cells)} |")
-    goal = np.stack(hits["uniform"][target]).mean()
+    lines += [
+        "",
+        f"Labels needed for what uniform sampling reaches (by lines between budgets), {seeds} seeds:",
+        "",
+    ]
+    lines += [f"| method | {' | '.join(f'{b} labels' for b in budgets[1:])} |", f"|{' --- |' * len(budgets)}"]
+    means = {method: [float(np.stack(hits[method][b]).mean()) for b in budgets] for method in METHODS}
     for method in METHODS[1:]:
-        own = {budget: np.stack(found).mean() for budget, found in hits[method].items()}
-        first = next((budget for budget in budgets if own[budget] >= goal), None)
-        words = "not within these labels" if first is None else f"with {first} labels, {first / target:.0%}"
-        lines += ["", f"{method}: reaches uniform sampling's {goal:.2%} at {target} labels {words}."]
+        shares = [_labels_for(goal, budgets, means[method]) for goal in means["uniform"][1:]]
+        cells = [
+            "-" if labels is None else f"{labels:.0f} ({labels / budget:.0%})"
+            for labels, budget in zip(shares, budgets[1:], strict=True)
+        ]
+        lines.append(f"| {method} | {' | '.join(cells)} |")
     return [*lines, ""]
+
+
+def _labels_for(goal: float, budgets: list[int], means: list[float]) -> float | None:
+    """Return with how many labels a curve first reaches the goal; None within these budgets."""
+    for place in range(1, len(budgets)):
+        if means[place] >= goal:
+            if means[place - 1] >= goal:
+                return float(budgets[place - 1])
+            share = (goal - means[place - 1]) / (means[place] - means[place - 1])
+            return budgets[place - 1] + share * (budgets[place] - budgets[place - 1])
+    return None
 
 
 def _interval(right: np.ndarray) -> str:

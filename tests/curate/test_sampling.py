@@ -30,6 +30,10 @@ def test_near_duplicates_are_not_chosen_twice():
     assert len(found) == len(set(found)) == 8 and (found < 50).sum() == 1
     assert not set(choose_spread(features, worth, 20, rng, taken=np.array([0]))) & set(range(50))
     assert len(choose_spread(features, np.zeros(62), 5, rng)) == 0
+    many = text_features([f"{text} {i}x" for i, text in enumerate(TEXTS)])
+    assert (
+        choose_spread(many, np.ones(len(many)), 20, rng).max() > len(many) / 2
+    )  # the first rows are no better
     assert len(choose_spread(features, worth, 500, rng)) <= 13
 
 

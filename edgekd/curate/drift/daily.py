@@ -80,9 +80,11 @@ class DaySums:
             raise DataError(
                 f"{stream}: values must be between 0 and 1, got {taken.min():g} to {taken.max():g}"
             )
-        rows = np.bincount(place, minlength=self._size).astype(np.float64)
-        total = np.bincount(place, taken, self._size)
-        self._found.append((stream, rows, total, np.bincount(place, taken**2, self._size)))
+        rows, total, squares = (
+            np.bincount(place, weights, self._size).astype(np.float64)
+            for weights in (np.ones(len(taken)), taken, taken**2)
+        )
+        self._found.append((stream, rows, total, squares))
 
     def finish(self) -> Daily:
         """Return the sums of all streams."""

@@ -127,7 +127,7 @@ def _worth(pool: Candidates, half_life_days: float) -> dict[str, npt.NDArray[np.
     if pool.risk is not None and pool.risk.any():
         found["risk"] = pool.risk.astype(np.float64)
     if pool.margin is not None:
-        found["margin"] = np.nan_to_num(1.0 - pool.margin.astype(np.float64), nan=0.0).clip(0, 1)
+        found["margin"] = np.nan_to_num(1.0 - pool.margin.astype(np.float64), nan=0.0).clip(0, 1) ** 2
     if pool.age is not None:
         found["fresh"] = np.nan_to_num(0.5 ** (np.maximum(pool.age, 0) / half_life_days), nan=0.0)
     if pool.disagreement is not None:
