@@ -17,7 +17,7 @@ def find_changed(model: Model, texts: Iterable[str], most: int) -> list[str]:
 
     At most the first 3,000 are looked at; a model without a bias answers none.
     """
-    if not model.labels or not any(model.calibration.bias.values()):
+    if not model.labels or model.calibration is None or not any(model.calibration.bias.values()):
         return []
     return list(islice((text for text in islice(texts, _LOOKED_AT) if _is_changed(model, text)), most))
 

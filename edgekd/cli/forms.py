@@ -49,6 +49,11 @@ def is_folder(given: Given) -> bool:
     return bool(given["what"].is_dir())
 
 
+def is_project_file(path: Path) -> bool:
+    """Whether a path is named as project files are."""
+    return path.suffix in _PROJECT_FILES
+
+
 def takes(*forms: Form, expects: str = "") -> Callable[[Verb], Verb]:
     """Give a verb its forms, and refuse each option that its form does not use.
 
@@ -73,7 +78,7 @@ def takes(*forms: Form, expects: str = "") -> Callable[[Verb], Verb]:
 
 
 def _require(path: Path, expected: str) -> None:
-    if not path.exists() and path.suffix not in _PROJECT_FILES:
+    if not path.exists() and not is_project_file(path):
         raise BadInputError(f"{path}: there is no such file or folder; give {expected}")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edgekd.cli.forms import Given, form, is_folder, takes
+from edgekd.cli.forms import Given, form, is_folder, is_project_file, takes
 from edgekd.cli.options import anyway_option
 from edgekd.cli.options import project_argument as _project
 from edgekd.cli.options import set_option as _set
@@ -15,7 +15,8 @@ from edgekd.cli.outcome import Outcome, tells
 
 
 def _is_model(given: Given) -> bool:
-    return bool(given["what"].suffix == ".onnx" or given["what"].is_dir())
+    what = given["what"]
+    return bool(what.is_dir() or what.suffix == ".onnx" or (what.is_file() and not is_project_file(what)))
 
 
 @click.command("compile")

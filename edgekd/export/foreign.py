@@ -26,6 +26,7 @@ from edgekd.export.one_input import check_inputs, make_one_input
 from edgekd.export.onnx_file import normalize_model, read_onnx
 from edgekd.export.onnx_source import check_outputs, choose_output, open_onnx
 from edgekd.export.parity import FP32_TOLERANCE
+from edgekd.export.sentence_folder import read_sentence_folder
 from edgekd.export.source_head import read_source_head
 from edgekd.export.source_pairs import find_separator, list_texts, prove_pairs
 from edgekd.export.source_parity import Run, answers_more, check_rows, find_most_tokens, prove_source
@@ -40,6 +41,10 @@ _HEADED = "ForSequenceClassification"
 # Numbers of half precision have 11 bits: what flows through a dozen layers is off by some of these steps.
 HALF_TOLERANCE = 0.05
 _TRIED = 8
+_OTHER_FORMS = {
+    ".onnx": "name the .onnx file itself",
+    ".xml": "OpenVINO's form is not read: give the folder or the .onnx file that it was made of",
+}
 
 
 def adopt_model(source: Path, folder: Path, texts: Sequence[str], asked: str = "") -> Graph:
@@ -69,6 +74,7 @@ def _adopt_folder(source: Path, folder: Path, texts: Sequence[str], asked: str) 
     from edgekd.export.onnx import export_graph
 
     config = _read_config(source / "config.json")
+    beside = read_sentence_folder(source, config, asked)
     _check_folder(source, config)
     read_source_head(str(source), config, len(config.get("id2label") or "01"), asked)  # before it takes time
     model = load_headed(str(source), attention="eager").eval()
@@ -79,7 +85,7 @@ def _adopt_folder(source: Path, folder: Path, texts: Sequence[str], asked: str) 
             f"{config.get('model_type')!r} is {type(model).__name__}; expected both to say the same"
         )
     head = read_source_head(str(source), config, model.config.num_labels, asked)
-    tokenizer = open_source_tokenizer(source, alone=False)
+    tokenizer = beside.hold(open_source_tokenizer(source, alone=False))
     takes = set(inspect.signature(model.forward).parameters)
 
     def run(encoded: Encoded) -> npt.NDArray[np.float32]:
@@ -120,11 +126,12 @@ def _check_folder(source: Path, config: dict[str, Any]) -> None:
             f"{source}: its architecture is {named or 'not named'}; expected one "
             f"...{_HEADED}: an encoder without a trained head answers nothing"
         )
-    files = sorted(file.name for file in source.rglob("*.onnx"))
-    if files and not any(source.glob("*.safetensors")):
-        raise ConfigError(
-            f"{source}: holds {', '.join(files[:3])} and no safetensors; name the .onnx file itself"
-        )
+    if any(source.glob("*.safetensors")):
+        return
+    for end, then in _OTHER_FORMS.items():
+        files = sorted(str(file.relative_to(source)) for file in source.rglob(f"*{end}"))
+        if files:
+            raise ConfigError(f"{source}: holds {', '.join(files[:3])} and no safetensors; {then}")
 
 
 def _adopt_onnx(source: Path, folder: Path, requests: Sequence[str], asked: str) -> Graph:
@@ -134,10 +141,18 @@ def _adopt_onnx(source: Path, folder: Path, requests: Sequence[str], asked: str)
     check_inputs(source, model)
     check_outputs(source, model)
     run_all = open_onnx(source, model)
-    beside = _find_beside(source)
-    config = _read_config(beside / "config.json") if (beside / "config.json").is_file() else {}
+    place = _find_beside(source, "tokenizer.json")
+    if place is None:
+        raise ConfigError(
+            f"{source.parent / 'tokenizer.json'}: not found; put the model's fast tokenizer beside "
+            f"{source.name}"
+        )
+    home = _find_beside(source, "config.json")
+    config = {} if home is None else _read_config(home / "config.json")
+    beside = read_sentence_folder(home or place, config, asked)
     labels = _count_labels(source, config)
-    tokenizer = open_source_tokenizer(beside, alone=not (beside / "tokenizer_config.json").is_file())
+    is_alone = not (place / "tokenizer_config.json").is_file()
+    tokenizer = beside.hold(open_source_tokenizer(place, alone=is_alone))
     check_rows(str(source), tokenizer, lambda encoded: next(iter(run_all(encoded).values())))
     texts = list_texts(requests)
     rows = [row for text in texts[:_TRIED] if (row := tokenizer.read(text, _TRIED))[INPUT]]
@@ -176,17 +191,11 @@ def _adopt_onnx(source: Path, folder: Path, requests: Sequence[str], asked: str)
     return graph
 
 
-def _find_beside(source: Path) -> Path:
-    """Return the folder of the file's tokenizer: its own, or the one around it where it is called onnx."""
+def _find_beside(source: Path, name: str) -> Path | None:
+    """Return the folder with a file of this name: its own, or around one called onnx."""
     own = source.parent
-    around = own.resolve().parent
-    if not (own / "tokenizer.json").is_file() and own.resolve().name == "onnx":
-        own = around if (around / "tokenizer.json").is_file() else own
-    if not (own / "tokenizer.json").is_file():
-        raise ConfigError(
-            f"{own / 'tokenizer.json'}: not found; put the model's fast tokenizer beside {source.name}"
-        )
-    return own
+    around = [own.resolve().parent] if own.resolve().name == "onnx" else []
+    return next((folder for folder in (own, *around) if (folder / name).is_file()), None)
 
 
 def _count_labels(source: Path, config: dict[str, Any]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,17 +16,10 @@ if TYPE_CHECKING:
 
 TYPES = "token_type_ids"
 CONSTANT = {"attention_mask": 1, TYPES: 0}
-_QUANTIZED = {
-    "DequantizeLinear",
-    "DynamicQuantizeLinear",
-    "DynamicQuantizeMatMul",
-    "MatMulInteger",
-    "MatMulIntegerToFloat",
-    "MatMulNBits",
-    "QAttention",
-    "QLinearMatMul",
-    "QuantizeLinear",
-}
+_QUANTIZED = re.compile(
+    r"QLinear|QAttention|QGemm|QEmbed|QMoE|MatMulNBits|MatMulBnb4|GatherBlockQuantized|\w*Quantize|\w*Integer"
+)
+"""Beginnings of the names of operators that only a quantized model has."""
 
 
 def check_inputs(path: Path, model: onnx.ModelProto) -> None:
@@ -116,12 +110,11 @@ def _make_types(graph: onnx.GraphProto, kind: int, separator: int) -> list[onnx.
     ]
 
 
-def quantized_operators(path: Path) -> tuple[str, ...]:
+def quantized_operators(model: onnx.ModelProto) -> tuple[str, ...]:
     """Name the operators of a model, sorted, that only a quantized one has."""
-    import onnx
-
-    kinds = {node.op_type for node in onnx.load(path).graph.node}
-    return tuple(sorted(kinds & _QUANTIZED))
+    kinds = {node.op_type for node in model.graph.node}
+    kinds |= {node.op_type for function in model.functions for node in function.node}
+    return tuple(sorted(kind for kind in kinds if _QUANTIZED.match(kind)))
 
 
 def read_shape(value: onnx.ValueInfoProto) -> list[int | str]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from edgekd.errors import ConfigError
 from edgekd.export.graph import INPUT, OUTPUT
-from edgekd.export.one_input import CONSTANT, list_inputs, read_shape, write_shape
+from edgekd.export.one_input import CONSTANT, list_inputs, quantized_operators, read_shape, write_shape
 from edgekd.export.source_tokenizer import Encoded
 from edgekd.export.surgery import find_makers
 
@@ -24,6 +24,18 @@ RunAll = Callable[[Encoded], Mapping[str, npt.NDArray[Any]]]
 _PROBABILITIES = ("Softmax", "Sigmoid")
 _THROUGH = ("Identity", "Cast")
 _SUM_ERROR = 1e-3
+# As transformers, Optimum and sentence-transformers call them.
+_VECTORS = {
+    *(
+        "pooler_output",
+        "pooled_output",
+        "sentence_embedding",
+        "sentence_embeddings",
+        "embedding",
+        "embeddings",
+    ),
+    *("last_hidden_state", "token_embeddings", "text_embeds", "text_embedding", "dense_vecs"),
+}
 
 
 def open_onnx(path: Path, model: onnx.ModelProto) -> RunAll:
@@ -32,14 +44,10 @@ def open_onnx(path: Path, model: onnx.ModelProto) -> RunAll:
     Raises:
         ConfigError: ONNX Runtime has not all its operators, or it does not fit together.
     """
-    import onnxruntime as ort
     from onnx import helper
 
-    options = ort.SessionOptions()
-    options.log_severity_level = 4  # what it cannot run is found out by trying
     try:
-        content = model.SerializeToString()
-        session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        session = open_session(model)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001  (onnxruntime's and protobuf's own kinds)
@@ -59,6 +67,22 @@ def open_onnx(path: Path, model: onnx.ModelProto) -> RunAll:
         return dict(zip(names, session.run(names, fed), strict=True))
 
     return run
+
+
+def open_session(model: onnx.ModelProto) -> Any:
+    """Open a model in ONNX Runtime; one that is quantized runs its operators one by one, as they stand.
+
+    Fused, float32 operators round otherwise in the last digit, each model's in its own way. Where numbers are
+    put into 256 steps as it runs, the last digit decides between two of them, and two forms of one quantized
+    model differ by as much as quantizing does. One by one they give the same numbers.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.log_severity_level = 4  # what it cannot run is found out by trying
+    if quantized_operators(model):
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def check_outputs(path: Path, model: onnx.ModelProto) -> None:
@@ -82,16 +106,12 @@ def choose_output(
     different lengths.
 
     Raises:
-        ConfigError: there is none, or no telling which; or what it gives are probabilities already.
+        ConfigError: there is none, or no telling which; or what it gives are probabilities already, or a
+            vector of the text.
     """
     given = [run(row) for row in rows]
-    fixed = {
-        name: given[0][name].shape[1]
-        for name in given[0]
-        if len({one[name].shape for one in given}) == 1
-        and given[0][name].ndim == 2
-        and given[0][name].shape[1]
-    }
+    fixed = {name: _count_columns([one[name] for one in given]) for name in given[0]}
+    fixed = {name: count for name, count in fixed.items() if count}
     said = _list_outputs(model)
     fitting = [name for name, count in fixed.items() if labels in (None, count)]
     if not fixed:
@@ -101,6 +121,14 @@ def choose_output(
             f"{path}: gives {said}; expected one [batch, {labels}], a column for each of the {labels} labels "
             "that id2label in its config.json names"
         )
+    vectors = [name for name in fitting if _is_vector(name, [one[name] for one in given])]
+    if len(vectors) == len(fitting):
+        shape = write_shape(["batch", fixed[vectors[0]]])
+        raise ConfigError(
+            f"{path}: {vectors[0]} {shape} is a vector of the text, which answers nothing; expected logits, "
+            "one number for each label: export the model with its head"
+        )
+    fitting = [name for name in fitting if name not in vectors]
     plain = [name for name in fitting if not _find_probabilities(model, name, [one[name] for one in given])]
     if not plain:
         kind = _find_probabilities(model, fitting[0], [one[fitting[0]] for one in given])
@@ -115,6 +143,23 @@ def choose_output(
             "which is its answer; name the labels in config.json (id2label), or export it with one output"
         )
     return chosen[0], fixed[chosen[0]]
+
+
+def _count_columns(rows: Sequence[Any]) -> int:
+    """Return how many numbers an output has for every text; 0 where it has none of its own, or no fractions.
+
+    Whole numbers are no logits: they count labels, or name the one that was chosen.
+    """
+    arrays = [one for one in rows if isinstance(one, np.ndarray) and one.dtype.kind == "f" and one.ndim == 2]
+    shapes = {one.shape for one in arrays}
+    return int(arrays[0].shape[1]) if len(arrays) == len(rows) and len(shapes) == 1 else 0
+
+
+def _is_vector(name: str, rows: Sequence[npt.NDArray[Any]]) -> bool:
+    """Say whether an output is a vector of the text: by its name, or because each row has the length 1."""
+    values = np.concatenate(rows).astype(np.float64)
+    lengths = np.sqrt((values**2).sum(1))
+    return name in _VECTORS or bool(values.shape[1] > 1 and (abs(lengths - 1) <= _SUM_ERROR).all())
 
 
 def _find_probabilities(model: onnx.ModelProto, output: str, rows: Sequence[npt.NDArray[Any]]) -> str | None:

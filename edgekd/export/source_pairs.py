@@ -17,6 +17,7 @@ from edgekd.errors import ConfigError, ParityError
 from edgekd.export.graph import INPUT, OUTPUT, Graph
 from edgekd.export.odd_texts import make_long_texts, make_odd_texts
 from edgekd.export.one_input import TYPES
+from edgekd.export.onnx_source import open_session
 from edgekd.export.parity import FP32_TOLERANCE, prove_parity
 from edgekd.export.source_parity import Run
 from edgekd.export.source_tokenizer import Encoded, SourceTokenizer
@@ -74,11 +75,11 @@ def prove_pairs(
     Raises:
         ParityError: naming the pair.
     """
-    import onnxruntime as ort
+    import onnx
 
     from edgekd.serving.heads import open_reader
 
-    session = ort.InferenceSession(str(graph.path), providers=["CPUExecutionProvider"])
+    session = open_session(onnx.load(graph.path))
     try:
         read = open_reader(graph.tokenizer, graph.max_tokens, graph.head)
     except ServingError as error:

@@ -12,6 +12,7 @@ from edgekd.errors import ConfigError, ParityError
 from edgekd.export.graph import INPUT, OUTPUT, Graph
 from edgekd.export.odd_texts import make_long_texts, make_odd_texts
 from edgekd.export.one_input import TYPES
+from edgekd.export.onnx_source import open_session
 from edgekd.export.parity import FP32_TOLERANCE, prove_parity
 from edgekd.export.source_tokenizer import Encoded, SourceTokenizer
 
@@ -89,11 +90,11 @@ def prove_source(
     Raises:
         ParityError: naming the text.
     """
-    import onnxruntime as ort
+    import onnx
 
     from edgekd.serving.tokenize import open_tokenizer
 
-    session = ort.InferenceSession(str(graph.path), providers=["CPUExecutionProvider"])
+    session = open_session(onnx.load(graph.path))
     tokenize = open_tokenizer(graph.tokenizer, graph.max_tokens)
     encoded: dict[tuple[int, ...], Encoded] = {}
     rows, names = [], []

@@ -115,8 +115,10 @@ def _check_texts(texts: Sequence[str], task: Task | None) -> None:
 
 
 def _check_recipe(graph: Graph, build: Build) -> None:
+    import onnx
+
     if build.recipe in list_plugins("recipes") and not load_plugin("recipes", build.recipe).IS_EXACT:
-        operators = quantized_operators(graph.path)
+        operators = quantized_operators(onnx.load(graph.path, load_external_data=False))
         if operators:
             raise ConfigError(
                 f"{graph.student} is quantized already (it holds {', '.join(operators)}); give the model in "

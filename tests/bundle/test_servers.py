@@ -4,15 +4,19 @@ import ast
 import importlib.util
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import build_sample
 import numpy as np
 import pytest
 
 from edgekd.bundle import make_bundle
+from edgekd.bundle.servers.golden import check_golden
 from edgekd.compile import open_artifact
 from edgekd.errors import BadInputError, MissingRuntimeError
 from edgekd.serving import load
+from edgekd.serving.heads import Head
 
 ONNX = [("tiny", "onnxruntime", "fp32"), ("tiny", "onnxruntime", "int8-dynamic")]
 OPENVINO = [("tiny", "openvino", "fp32"), ("static", "openvino", "fp32")]
@@ -241,6 +245,47 @@ def test_a_client_makes_a_score_of_the_one_logit(bundled, compiled, key, texts):
         client.read_response({"outputs": [{"name": "logits", "shape": [1, 2], "data": [1, 2]}]})
     readme = (folder / "README.md").read_text(encoding="utf-8")
     assert "1 / (1 + exp(-number))" in readme and "label" not in readme
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_a_client_makes_labels_that_apply_of_the_logits(graphs, target_for, texts, tmp_path, runtime):
+    labels = graphs["static"].head.labels
+    graph = replace(graphs["static"], head=Head("tags", labels))
+    artifact = build_sample.compile_sample(graph, runtime, "fp32", tmp_path / "made", fit_temperature=None)
+    folder = make_bundle(artifact, target_for(artifact), tmp_path / "bundle", texts, "card\n").path
+    assert (folder / "labels.txt").read_text(encoding="utf-8").splitlines() == list(labels)
+    model, (module, client) = load(artifact.path), load_client(folder)
+    golden = read_golden(folder)
+    assert max(len(row["labels"]) for row in golden) > 1
+    for row in golden:
+        assert set(row) == {"text", "ids", "logits", "labels"}
+        found = client.decide(row["text"], np.array(row["logits"], np.float32))
+        assert found == model(row["text"]) and found.labels == row["labels"]
+    readme = " ".join((folder / "README.md").read_text(encoding="utf-8").split())
+    assert "every label whose logit is 0 or more" in readme and "softmax" not in readme
+    assert json.loads(module._show(found))["labels"] == row["labels"]
+
+
+def test_golden_labels_that_rounding_decides_are_passed_over(tmp_path):
+    class Served:
+        labels = ("late", "angry")
+
+        def outputs(self, ids):
+            return np.array(ids, np.float32) / 1000
+
+        def tokenize(self, text):
+            return [5, -900] if text == "near" else [5, 900]
+
+        def decide(self, text, outputs, student_only):
+            return [name for name, one in zip(self.labels, outputs, strict=True) if one >= 0], {}
+
+    rows = [
+        {"text": "near", "ids": [5, -900], "logits": [-0.001, -0.9], "labels": []},
+        {"text": "far", "ids": [5, 900], "logits": [-0.001, 0.899], "labels": []},
+    ]
+    (tmp_path / "client.json").write_text("{}")
+    (tmp_path / "golden.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert check_golden(Served(), tmp_path, 0.01) == 1
 
 
 @pytest.mark.parametrize("key", SCORING[:1])

@@ -1,5 +1,6 @@
 """What holds one number whatever the input is folded; nothing else is."""
 
+import build_sample
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -119,3 +120,39 @@ def assert_equal(model, folded):
     )
     for ids in (np.array([[0, 1, 2, 5]]), np.array([[3], [0]])):
         assert np.array_equal(one.run(None, {"ids": ids})[0], other.run(None, {"ids": ids})[0])
+
+
+@pytest.mark.long
+@pytest.mark.openvino
+def test_nncf_quantizes_a_file_with_a_mask(tmp_path):
+    """Torch's newer exporter wrote it: its mask, which is all ones here, is what NNCF cannot read."""
+    import tiny_models as tiny
+    import torch
+
+    from edgekd.distill.weights import quiet
+    from edgekd.export.foreign import adopt_model
+
+    model = tiny.write_model(tmp_path)
+    tiny.write_tokenizer(tmp_path)
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    given = {name: torch.ones(2, 8, dtype=torch.long) for name in names}
+    free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    with quiet():
+        torch.onnx.export(
+            model,
+            kwargs=given,
+            f=tmp_path / "model.onnx",
+            dynamo=True,
+            opset_version=18,
+            dynamic_shapes={name: free for name in names},
+            verbose=False,
+        )
+    (tmp_path / "out").mkdir()
+    graph = adopt_model(tmp_path / "model.onnx", tmp_path / "out", tiny.TEXTS)
+    assert next(one.version for one in onnx.load(graph.path).opset_import if not one.domain) == 18
+    texts = tiny.TEXTS * 5
+    made = build_sample.compile_sample(
+        graph, "openvino", "int8-nncf", tmp_path / "made", texts=texts, fit_temperature=None
+    )
+    assert b"FakeQuantize" in (made.path / "openvino_model.xml").read_bytes()
+    assert made.parity.mean_error_share < 0.2

@@ -232,8 +232,8 @@ def test_operators_of_a_quantized_model(graphs_of_an_int8_model):
 def graphs_of_an_int8_model(exported, tmp_path):
     from onnxruntime.quantization import quantize_dynamic
 
-    assert quantized_operators(exported / "model.onnx") == ()
     model = onnx.load(exported / "model.onnx")
+    assert quantized_operators(model) == ()
     del model.graph.value_info[:]
     quantize_dynamic(model, tmp_path / "int8.onnx")
-    return quantized_operators(tmp_path / "int8.onnx")
+    return quantized_operators(onnx.load(tmp_path / "int8.onnx"))

@@ -93,6 +93,15 @@ def test_probabilities_are_found_by_their_sums(tmp_path):
     assert "is a softmax already" in refuse(tmp_path)
 
 
+def test_a_label_that_is_chosen_already_is_no_score(tmp_path):
+    model = tiny.write_onnx(tmp_path, outputs=("raw",))
+    tiny.write_tokenizer(tmp_path, alone=True)
+    model.graph.node.append(helper.make_node("ArgMax", ["raw"], ["label"], axis=1))
+    model.graph.output[0].CopyFrom(helper.make_tensor_value_info("label", TensorProto.INT64, ["batch", 1]))
+    onnx.save(model, tmp_path / "model.onnx")
+    assert "gives label [batch, 1]; expected logits" in refuse(tmp_path)
+
+
 def test_probabilities_beside_logits_are_passed_over(tmp_path):
     tiny.write_onnx(tmp_path, outputs=("raw",))
     tiny.write_tokenizer(tmp_path, alone=True)
@@ -240,6 +249,8 @@ def test_a_tokenizer_may_lie_around_a_folder_called_onnx(tmp_path):
     write_config(tmp_path, id2label=dict(enumerate("abc")), model_type="bert")
     graph = adopt(tmp_path / "onnx")
     assert (graph.head.labels, graph.max_tokens) == (("a", "b", "c"), 20)
+    tiny.write_tokenizer(tmp_path / "onnx", model_max_length=20)  # the labels' names lie around it still
+    assert adopt(tmp_path / "onnx").head.labels == ("a", "b", "c")
 
 
 def test_a_file_that_no_runtime_opens_is_one_line(tmp_path):

@@ -17,7 +17,7 @@ from edgekd.config import Target
 from edgekd.errors import BadInputError
 
 RUNTIMES = ("openvino",)
-HEADS = ("classify", "score", "rank")
+HEADS = ("classify", "score", "tags", "rank")
 POLICY = CLIENT
 
 

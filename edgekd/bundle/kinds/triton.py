@@ -15,7 +15,7 @@ from edgekd.compile import Artifact
 from edgekd.config import Target
 
 RUNTIMES = ("onnxruntime", "aotinductor")
-HEADS = ("classify", "score", "rank")
+HEADS = ("classify", "score", "tags", "rank")
 POLICY = CLIENT
 
 _MODEL = "model.py"

@@ -24,17 +24,18 @@ _TEXT = "where is my order"
 class Golden:
     """What the artifact's student answers to one text; `outputs` [output], uncalibrated.
 
-    `answer` is the label, chosen as it is served, with the decision bias where there is one; or the score.
+    `answer` is the label, chosen as it is served, with the decision bias where there is one; or the labels
+    that apply; or the score.
     """
 
     text: str
     ids: list[int]
     outputs: list[float]
-    answer: str | float
+    answer: str | list[str] | float
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as golden files hold it; the answer is called by what it is."""
-        name = "label" if isinstance(self.answer, str) else "score"
+        name = {str: "label", list: "labels", float: "score"}[type(self.answer)]
         return {"text": self.text, "ids": self.ids, "logits": self.outputs, name: self.answer}
 
 
@@ -83,7 +84,8 @@ def answer_requests(model: Any, requests: Sequence[str]) -> list[GoldenOrder]:
 def show_text(model: Any, rows: Sequence[Golden]) -> Example:
     """Show the first row, or the answer to a text of our own where there is none."""
     row = rows[0] if rows else _answer_text(model, _TEXT)
-    said = f"The text {json.dumps(row.text, ensure_ascii=False)}; the answer is `{row.answer}`."
+    answer = (", ".join(row.answer) or "none") if isinstance(row.answer, list) else row.answer
+    said = f"The text {json.dumps(row.text, ensure_ascii=False)}; the answer is `{answer}`."
     return Example(said, row.ids, row.outputs)
 
 

@@ -7,8 +7,8 @@
 
 The server gives outputs. What is answered is decided here, by the code and the settings that were judged with
 the model (`serving/`, `calibration.json`): a label by its temperature, its decision bias and its routing
-policy; or a score; or the order of a query's candidates. Needs numpy and tokenizers. The files that it reads
-lie beside it.
+policy; or all labels that apply; or a score; or the order of a query's candidates. Needs numpy and
+tokenizers. The files that it reads lie beside it.
 """
 
 from __future__ import annotations
@@ -56,6 +56,13 @@ class Score(NamedTuple):
     score: float
 
 
+class Tags(NamedTuple):
+    """What a model for several labels answers: those that apply, and the probability of every label."""
+
+    labels: list[str]
+    probabilities: dict[str, float]
+
+
 class Ranking(NamedTuple):
     """What is answered for a query: its candidates' places, best first, and the score of each as it came."""
 
@@ -63,7 +70,8 @@ class Ranking(NamedTuple):
     scores: list[float]
 
 
-_ANSWERS: dict[str, type[Answer | Score | Ranking]] = {"classify": Answer, "score": Score, "rank": Ranking}
+Said = Answer | Score | Tags | Ranking
+_ANSWERS: dict[str, type[Said]] = {"classify": Answer, "score": Score, "tags": Tags, "rank": Ranking}
 
 
 class Client:
@@ -173,9 +181,7 @@ class Client:
         assert isinstance(found, Ranking)
         return found
 
-    def answer(
-        self, text: str, slices: Sequence[str] = (), *, student_only: bool = False
-    ) -> Answer | Score | Ranking:
+    def answer(self, text: str, slices: Sequence[str] = (), *, student_only: bool = False) -> Said:
         """Answer a text as it was judged: by the routing policy, where there is one.
 
         `slices` are names that the caller knows of the text. `student_only` passes over the policy; such
@@ -192,7 +198,7 @@ class Client:
 
     def decide(
         self, text: str, outputs: Outputs, slices: Sequence[str] = (), *, student_only: bool = False
-    ) -> Answer | Score | Ranking:
+    ) -> Said:
         """Make the answer to a text of its outputs [output], or to a request of its scores [place]."""
         if not np.isfinite(outputs).all():
             raise ClientError(f"{self._url}: the outputs are not finite for the text {text!r:.60}")
@@ -218,10 +224,10 @@ def _import_beside(heads: ModuleType, name: str) -> ModuleType:
     return importlib.import_module(f"{heads.__name__.rpartition('.')[0]}.{name}")
 
 
-def _show(found: Answer | Score | Ranking) -> str:
-    """Put an answer into one line with tabs, with what the policy did, if there is one; an order as JSON."""
-    if isinstance(found, Ranking):
-        return json.dumps(found._asdict())
+def _show(found: Said) -> str:
+    """Put an answer into one line, with what the policy did, if there is one; lists as JSON."""
+    if isinstance(found, Tags | Ranking):
+        return json.dumps(found._asdict(), ensure_ascii=False)
     if isinstance(found, Score):
         return f"{found.score:.3f}"
     routed = f"\t{found.action}\t{found.reason}" if found.reason else ""

@@ -19,6 +19,13 @@ _SCORED = (
 )
 
 
+_TAGGED = (
+    "The server gives logits, which `labels.txt` names. The probability of each label is the sigmoid of its "
+    "own logit, 1 / (1 + exp(-logit)), and the answer is every label whose logit is 0 or more: several, or "
+    "none. `client.py` makes it, with the code that was judged, in `serving/`."
+)
+
+
 def describe_request(served: Served, inputs: Sequence[str]) -> str:
     """Show a request and the response to it, with the artifact's own logits."""
     row, output = served.example, served.manifest["output"]["name"]
@@ -64,8 +71,9 @@ def describe_answer(served: Served, policy: str) -> str:
         return "## From outputs to an order\n" + "".join(
             f"{_fill(part)}\n\n" for part in describe_order(served)
         )
-    if not served.artifact.head.labels:
-        return f"## From logits to an answer\n{_fill(_SCORED)}\n\n"
+    if served.artifact.head.name != "classify":
+        said = _TAGGED if served.artifact.head.labels else _SCORED
+        return f"## From logits to an answer\n{_fill(said)}\n\n"
     known = read_calibration(served.artifact.path / "calibration.json")
     parts = [
         "The server gives logits, which `labels.txt` names. `client.py` makes the answer of them, with "
@@ -91,8 +99,13 @@ def describe_client(served: Served) -> str:
         parts = describe_ranking_client(served)
         lines = [part if part.startswith("```") else _fill(part) for part in parts]
         return "## The client\n" + "\n\n".join(lines) + "\n"
-    answer = served.words.answer
-    said = f"{answer} and its calibrated probability" if served.artifact.head.labels else answer
+    head, answer = served.artifact.head, served.words.answer
+    one = answer.removesuffix("s")
+    probability = {
+        "classify": " and its calibrated probability",
+        "tags": " that apply, and all probabilities",
+    }
+    said = answer + probability.get(head.name, "")
     golden = (
         f"""\
 `golden.jsonl` has {len(served.golden)} texts with their ids, logits and {answer}, as the artifact's student
@@ -102,7 +115,7 @@ answers by itself. This holds the server to them:
 python client.py --golden
 ```
 
-{answer.capitalize()}s must be the same and logits within 0.01. An int8 model on another kind of CPU rounds
+{one.capitalize()}s must be the same and logits within 0.01. An int8 model on another kind of CPU rounds
 elsewhere: where only logits differ, raise `--tolerance`.
 """
         if served.golden
@@ -139,7 +152,7 @@ def describe_batching(served: Served, means: str) -> str:
         got = (
             f"{found.changed} of {found.requests} queries got another first candidate"
             if served.ranks
-            else (f"{found.changed} got another {answer}")
+            else (f"{found.changed} got another {answer.removesuffix('s')}")
         )
         seen = (
             f"Of {found.compared} {unit}s answered in batches of up to 8 of equal length, {got} than alone; "

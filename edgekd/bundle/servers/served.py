@@ -60,8 +60,13 @@ class Served:
     @property
     def changed(self) -> int:
         """How many golden texts have another label than that of the largest logit."""
-        labels, rows = self.artifact.head.labels, [row for row in self.golden if isinstance(row, Golden)]
-        return sum(labels[int(np.argmax(row.outputs))] != row.answer for row in rows) if labels else 0
+        labels = self.artifact.head.labels
+        answers = [
+            (row.answer, labels[int(np.argmax(row.outputs))])
+            for row in self.golden
+            if isinstance(row, Golden) and isinstance(row.answer, str)
+        ]
+        return sum(answer != largest for answer, largest in answers)
 
     @property
     def parts(self) -> tuple[Served, ...]:
