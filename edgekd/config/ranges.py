@@ -177,8 +177,9 @@ def _read_values(key: str, value: Any, source: str) -> tuple[Any, ...]:
             values.append(tuple(one) if isinstance(one, list) else one)
     if not values:
         raise ConfigError(f"{source}: {key}: the list is empty; give at least one value")
-    typed = [(type(one), one) for one in values]  # true is no 1: what is wrong with it is said later
-    if twice := next((one for one, pair in zip(values, typed, strict=True) if typed.count(pair) > 1), None):
+    if wrong := [one for one in values if isinstance(one, bool)]:  # else true would be taken for 1
+        raise ConfigError(f"{source}: {key}: expected a number, got {str(wrong[0]).lower()}")
+    if twice := next((one for one in values if values.count(one) > 1), None):
         raise ConfigError(f"{source}: {key}: {twice} is listed twice")
     return tuple(values)
 
