@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -179,7 +180,7 @@ def _read_values(key: str, value: Any, source: str) -> tuple[Any, ...]:
         raise ConfigError(f"{source}: {key}: the list is empty; give at least one value")
     if wrong := [one for one in values if isinstance(one, bool)]:  # else true would be taken for 1
         raise ConfigError(f"{source}: {key}: expected a number, got {str(wrong[0]).lower()}")
-    if twice := next((one for one in values if values.count(one) > 1), None):
+    if twice := next((one for one, count in Counter(map(str, values)).items() if count > 1), None):
         raise ConfigError(f"{source}: {key}: {twice} is listed twice")
     return tuple(values)
 
