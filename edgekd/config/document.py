@@ -46,7 +46,9 @@ def parse_document(text: str) -> Any:
 
 
 def check_texts(value: Any) -> None:
-    """Refuse texts, anywhere in the values, that no file and no path can hold.
+    """Refuse texts, anywhere in the values, that no file and no path can hold; and bytes and sets.
+
+    A set has no order, so that the same text would be read otherwise each time.
 
     Raises:
         DocumentError: naming one of them.
@@ -63,8 +65,13 @@ def check_texts(value: Any) -> None:
                 raise DocumentError(f"holds a text with half a character: {one!r:.{_SHOWN}}") from None
         elif isinstance(one, dict):
             open_values += [*one.keys(), *one.values()]
-        elif isinstance(one, list | tuple | set):
+        elif isinstance(one, list | tuple):
             open_values += one
+        elif isinstance(one, set | bytes):
+            kind = "a set" if isinstance(one, set) else "bytes"
+            raise DocumentError(
+                f"holds {kind}: {one!r:.{_SHOWN}}; expected texts, numbers, lists and mappings"
+            )
 
 
 def shorten(error: Exception) -> str:

@@ -39,6 +39,8 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ('a: "\\0"', "a NUL"),
         ("a: \0", "not YAML"),
         ("a: !!python/object/apply:os.system [id]", "not YAML"),
+        ("a: !!binary aGVsbG8=", "holds bytes"),
+        ("a: {b: !!set {x, y}}", "holds a set"),
         ("a: " + "x" * (1 << 20), "1,048,579 characters"),
     ],
 )
