@@ -15,9 +15,11 @@ import click
 from edgekd import __version__
 from edgekd.cli import stages, things
 from edgekd.cli.bench import bench
+from edgekd.cli.claims import claims
 from edgekd.cli.ledger import ledger
 from edgekd.cli.plan import plan
 from edgekd.cli.promote import promote, rollback
+from edgekd.cli.review import review
 from edgekd.errors import EdgekdError, MachineError
 
 _LONGEST = 1200
@@ -32,7 +34,7 @@ def cli() -> None:
 for _verb in (
     *(stages.run, stages.check, stages.label, stages.distill, stages.evaluate, stages.gate, stages.report),
     *(things.compile_what, bench, things.bundle, things.publish, things.predict, things.diagnose),
-    *(things.show, things.doctor, plan, ledger, promote, rollback),
+    *(things.show, things.doctor, plan, ledger, promote, rollback, claims, review),
 ):
     cli.add_command(_verb)
 
