@@ -26,7 +26,7 @@ $(ALONE) -m long
 rm -rf .made
 endef
 
-.PHONY: demo test test-long check servers tools clean
+.PHONY: demo test test-long check servers label-studio tools clean
 
 demo: $(VENV)/.all
 	$(BIN)/edgekd run bench/studies/mangaassist.yaml
@@ -50,6 +50,12 @@ servers: $(VENV)/.dev
 	python3 -m venv .venv-servers
 	.venv-servers/bin/pip install -q -r tests/bundle/servers.txt
 	EDGEKD_TRITON=.venv-servers $(BIN)/python -m pytest tests/bundle
+
+# Review with a real Label Studio (1 GB), in an environment of its own.
+label-studio: $(VENV)/.dev
+	python3 -m venv .venv-label-studio
+	.venv-label-studio/bin/pip install -q -r tests/curate/review/label-studio.txt
+	EDGEKD_LABEL_STUDIO=.venv-label-studio $(BIN)/python -m pytest tests/curate/review/test_label_studio_server.py
 
 # What some tests need beside Python: a browser (the report), valgrind (counting), an SSH server (remote devices),
 # strace (what processes write, and whom they call).

@@ -15,10 +15,12 @@ import click
 from edgekd import __version__
 from edgekd.cli import stages, things
 from edgekd.cli.bench import bench
+from edgekd.cli.claims import claims
 from edgekd.cli.ledger import ledger
 from edgekd.cli.plan import plan
 from edgekd.cli.promote import promote, rollback
 from edgekd.cli.refresh import refresh
+from edgekd.cli.review import review
 from edgekd.cli.size import size
 from edgekd.errors import EdgekdError, MachineError
 
@@ -34,7 +36,7 @@ def cli() -> None:
 for _verb in (
     *(stages.run, stages.check, stages.label, stages.distill, stages.evaluate, stages.gate, stages.report),
     *(things.compile_what, bench, things.bundle, things.publish, things.predict, things.diagnose),
-    *(things.show, things.doctor, size, refresh, plan, ledger, promote, rollback),
+    *(things.show, things.doctor, size, refresh, claims, review, plan, ledger, promote, rollback),
 ):
     cli.add_command(_verb)
 

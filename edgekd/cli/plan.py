@@ -197,3 +197,47 @@ def capacity(
     from edgekd.cli.planning import plan_capacity
 
     return plan_capacity(table, p95_ms, usd_per_1k, least_quality, loss)
+
+
+@plan.command()
+@click.option("--examples", type=float, required=True, help="Targets that a teacher writes in the time.")
+@_per_day
+@click.option(
+    "--stage",
+    "stages",
+    multiple=True,
+    required=True,
+    metavar="NAME=FALSE,ERROR",
+    help="Share of false targets, and the student's error rate with them; the first is before any filter.",
+)
+@tells
+def contamination(examples: float, per_day: float, stages: tuple[str, ...]) -> Outcome:
+    """False targets, and how many fewer wrong answers a day filters make."""
+    from edgekd.cli.planning_data import plan_contamination
+
+    return plan_contamination(examples, per_day, stages)
+
+
+@plan.command()
+@click.option("--teacher", type=float, required=True, help="The teacher's rate of errors of fact, a share.")
+@click.option("--student", type=float, required=True, help="The student's.")
+@click.option("--copied", type=float, help="Share of the student's errors that the teacher makes, too.")
+@tells
+def overlap(teacher: float, student: float, copied: float | None) -> Outcome:
+    """How many of a student's errors can be its teacher's; exit code 1 where --copied cannot be."""
+    from edgekd.cli.planning_data import plan_overlap
+
+    return plan_overlap(teacher, student, copied)
+
+
+@plan.command()
+@click.option("--incoming", type=float, required=True, help="Rows a week that ask for review.")
+@click.option("--reviewed", type=float, required=True, help="Rows a week that are reviewed.")
+@click.option("--weeks", type=int, default=4, show_default=True, help="Weeks ahead.")
+@click.option("--backlog", type=float, default=0.0, show_default=True, help="Rows that wait today.")
+@tells
+def review(incoming: float, reviewed: float, weeks: int, backlog: float) -> Outcome:
+    """Backlog of review and its delay, week by week."""
+    from edgekd.cli.planning_data import plan_review
+
+    return plan_review(incoming, reviewed, weeks, backlog)

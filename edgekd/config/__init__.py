@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from edgekd.config.claims import ClaimRule, Claims, Records
     from edgekd.config.data import Carve, Columns, Data
     from edgekd.config.distillation import Ambiguous, Distillation, FeatureStage, Origin, RankTerms
     from edgekd.config.emphasis import Emphasis, Reviewed
@@ -29,6 +30,8 @@ __all__ = [
     "Ambiguous",
     "Build",
     "Carve",
+    "ClaimRule",
+    "Claims",
     "Columns",
     "Data",
     "Distillation",
@@ -46,6 +49,7 @@ __all__ = [
     "Price",
     "Project",
     "RankTerms",
+    "Records",
     "Reviewed",
     "Slice",
     "StaticModel",
@@ -62,6 +66,7 @@ __all__ = [
 ]
 
 _PARTS = {
+    "claims": "ClaimRule Claims Records",
     "data": "Carve Columns Data",
     "distillation": "Ambiguous Distillation FeatureStage Origin RankTerms",
     "emphasis": "Emphasis Reviewed",

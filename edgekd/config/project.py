@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from edgekd.config.base import MOST_ROWS, MOST_SEED, MOST_THREADS, Frozen
+from edgekd.config.claims import Claims
 from edgekd.config.curate import Curate
 from edgekd.config.data import Data
 from edgekd.config.distillation import Distillation
@@ -143,6 +144,8 @@ class Project(Frozen):
     """Pairs of students that rank in turn, as further variants of every target."""
     distillation: Distillation = Distillation()
     """How they learn."""
+    claims: Claims | None = None
+    """What the teacher's answers claim of records that are known: which of them become targets."""
     targets: tuple[str, ...] = Field(min_length=1)
     """Files in targets/."""
     gates: Gates = Gates()

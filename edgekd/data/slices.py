@@ -51,6 +51,19 @@ def select_rows(data: TaskData, where: str, what: str) -> npt.NDArray[np.bool_]:
     return _find_masks(data, [(where, what)])[0]
 
 
+def judge_rows(data: TaskData, where: str, what: str) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Compute for which rows a predicate is true and for which it is false; where it is null it is neither.
+
+    Raises:
+        SliceError: as of `slice_masks`.
+    """
+    with _rows(data) as connection:
+        values = _values(connection, len(data), where, what)
+    return np.array([one is True for one in values], np.bool_), np.array(
+        [one is False for one in values], np.bool_
+    )
+
+
 def select_traffic(data: TaskData, sample: str | None) -> npt.NDArray[np.bool_] | None:
     """Compute which rows were drawn as traffic comes; None where all were.
 
@@ -132,6 +145,12 @@ def _interrupted_after(connection: duckdb.DuckDBPyConnection, seconds: float) ->
 
 
 def _mask(connection: duckdb.DuckDBPyConnection, rows: int, where: str, what: str) -> npt.NDArray[np.bool_]:
+    values = _values(connection, rows, where, what)
+    return np.array([value is True for value in values], dtype=np.bool_)
+
+
+def _values(connection: duckdb.DuckDBPyConnection, rows: int, where: str, what: str) -> list[bool | None]:
+    """Compute a predicate for each row; None where it is null."""
     import duckdb
 
     if _depth(where) > _MOST_DEPTH:
@@ -156,7 +175,7 @@ def _mask(connection: duckdb.DuckDBPyConnection, rows: int, where: str, what: st
             )
         with _interrupted_after(connection, limit):
             # One more than there should be: a predicate can make many rows of one.
-            values = [row[0] is True for row in relation.limit(rows + 1).fetchall()]
+            values = [row[0] for row in relation.limit(rows + 1).fetchall()]
     except duckdb.InterruptException:
         raise SliceError(
             f"{what}: where takes longer than {limit:.0f} s over {rows:,} rows, as one does that recurses "
@@ -167,4 +186,4 @@ def _mask(connection: duckdb.DuckDBPyConnection, rows: int, where: str, what: st
         raise SliceError(f"{what}: where is not a predicate: {where!r:.200}: {words}") from None
     if len(values) != rows:
         raise SliceError(f"{what}: where must give one value a row: {where!r:.200}")
-    return np.array(values, dtype=np.bool_)
+    return values

@@ -48,6 +48,31 @@ def find_too_much(where: str) -> str | None:
     return None if document is None else find_oversized(list(_walk(document)))
 
 
+EVERY = "*"
+"""Stands for every column."""
+
+
+@cache
+def find_columns(where: str) -> frozenset[str]:
+    """Name the columns that a predicate reads, in lower case; of `book.price` it is `book`.
+
+    `EVERY` is among them where it may read any column, as a star does.
+    """
+    import duckdb
+
+    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+        document = _parse(connection, where)
+    found = set()
+    for node in _walk(document):
+        names = node.get("column_names")
+        if isinstance(names, list) and names:
+            first, *rest = (str(name).lower() for name in names)
+            found.add(first if first != ROWS else rest[0] if rest else EVERY)
+        if node.get("type") == "STAR":
+            found.add(EVERY)
+    return frozenset(found)
+
+
 def _parse(connection: duckdb.DuckDBPyConnection, where: str) -> Any:
     """Return what DuckDB says of a predicate; None where that is nested too deep."""
     # The line break ends a comment at the predicate's end.

@@ -104,9 +104,10 @@ class Context:
     @cached_property
     def run_folder(self) -> Path:
         """Folder of this run: the project's name and the digest of its resolved settings and model files."""
+        unset = {"claims"} if self.project.claims is None else set()  # a run's folder knew nothing of them
         taught = [self.teacher] if self.through is None else [self.teacher, self.through]
         settings = {
-            "project": self.project.model_dump(mode="json", exclude=_NO_RESULT),
+            "project": self.project.model_dump(mode="json", exclude=_NO_RESULT | unset),
             "models": [m.model_dump(mode="json", exclude_none=True) for m in (*self.students, *taught)],
             "weights": [
                 self._describe_weights(weights)

@@ -16,6 +16,7 @@ from edgekd.data.taskdata import SPLITS, TaskData, save_data
 from edgekd.engines.process import is_first_process
 from edgekd.engines.step import Inputs, Settings, Step, write_parts
 from edgekd.pipeline.answering import reference_step
+from edgekd.pipeline.claims import claims_step
 from edgekd.pipeline.context import Context, library_versions
 from edgekd.pipeline.distillation import critical_classes
 from edgekd.pipeline.opening import TEACHER, open_rows, open_task, write_task
@@ -145,6 +146,7 @@ def distil_step(context: Context, teacher: Step, labels: Step, model: StudentMod
     # A student's key knows nothing of terms that it does not use.
     later = ("rank", "alpha_of_slice", "ambiguous", "checkpoint")
     unread = {"augmentations", *(name for name in later if not getattr(how, name))}
+    claims = claims_step(context, teacher, labels)
     slices = [entry for entry in project.slices if entry.name in how.alpha_of_slice]
     risky = {"slices": [entry.model_dump(mode="json") for entry in slices]} if how.alpha_of_slice else {}
     return Step(
@@ -164,6 +166,7 @@ def distil_step(context: Context, teacher: Step, labels: Step, model: StudentMod
             "teacher": teacher,
             "texts": labels.inputs["texts"],
             "labels": labels,
+            **({} if claims is None else {"claims": claims}),
             "validation": reference_step(context, teacher, TEACHER, "validation"),
         },
         reads=reads,

@@ -8,9 +8,11 @@ from edgekd.config import Distillation, Slice
 from edgekd.distill.examples import Examples, Lesson, Session
 from edgekd.distill.softlabels import open_soft_labels
 from edgekd.distill.training.limits import list_limits
+from edgekd.distill.trusting import trust_targets
 from edgekd.distill.weighing import bound_soft, weigh_ambiguous, weigh_rows
 from edgekd.engines.step import Inputs, Settings
 from edgekd.pipeline.answering import read_answers
+from edgekd.pipeline.claims import read_trust
 from edgekd.pipeline.labelling import open_store
 from edgekd.pipeline.opening import open_rows, open_task
 
@@ -30,6 +32,8 @@ def gather_lesson(settings: Settings, inputs: Inputs) -> Lesson:
     if how.ambiguous is not None:
         assert learn.taught is not None, "a student's rows have labels of its teacher"
         weighing = weigh_ambiguous(weighing, how.ambiguous, learn.taught, train)
+    if "claims" in inputs:
+        learn, weighing = trust_targets(learn, weighing, read_trust(inputs["claims"].path), learner)
     taught = read_answers(inputs["validation"].path, rows).outputs
     validation = Examples(rows.requests, rows.targets, taught)
     return Lesson(learner, learn, validation, weighing, list_limits(how.checkpoint))

@@ -35,10 +35,12 @@ from edgekd.pipeline.answering import (
 from edgekd.pipeline.bench import Bench, bench_artifacts
 from edgekd.pipeline.biasing import teacher_answers
 from edgekd.pipeline.cascading import check_cascades
+from edgekd.pipeline.claims import claims_step, describe_claims, require_claims
 from edgekd.pipeline.compiling import Variant
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.diagnosing import write_capacity
 from edgekd.pipeline.distillation import check_distillation
+from edgekd.pipeline.facts import write_facts
 from edgekd.pipeline.figures import find_ages
 from edgekd.pipeline.forecast import forecast
 from edgekd.pipeline.going import going_on
@@ -89,6 +91,8 @@ class Results:
     teacher_step: Step
     teacher: Stage
     labels: LabelledTexts
+    claims: Stage | None = None
+    """What became of the teacher's claims, where the project holds them against records."""
     teacher_floors: tuple[TeacherFloor, ...] = ()
     """What the teacher reaches on validation rows, for each slice with a floor."""
     student_steps: dict[str, Step] = field(default_factory=dict)
@@ -195,6 +199,7 @@ def _load(context: Context) -> TaskData:
     for line in found.warnings:
         context.note(f"warning: {line}")
     check_distillation(context, data)
+    require_claims(context, data)
     check_limits(context)
     check_routing(context, data)
     check_cascades(context)
@@ -210,7 +215,11 @@ def _learn(context: Context, data: TaskData, step: int) -> Results:
     if context.through is not None and step >= STEPS.index("distill"):
         guide = retake(context, through_step(context, teacher, labels.step, context.through))
         labels = label_stage(context, data, guide)
-    results = Results(data, teacher, stage, labels, floors)
+    results = Results(data, teacher, stage, labels, teacher_floors=floors)
+    claims = claims_step(context, guide, labels.step)
+    if claims is not None:
+        results.claims = context.engine.make(claims)
+        context.note(describe_claims(results.claims))
     if step >= STEPS.index("distill"):
         for model in context.students:
             student = retake(context, distil_step(context, guide, labels.step, model))
@@ -268,6 +277,10 @@ def _write(context: Context, results: Results, step: int, word: Word) -> None:
         if name != "teacher":
             place_files(stage.path, folder / "students" / name)
     place_files(results.labels.values.path / "logs", folder / "logs" / "label")
+    if results.claims is not None:
+        place_files(results.claims.path / "logs", folder / "logs" / "claims")
+        if results.student_steps:
+            write_facts(context, results.data, results.teacher_step, results.student_steps, results.claims)
     refused: list[EdgekdError] = []
     for judged in results.judged.values():
         bench = results.benches[judged.target.threads]

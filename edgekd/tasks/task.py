@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from edgekd.curate.claims.check import Claimed
 from edgekd.data.reader import Reader
 from edgekd.evaluate.arrays import Scores, Truth
 from edgekd.evaluate.scorer import Scorer
 from edgekd.serving.heads import Head
+from edgekd.tasks.claimed import Spoken
 from edgekd.tasks.learning import Learning
 from edgekd.words import Words
 
@@ -26,6 +28,7 @@ class Task:
         words: what reports call it all.
         choose_keep: how many of a first model's candidates a second one must read, from what both answer to
             validation rows and what is right; None where answers are not made in turn.
+        claim: what outputs claim that records can speak of; None where they claim nothing of the kind.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Task:
     scorer: Scorer
     words: Words
     choose_keep: Callable[[Scores, Scores, Truth], int | None] | None = None
+    claim: Callable[[Spoken], Claimed] | None = None
 
     def head_of(self, outputs: Sequence[str]) -> Head:
         """Return the head of a model with these outputs; one output alone has no label."""

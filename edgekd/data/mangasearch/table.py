@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -16,7 +17,7 @@ from edgekd.data.mangasearch.compose import Composer, Query
 from edgekd.data.mangasearch.engine import Engine, list_words
 from edgekd.data.mangasearch.plan import Search, Sizes, Split, draw_searches, plan_splits
 from edgekd.data.mangasearch.shelf import Shelf, load_shelf
-from edgekd.data.mangasearch.wish import Grader
+from edgekd.data.mangasearch.wish import Grader, Wish
 from edgekd.data.normalise import normalise
 
 SCHEMA = pa.schema(
@@ -73,16 +74,23 @@ def generate(*, seed: int = 0, **sizes: int) -> pa.Table:
     >>> generate(train=20, calibration=10, validation=10, test=10, candidates=12).num_rows
     50
     """
-    asked = Sizes(**sizes)
-    shop = _Shop(load_shelf(), asked.candidates)
-    taken: set[str] = set()
-    rows: list[dict[str, Any]] = []
-    for split in plan_splits(asked):
-        rows.extend(shop.write(split, Dice(f"mangasearch/{seed}/{split.name}"), taken))
+    rows = [row for row, _ in write_searches(seed, sizes)]
     rows.sort(key=lambda row: (_ORDER.index(row["split"]), row["date"]))
     for number, row in enumerate(rows):
         row["id"] = f"ms-{number:06d}"
     return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def write_searches(seed: int, sizes: Mapping[str, int]) -> list[tuple[dict[str, Any], Wish]]:
+    """Write the rows of every split, in no order, each with what it asks for; see `generate`."""
+    asked = Sizes(**sizes)
+    shop = _Shop(load_shelf(), asked.candidates)
+    taken: set[str] = set()
+    return [
+        entry
+        for split in plan_splits(asked)
+        for entry in shop.write(split, Dice(f"mangasearch/{seed}/{split.name}"), taken)
+    ]
 
 
 class _Shop:
@@ -95,7 +103,7 @@ class _Shop:
         self._grader = Grader(shelf)
         self._story = np.array([book.story for book in shelf.books])
 
-    def write(self, split: Split, dice: Dice, taken: set[str]) -> list[dict[str, Any]]:
+    def write(self, split: Split, dice: Dice, taken: set[str]) -> list[tuple[dict[str, Any], Wish]]:
         """Write one split's rows; `taken` holds every query so far, normalised, and grows."""
         composer = Composer(self._shelf, dice)
         return [
@@ -104,7 +112,7 @@ class _Shop:
 
     def _write_row(
         self, split: Split, search: Search, composer: Composer, dice: Dice, taken: set[str]
-    ) -> dict[str, Any]:
+    ) -> tuple[dict[str, Any], Wish]:
         stories = self._shelf.stories
         known = [
             n
@@ -122,7 +130,7 @@ class _Shop:
         books = self._find(query, grades, on_sale, dice)
         wanted = None if query.wish.story is None else stories[query.wish.story]
         new_title = wanted is not None and (wanted.held_back or wanted.released > _TRAINED_UNTIL)
-        return {
+        row = {
             "text": query.text,
             "candidates": [self._shelf.books[n].text for n in books],
             "grades": None if split.name == "unlabelled" else [float(grades[n]) for n in books],
@@ -137,6 +145,7 @@ class _Shop:
             "seen": not new_title and not query.new_wording,
             "split": split.name,
         }
+        return row, query.wish
 
     def _find(
         self, query: Query, grades: npt.NDArray[np.int64], on_sale: npt.NDArray[np.bool_], dice: Dice

@@ -78,7 +78,8 @@ class ClassifyObjective:
             batch.outputs, batch.taught, batch.targets, alpha=alpha, temperature=temperature
         )
         if self._learner.logits:
-            total = torch.lerp(total, logit_mse(batch.outputs, batch.taught), self._learner.logits)
+            share = batch.bound_soft(self._learner.logits)
+            total = torch.lerp(total, logit_mse(batch.outputs, batch.taught), share)
         return Terms(total, {"hard_ce": hard, "kd_kl_t2": soft}, self._penalty(batch, survey))
 
     def _penalty(self, batch: Batch, counts: Tensor) -> Tensor | None:

@@ -219,6 +219,52 @@ class FreshnessSlice(Event):
     n: int | None = Field(None, ge=0)
 
 
+class FactSlice(Event):
+    """Errors of fact of teacher and student over the same `n` rows of one slice, or what a filter leaves.
+
+    With `filter` it tells of targets: the share that is false after the filter of this name, `none` for
+    before any. Intervals are at 95 %, lower end first. Other systems write this event, too, with fields of
+    their own, which are left out.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    event: Literal["distill_eval_slice"] = "distill_eval_slice"
+    slice: str
+    student: str | None = None
+    teacher_fact_error_rate: Rate | None = None
+    student_fact_error_rate: Rate | None = None
+    teacher_confident_error_rate: Rate | None = None
+    copied_teacher_error_overlap: Rate | None = None
+    teacher_fact_error_interval: tuple[Rate, Rate] | None = None
+    student_fact_error_interval: tuple[Rate, Rate] | None = None
+    copied_teacher_error_interval: tuple[Rate, Rate] | None = None
+    filter: str | None = None
+    contamination: Rate | None = None
+    contamination_interval: tuple[Rate, Rate] | None = None
+    n: int | None = None
+
+
+class ReviewHealth(Event):
+    """How review keeps up: rows per week, what waits, how raters agree, and how long rows waited in days.
+
+    Other systems write this event, too, with fields of their own, which are left out.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    event: Literal["review_pipeline_health"] = "review_pipeline_health"
+    weekly_incoming: float = Field(ge=0)
+    weekly_reviewed: float = Field(ge=0)
+    backlog: float = Field(ge=0)
+    inter_annotator_agreement: float | None = Field(None, ge=-1, le=1)
+    agreement_interval: tuple[float, float] | None = None
+    agreement_metric: str | None = None
+    median_review_delay_days: float | None = Field(None, ge=0)
+    median_waiting_days: float | None = Field(None, ge=0)
+    n: int | None = None
+
+
 AnyEvent = Annotated[
     TrainStep
     | EpochSummary
@@ -227,7 +273,9 @@ AnyEvent = Annotated[
     | SystemProfile
     | DominatingExamples
     | ShadowCompare
-    | FreshnessSlice,
+    | FreshnessSlice
+    | FactSlice
+    | ReviewHealth,
     Field(discriminator="event"),
 ]
 _ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgekd.data.rank_reader import RANKS
 from edgekd.evaluate.rank.cascade import choose_keep
 from edgekd.evaluate.rank.scorer import RANK_SCORER
+from edgekd.tasks.claimed import claim_places
 from edgekd.tasks.learning import RankLearning
 from edgekd.tasks.task import Task
 from edgekd.words import RANK
@@ -17,4 +18,5 @@ TASK = Task(
     scorer=RANK_SCORER,
     words=RANK,
     choose_keep=choose_keep,
+    claim=claim_places,
 )
