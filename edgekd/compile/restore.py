@@ -4,6 +4,7 @@ Start from everything rounded. While a slice's drop, by its upper bound on valid
 restore what is predicted to bring that slice most for its cost, then evaluate the compiled model again.
 Predictions come from `sensitivity`: restoring an operator takes its shift back out of every row's standing.
 So one pass over texts ranks all operators, and each evaluation of the model is one of a whole new choice.
+What an answer is worth, and what a slice loses, is the yardstick's to say: hits, scores or orders alike.
 """
 
 from __future__ import annotations
@@ -17,17 +18,21 @@ import numpy.typing as npt
 
 from edgekd.compile.sensitivity import Operator, Shifts
 from edgekd.compile.yardstick import Outputs, Yardstick
+from edgekd.evaluate.arrays import Flags
 from edgekd.evaluate.record import Record
 from edgekd.evaluate.slice_rows import SliceRows
 
 # Share of the best gain under which an operator waits for the next evaluation.
 _SMALL = 0.25
+# Share of its margin by which a slice of values may lie over what fp32 keeps. Where rows are hits, most stay
+# as they are under any rounding; values all move a little, and fp32's very own bound would ask for fp32.
+_NEAR = 0.1
 Answer = Callable[[frozenset[str]], Outputs]
 
 
 @dataclass(frozen=True)
 class Bound(Record):
-    """A slice's drop against the reference, its upper bound, and the bound it should keep; shares of rows."""
+    """A slice's drop against the reference, its upper bound, and the bound it should keep; mean values."""
 
     slice: str
     drop: float
@@ -49,11 +54,7 @@ class Step(Record):
 
 
 def restore(
-    operators: Sequence[Operator],
-    found: Shifts,
-    slices: Sequence[SliceRows],
-    yardstick: Yardstick,
-    answer: Answer,
+    operators: Sequence[Operator], found: Shifts, yardstick: Yardstick, answer: Answer
 ) -> tuple[Step, ...]:
     """Return the evaluations made, the last of them the choice.
 
@@ -61,7 +62,8 @@ def restore(
     yardstick's rows. A slice's goal is its margin, or what fp32 itself keeps where that is more: rounding is
     undone, no more.
     """
-    goals = [max(rows.margin or 0.0, yardstick.drop_in_fp32(rows).high) for rows in slices]
+    slices = yardstick.slices
+    goals = [_find_goal(part, yardstick.drop_in_fp32(part).high) for part in slices]
     cost = _costs(operators, found)
     kept: list[int] = []
     steps: list[Step] = []
@@ -69,52 +71,63 @@ def restore(
     while True:
         outputs = answer(frozenset(operators[place].name for place in kept))
         bounds = tuple(
-            Bound(rows.name, drop.estimate, drop.high, goal)
-            for rows, goal in zip(slices, goals, strict=True)
-            for drop in [yardstick.drop(rows, outputs)]
+            Bound(part.name, drop.estimate, drop.high, goal)
+            for part, goal in zip(slices, goals, strict=True)
+            for drop in [yardstick.drop(part, outputs)]
         )
         steps.append(Step(tuple(operators[place].name for place in sorted(kept)), bounds))
         left = [place for place in range(len(operators)) if place not in kept and found.shifts[place].any()]
         if not left or not any(bound.is_over for bound in bounds):
             return tuple(steps)
-        standing = yardstick.stand(outputs)
+        standing = yardstick.standing.stand(outputs)
         if not kept:
-            noise = float((standing - found.standing - found.shifts.sum(0)).std()) + 1e-6
+            unexplained = standing - found.standing - found.shifts.sum(0)
+            noise = float(unexplained[~np.isnan(unexplained)].std()) + 1e-6
         lacking = [
-            (bound.high - bound.goal) * rows.rows.sum() for bound, rows in zip(bounds, slices, strict=True)
+            (bound.high - bound.goal) * part.rows.sum() for bound, part in zip(bounds, slices, strict=True)
         ]
         worst = int(np.argmax(lacking))
         kept += _choose(
-            found.shifts[:, slices[worst].rows],
-            standing[slices[worst].rows],
+            Hurt(slices[worst].rows, standing, partial(yardstick.standing.value, slices[worst], noise=noise)),
+            found.shifts,
             left,
             cost,
-            partial(yardstick.value, noise=noise),
             lacking[worst],
         )
 
 
+def _find_goal(part: SliceRows, exact: float) -> float:
+    """Return the bound that a slice is to keep; `exact` is the one in fp32."""
+    margin = part.margin or 0.0
+    return max(margin, exact if part.are_hits else exact + _NEAR * margin)
+
+
+@dataclass(frozen=True, eq=False)
+class Hurt:
+    """The slice that lacks most: its rows, where all rows stand [row, number], and what that is worth."""
+
+    rows: Flags
+    standing: Outputs
+    value: Callable[[Outputs], float]
+
+
 def _choose(
-    shifts: Outputs,
-    standing: Outputs,
-    left: list[int],
-    cost: npt.NDArray[np.float64],
-    value: Callable[[Outputs], float],
-    lacking: float,
+    hurt: Hurt, shifts: Outputs, left: list[int], cost: npt.NDArray[np.float64], lacking: float
 ) -> list[int]:
     """Take operators until they are predicted to bring the value that is lacking; one at the least."""
     chosen: list[int] = []
-    now = standing
-    worth = start = value(now)
+    now = hurt.standing
+    worth = start = hurt.value(now)
     first = 0.0
     while len(chosen) < len(left) and (not chosen or worth - start < lacking):
         rest = [place for place in left if place not in chosen]
-        gains = np.array([value(now - shifts[place]) for place in rest]) - worth
+        gains = np.array([hurt.value(now - shifts[place]) for place in rest]) - worth
         best = int(np.argmax(gains / cost[rest]))
         if chosen and gains[best] < _SMALL * first:
             break  # shifts are of the first order: look at what the large ones really brought
         if gains[best] <= 0:  # none helps by itself: the one that moves this slice most
-            return [max(rest, key=lambda place: float((shifts[place] ** 2).sum() / cost[place]))]
+            moves = {place: float((shifts[place][hurt.rows] ** 2).sum()) for place in rest}
+            return [max(rest, key=lambda place: moves[place] / cost[place])]
         first = first or gains[best]
         chosen.append(rest[best])
         now = now - shifts[rest[best]]

@@ -1,10 +1,10 @@
 """What each operator's rounding does to each answer, from one pass forward and one back.
 
 A product's rounded weights and activations move its output by d, which is computed beside the product.
-To first order that moves where the row's answer stands (`yardstick`; of labels, the truth's logit less the
-best other one) by g . d, where g is its gradient at that output. So one pass forward and back over some texts
-gives the shift of every row's standing by every operator; shifts add up, and any choice of operators is
-predicted from their sum without another evaluation.
+To first order that moves where an answer stands (`yardstick`: of classes the truth's logit less the best
+other one, else the outputs themselves) by g . d, where g is its gradient at that output. So one pass forward
+and back over some examples gives the shift of every answer's standing by every operator; shifts add up, and
+any choice of operators is predicted from their sum without another evaluation.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import numpy.typing as npt
 from edgekd.compile.int8_products import read_products, safe_scales
 from edgekd.compile.rows import find_lookups
 from edgekd.compile.small_table import quantize_rows
-from edgekd.compile.yardstick import Yardstick
+from edgekd.compile.yardstick import Standing
+from edgekd.distill.lists import Lists
 
 if TYPE_CHECKING:
     import onnx
@@ -41,9 +42,10 @@ class Operator:
 
 @dataclass(frozen=True)
 class Shifts:
-    """Where rows stand [row] in fp32, what each operator adds to that [operator, row], and its work a text.
+    """Where rows stand [row, number] in fp32, what each operator adds to that [operator, row, number].
 
-    `work` [operator] counts multiplications; a table has none.
+    `work` [operator] counts multiplications per example; a table has none. Of rows of several examples a
+    number is that of an example; `standing` has NaN past the last one, and nothing shifts there.
     """
 
     standing: npt.NDArray[np.float32]
@@ -70,36 +72,50 @@ def list_operators(model: onnx.ModelProto) -> list[Operator]:
 
 def measure_shifts(
     module: nn.Module,
-    rows: Sequence[Sequence[int]],
-    yardstick: Yardstick,
+    examples: Sequence[Sequence[int]],
+    standing: Standing,
     operators: Sequence[Operator],
+    lists: Lists | None = None,
 ) -> Shifts:
-    """Run the module that the operators' graph was exported from over the yardstick's rows, as ids.
+    """Run the module that the operators' graph was exported from over examples, as ids.
 
-    An operator whose weights the module does not have gets no shift.
+    A row is one example, or where `lists` says so several, each of which then gives one number. An operator
+    whose weights the module does not have gets no shift.
     """
     import torch
 
-    standing = np.zeros(len(rows), np.float32)
-    shifts = np.zeros((len(operators), len(rows)), np.float32)
+    where = np.zeros((len(examples), 0), np.float32)
+    shifts = np.zeros((len(operators), len(examples), 0), np.float32)
     work = np.zeros(len(operators))
-    lengths = np.array([len(row) for row in rows])
+    lengths = np.array([len(ids) for ids in examples])
     watch = _make_watch(operators)
     for length in np.unique(lengths):
         same = np.flatnonzero(lengths == length)
         for start in range(0, len(same), _BATCH):
             picked = same[start : start + _BATCH]
-            ids = torch.tensor([list(rows[place]) for place in picked])
+            ids = torch.tensor([list(examples[place]) for place in picked])
             with watch:
                 outputs = module(ids)
-            stands = yardstick.follow(outputs, picked)
+            numbers = standing.follow(outputs, picked)
+            if not where.shape[1]:
+                where = np.zeros((len(examples), numbers.shape[1]), np.float32)
+                shifts = np.zeros((len(operators), *where.shape), np.float32)
             seen = watch.take()
-            slopes = torch.autograd.grad(stands.sum(), [probe for _, _, probe, _ in seen])
-            standing[picked] = stands.detach().numpy()
-            for (place, moved, _, count), slope in zip(seen, slopes, strict=True):
-                shifts[place, picked] += (slope * moved).flatten(1).sum(1).numpy()
+            where[picked] = numbers.detach().numpy()
+            for number in range(numbers.shape[1]):
+                slopes = torch.autograd.grad(
+                    numbers[:, number].sum(),
+                    [probe for _, _, probe, _ in seen],
+                    retain_graph=number + 1 < numbers.shape[1],
+                )
+                for (place, moved, _, _), slope in zip(seen, slopes, strict=True):
+                    shifts[place, picked, number] += (slope * moved).flatten(1).sum(1).numpy()
+            for place, _, _, count in seen:
                 work[place] += count
-    return Shifts(standing, shifts, work / len(rows))
+    work /= len(examples)
+    if lists is None:
+        return Shifts(where, shifts, work)
+    return Shifts(lists.fold(where), np.nan_to_num(np.stack([lists.fold(one) for one in shifts])), work)
 
 
 def _make_watch(operators: Sequence[Operator]) -> Any:

@@ -16,16 +16,17 @@ from edgekd.compile.compile import Examples
 from edgekd.config import Build, Hardware, Slice
 from edgekd.data.slices import slice_masks
 from edgekd.engines.step import Inputs, Settings, Step
-from edgekd.evaluate.classify.slices import select_rows
+from edgekd.evaluate.scorer import JudgedRows
 from edgekd.pipeline.answering import read_answers
 from edgekd.pipeline.context import Context, library_versions
 from edgekd.pipeline.exporting import open_exported
 from edgekd.pipeline.opening import open_rows, open_task
 from edgekd.progress import Progress
 from edgekd.serving import load
+from edgekd.serving.heads import open_reader
 from edgekd.store import write_atomic
 
-_VERSION = 3
+_VERSION = 4
 _RESULT, _LOG = "restored.json", Path("logs") / "restored.json"
 
 
@@ -60,6 +61,7 @@ def restore_step(
             "compiler": COMPILER,
             "recipe": recipe.VERSION,
             "libraries": library_versions("torch", *deciding_libraries(recipe, runtime, build.runtime)),
+            **context.task_reads,
         },
     )
 
@@ -76,24 +78,34 @@ def build_restored(folder: Path, settings: Settings, inputs: Inputs, progress: P
 
     from edgekd.compile.restore import restore
     from edgekd.compile.sensitivity import list_operators, measure_shifts
-    from edgekd.compile.yardstick import open_yardstick
+    from edgekd.compile.yardstick import Yardstick
     from edgekd.distill.lean import make_lean
-    from edgekd.serving.tokenize import open_tokenizer
+    from edgekd.distill.lists import list_requests
+    from edgekd.distill.towers import TwoTowers
 
     build = Build.model_validate(settings["build"])
     proven = [Slice.model_validate(entry) for entry in settings["slices"]]
-    data = open_rows(inputs["data"].path)
+    task, data = open_task(inputs["data"].path), open_rows(inputs["data"].path)
     rows, calibration = data.split("validation"), data.split("calibration")
-    teacher, exact = (read_answers(inputs[name].path, rows).labels for name in ("taught", "exact"))
+    teacher, exact = (
+        task.scorer.serve(read_answers(inputs[name].path, rows)) for name in ("taught", "exact")
+    )
+    judged = JudgedRows(rows.targets, rows.outputs, proven, slice_masks(rows, proven))
+    yardstick = Yardstick(task.scorer, judged, teacher, exact)
     graph = open_exported(inputs["graph"].path, inputs["student"], settings["model"])
     assert graph.load is not None
     operators = list_operators(onnx.load(graph.path))
-    tokenize = open_tokenizer(graph.tokenizer, graph.max_tokens)
-    ids = [tokenize(text) or [0] for text in rows.requests]
+    read = open_reader(graph.tokenizer, graph.max_tokens, graph.head)
+    examples, lists = list_requests(rows.requests)
+    # Of two towers an example is a query's run and a candidate's, one after the other.
+    ids = [[token for run in read(example) for token in run] or [0] for example in examples]
     module = make_lean(graph.load().eval(), torch.arange(1, 17).reshape(2, 8), graph.max_tokens)
+    if graph.head.separator is not None:
+        module = TwoTowers(module, graph.head.separator)
     progress(0.0, f"what {len(operators)} operators' rounding does to {len(ids)} answers")
-    yardstick = open_yardstick(graph.head, rows.classes, teacher, exact)
-    shifts = measure_shifts(module, ids, yardstick, operators)
+    shifts = measure_shifts(
+        module, ids, yardstick.standing, operators, None if len(ids) == len(rows) else lists
+    )
     made = 0
 
     def answer(kept: frozenset[str]) -> npt.NDArray[np.float32]:
@@ -106,21 +118,18 @@ def build_restored(folder: Path, settings: Settings, inputs: Inputs, progress: P
                 build,
                 any_hardware(build),
                 Examples(calibration.requests),
-                task=open_task(inputs["data"].path).name,
+                task=task.name,
                 provenance={},
                 folder=Path(place) / "artifact",
                 kept=kept,
             )
             return load(Path(place) / "artifact").outputs(rows.requests)
 
-    masks = slice_masks(rows, proven)
-    chosen = [
-        part for part in select_rows(proven, masks, rows.classes, rows.outputs) if part.margin is not None
-    ]
-    steps = restore(operators, shifts, chosen, yardstick, answer)
+    steps = restore(operators, shifts, yardstick, answer)
     notes = {
         "operators": [one.name for one in operators],
         "work": shifts.work.tolist(),
+        "without_rows": yardstick.without_rows,
         "steps": [step.to_json() for step in steps],
     }
     write_atomic(folder / _RESULT, json.dumps(sorted(notes["steps"][-1]["restored"]), indent=1))
@@ -133,8 +142,15 @@ def read_restored(path: Path) -> tuple[str, ...]:
 
 
 def describe_restored(name: str, path: Path) -> list[str]:
-    """Say which slices are still over their margin: no operator that can be restored loses there."""
-    last = json.loads((path / _LOG).read_text(encoding="utf-8"))["steps"][-1]
-    over = [bound["slice"] for bound in last["bounds"] if bound["high"] > bound["goal"]]
-    restored = len(last["restored"])
-    return [f"{name}: still over its margin with {restored} restored: {', '.join(over)}"] if over else []
+    """Say which slices are still over their margin: no operator that can be restored loses there.
+
+    And for which ones nothing could be restored, as there are no rows to judge them by.
+    """
+    notes = json.loads((path / _LOG).read_text(encoding="utf-8"))
+    last = notes["steps"][-1]
+    over = ", ".join(bound["slice"] for bound in last["bounds"] if bound["high"] > bound["goal"])
+    restored, unjudged = len(last["restored"]), ", ".join(notes["without_rows"])
+    return [
+        *([f"{name}: still over its margin with {restored} restored: {over}"] if over else []),
+        *([f"{name}: nothing is restored for what no validation row judges: {unjudged}"] if unjudged else []),
+    ]

@@ -22,6 +22,7 @@ from typing import Any
 from edgekd.bundle.packages import needed_packages
 from edgekd.compile import Artifact
 from edgekd.errors import TrackerError
+from edgekd.serving.heads import takes_candidates
 
 _TAG = "edgekd.artifact"
 _SECRET = re.compile(r"//[^/\s@]+@")  # user and password in an address: not for a terminal or a log
@@ -57,12 +58,14 @@ def publish(
     database; unless given MLflow's own settings hold.
 
     Raises:
-        TrackerError: MLflow cannot be reached or refuses, or the artifact does not answer with labels.
+        TrackerError: MLflow cannot be reached or refuses, or its loader makes no answers of this head.
     """
-    if not artifact.head.labels:
+    from edgekd.publish.mlflow_loader import ANSWERS  # needs pandas, which comes with MLflow
+
+    if artifact.head.name not in ANSWERS:
         raise TrackerError(
-            f"{artifact.path}: the registry's loader answers with labels; an artifact with the head "
-            f"{artifact.head.name} is not published"
+            f"{artifact.path}: the registry's loader answers for models with the head "
+            f"{' or '.join(ANSWERS)}; one with the head {artifact.head.name} is not published"
         )
     with _reporting(uri):
         from mlflow import MlflowClient
@@ -137,11 +140,25 @@ def _save(artifact: Artifact, folder: Path) -> None:
     from mlflow.types import ColSpec, DataType, Schema
     from mlflow.types.schema import Array
 
-    asked: list[Any] = [ColSpec("string", "text")]
-    given: list[Any] = [ColSpec("string", "label"), ColSpec("double", "probability")]
+    from edgekd.publish.mlflow_loader import ANSWERS
+
+    kinds: dict[str, Any] = {
+        "text": DataType.string,
+        "query": DataType.string,
+        "candidates": Array(DataType.string),
+        "label": DataType.string,
+        "probability": DataType.double,
+        "score": DataType.double,
+        "order": Array(DataType.long),
+        "scores": Array(DataType.double),
+    }
+    names = ("query", "candidates") if takes_candidates(artifact.head) else ("text",)
+    asked, given = (
+        [ColSpec(kinds[name], name) for name in columns] for columns in (names, ANSWERS[artifact.head.name])
+    )
     if artifact.routing:
         asked.append(ColSpec(Array(DataType.string), "slices", required=False))
-        given.append(ColSpec("string", "action"))
+        given.append(ColSpec(DataType.string, "action"))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*An input example was not provided")
         mlflow.pyfunc.save_model(

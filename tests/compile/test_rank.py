@@ -7,11 +7,10 @@ import sample_students as samples
 
 from edgekd.compile.compile import list_runs
 from edgekd.compile.prove import choose_compared
-from edgekd.compile.yardstick import open_yardstick
 from edgekd.errors import ConfigError
 from edgekd.plugins import load_plugin
 from edgekd.serving import load
-from edgekd.serving.heads import Head, fold, open_reader, rank
+from edgekd.serving.heads import fold, open_reader, rank
 from edgekd.serving.request import join_outputs
 
 REQUESTS = samples.make_requests(12)
@@ -92,9 +91,7 @@ def test_runs_are_taken_from_all_requests():
     assert len(choose_compared(lambda text: [[1]], ["a"] * 600)) == 512
 
 
-def test_nothing_restores_an_order_yet(graphs, tmp_path):
-    with pytest.raises(ConfigError, match="the head rank has none; leave out restore"):
-        open_yardstick(Head("rank"), *[np.zeros(2, np.int64)] * 3)
+def test_no_temperature_is_fitted_for_an_order(graphs, tmp_path):
     with pytest.raises(ConfigError, match="the head rank has no temperature to fit"):
         build_sample.compile_sample(
             graphs["ranking"], "onnxruntime", "fp32", tmp_path / "a", fit_temperature=lambda scores: 1.5

@@ -4,8 +4,10 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import build_sample
 import pytest
 import sample_students
 from biased import add_bias, changed_texts
@@ -148,6 +150,33 @@ def test_what_is_loaded_back_answers_as_the_artifact_does(artifact, routed, data
         route = own.route(text, names)
         assert (answer["action"], answer["label"]) == (route.action, route.label)
     assert {answers[0]["action"], answers[1]["action"]} == {"answer", "teacher"}
+
+
+def test_a_score_and_an_order_are_loaded_back(graphs, database, tmp_path, ask):
+    scoring = build_sample.compile_sample(graphs["scoring-static"], "numpy", "int8-tables", tmp_path / "a")
+    send(scoring, database)
+    own = load(scoring.path)
+    answers = ask(database, "models:/shop@lambda-x86", {"text": TEXTS})
+    assert answers == [{"score": pytest.approx(own(text).score)} for text in TEXTS]
+    ranking = build_sample.compile_sample(graphs["ranking-static"], "numpy", "int8-tables", tmp_path / "b")
+    send(ranking, database)
+    own, candidates = load(ranking.path), [["a book", "my order", "a book"], ["one"]]
+    answers = ask(
+        database, "models:/shop@lambda-x86", {"query": ["second volume", ""], "candidates": candidates}
+    )
+    for query, texts, answer in zip(("second volume", ""), candidates, answers, strict=True):
+        wanted = own.rank(query, texts)
+        assert answer["order"] == list(wanted.order)
+        assert answer["scores"] == pytest.approx(wanted.scores, rel=1e-6)
+    with pytest.raises(AssertionError, match="candidates"):
+        ask(database, "models:/shop@lambda-x86", {"query": ["book"], "candidates": ["no list"]})
+
+
+def test_a_head_that_the_loader_does_not_know_is_one_line(artifact):
+    made = open_artifact(artifact)
+    other = replace(made, manifest={**made.manifest, "head": "tags"})
+    with pytest.raises(TrackerError, match="classify or score or rank; one with the head tags is not"):
+        send(other, "sqlite:///nowhere")
 
 
 @pytest.mark.parametrize("policy", [None, {"max_prob": 0.01}])
