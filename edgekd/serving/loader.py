@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,7 @@ class Model:
         session = open_session(runtime, folder, manifest, threads)
         self.run = session.run
         self.streams: int = manifest.get("streams", 1)
+        self._run_rows = getattr(session, "run_rows", None)
         self._run_many = getattr(session, "run_many", None) if self._IS_ONE_RUN and self.streams > 1 else None
         self._shape = (head.width,)
         self._answer = self.head.answer
@@ -165,14 +166,15 @@ class Model:
             )
         return outputs
 
-    def _ask(self, ids: list[int]) -> npt.NDArray[np.float32]:
-        """Run the model on one text's ids; an engine's own error becomes one line.
+    def _ask(self, ids: list[int], run: Callable[[Any], Any] | None = None) -> npt.NDArray[np.float32]:
+        """Run the model on one text's ids, or `run` on what that takes; an engine's error becomes one line.
 
         Raises:
             ServingError: the model cannot read these ids: one may be of no row of its table.
         """
         try:
-            return self.run(ids)
+            outputs: npt.NDArray[np.float32] = (run or self.run)(ids)
+            return outputs
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001  (each runtime has errors of its own)

@@ -1,8 +1,9 @@
 """An open artifact whose head is `rank`: it takes a query with candidates, and may be two models in turn.
 
-Each run holds one pair, without padding. Runs of several pairs were up to a tenth faster on ONNX Runtime
-(bench/rank_latency.py), but where activations are quantized as they come, their scale is then chosen over all
-pairs of a run. Alone, a candidate's score depends on the query and on itself, and on no other candidate.
+A candidate's score depends on the query and on itself, and on no other candidate. An engine whose session has
+`run_rows` sees to that with several pairs in a run. On any other each run holds one pair, without padding:
+runs of several were up to a tenth faster on ONNX Runtime (bench/rank_latency.py), but where activations are
+quantized as they come, their scale is then chosen over all pairs of a run.
 """
 
 from __future__ import annotations
@@ -88,13 +89,21 @@ class Model(OneText):
         return self._ranker.score(*split_request(text))
 
     def _encode(self, runs: Sequence[list[int]]) -> npt.NDArray[np.float32]:
-        rows = np.empty((len(runs), *self._shape), np.float32)
+        given = [ids or self._token_if_empty for ids in runs]
+        if self._run_rows is not None and given:
+            rows = self._ask(given, self._run_rows)
+            self._check_shape(rows.shape[1:])
+            return rows
+        rows = np.empty((len(given), *self._shape), np.float32)
         # Shortest first: an engine that prepares itself for each length then does so once for each.
-        for place in sorted(range(len(runs)), key=lambda place: len(runs[place])):
-            outputs = self._ask(runs[place] or self._token_if_empty)
-            if outputs.shape != self._shape:
-                raise ServingError(
-                    f"{self.folder}: the model gave outputs of shape {outputs.shape}, expected {self._shape}"
-                )
+        for place in sorted(range(len(given)), key=lambda place: len(given[place])):
+            outputs = self._ask(given[place])
+            self._check_shape(outputs.shape)
             rows[place] = outputs
         return rows
+
+    def _check_shape(self, shape: tuple[int, ...]) -> None:
+        if shape != self._shape:
+            raise ServingError(
+                f"{self.folder}: the model gave outputs of shape {shape}, expected {self._shape}"
+            )

@@ -2,7 +2,9 @@
 
 A module offers `open_session(folder, manifest, threads) -> Session`. One that can work on several texts at
 once says so (`HAS_STREAMS`); where a manifest has `streams`, its session has a method
-`run_many(rows) -> outputs of each`, both iterators in the same order.
+`run_many(rows) -> outputs of each`, both iterators in the same order. A session may have a method
+`run_rows(rows) -> outputs [row, output]` for rows of ids that are all there at once: faster than one after
+the other, and what a row gets depends on no other row; it is None where the model cannot do so.
 """
 
 from __future__ import annotations
