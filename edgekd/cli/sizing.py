@@ -10,10 +10,10 @@ import click
 
 from edgekd.cli.outcome import Outcome
 from edgekd.config import EncoderModel, load_model, load_target
+from edgekd.errors import ConfigError
 from edgekd.pipeline.costing import Known, require_runtimes
 from edgekd.pipeline.fitting_budget import (
     Asked,
-    ask,
     find_fitting,
     open_space,
     predict_by_candidates,
@@ -60,10 +60,11 @@ def answer_question(question: Question) -> Outcome:
         MissingRuntimeError: the target or one of its runtimes is not here.
     """
     target = load_target(question.target).of_task(question.task)
-    join_limits(question.budget, target)  # refuses what contradicts, before anything is read
+    budget = join_limits(question.budget, target)  # before anything is read
     require_runtimes(target, target.builds)
     teacher = load_model(_TEACHER)
-    assert isinstance(teacher, EncoderModel)
+    if not isinstance(teacher, EncoderModel):
+        raise ConfigError(f"models/{_TEACHER}.yaml: expected an encoder, got a student; rename your own file")
 
     def note(words: str) -> None:
         click.echo(words, err=True)
@@ -71,7 +72,7 @@ def answer_question(question: Question) -> Outcome:
     sizing = open_sizing(target, question.task, teacher, show_progress, note)
     space = open_space(sizing, question.models)
     list(space.shapes(target))  # refuses an empty one before anything is made
-    asked = _read(sizing, question)
+    asked = _read(sizing, question, budget)
     found, known = find_fitting(sizing, space, asked)
     for words in known.notes:
         note(f"note: {words}")
@@ -82,19 +83,19 @@ def answer_question(question: Question) -> Outcome:
     return Outcome(tuple(_lines(sizing, asked, found, known)), {**document, "exit_code": 0})
 
 
-def _read(sizing: Sizing, question: Question) -> Asked:
+def _read(sizing: Sizing, question: Question, budget: Budget) -> Asked:
     given = () if question.texts is None else read_texts(question.texts).texts
     used = () if question.texts is None else list_texts(question.texts)
     source = "built-in messages" if question.texts is None else str(question.texts)
     lengths = read_lengths(sizing, given, used)
     if not sizing.is_paired:
-        return ask(sizing, question.budget, lengths, source, {})
+        return Asked(budget, lengths, source, {})
     wanted = question.candidates or sizing.target.limits.candidates or USUAL
-    counts = {
-        count: make_requests(lengths.texts[:_MOST_REQUESTS], count) for count in sorted({*COUNTS, wanted})
+    by_candidates = {
+        count: lengths.with_texts(make_requests(lengths.texts[:_MOST_REQUESTS], count))
+        for count in sorted({*COUNTS, wanted})
     }
-    source = f"{source}, {wanted} candidates each"
-    return ask(sizing, question.budget, lengths.with_texts(counts[wanted]), source, counts)
+    return Asked(budget, by_candidates[wanted], f"{source}, {wanted} candidates each", by_candidates)
 
 
 def _lines(sizing: Sizing, asked: Asked, found: Fitting, known: Known) -> list[str]:

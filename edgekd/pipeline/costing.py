@@ -84,24 +84,21 @@ def know_costs(sizing: Sizing, shapes: Sequence[Shape]) -> Known:
     taken = _read_taken(place)
     known, is_fresh = _fit(sizing, design, taken)
     if is_fresh:
-        return known
+        busy = count_busy(sizing, shapes)
+        words = (
+            f"{busy} of {len(known.measured)} shapes were measured beside other work: times may be too long"
+        )
+        return replace(known, notes=(*known.notes, words)) if busy else known
     outside = _check(sizing, known)
     if outside is None:
-        return replace(known, notes=("the machine is busy: the cost model was not held against it",))
+        words = "the machine is busy: the cost model was not held against it"
+        return replace(known, notes=(*known.notes, words))
     if not outside:
         return known
     sizing.context.note(f"{outside}; all shapes are measured anew")
     write_atomic(place, str(taken + 1))
     again, _ = _fit(sizing, design, taken + 1)
     return again
-
-
-def is_known(sizing: Sizing, shapes: Sequence[Shape]) -> bool:
-    """Say whether all that a cost model needs was measured here already."""
-    taken = _read_taken(_taken_file(sizing))
-    steps = [measured_step(sizing, shape, taken) for shape in list_design(sizing, shapes)]
-    made = find_made(sizing.context.store, steps)
-    return all(step in made for step in steps)
 
 
 def _fit(sizing: Sizing, design: Sequence[Shape], taken: int) -> tuple[Known, bool]:

@@ -13,7 +13,7 @@ from edgekd.pipeline.opening import open_rows
 from edgekd.pipeline.sizing import Sizing
 from edgekd.resources import list_resources
 from edgekd.serving.request import split_request
-from edgekd.sizing.answer import Fitting, fit_budget, join_limits, weigh
+from edgekd.sizing.answer import Fitting, fit_budget, weigh
 from edgekd.sizing.budget import Budget, Guess
 from edgekd.sizing.reading import Lengths
 from edgekd.sizing.shapes import Shape
@@ -69,12 +69,15 @@ def read_lengths(sizing: Sizing, texts: Sequence[str], used: Sequence[str] = ())
     data = open_rows(sizing.context.engine.make(sizing.context.data).path)
     chosen = tuple(texts) or tuple(data.split("validation").requests)
     if not texts:
-        used = [part for text in data.split("train").requests for part in _parts(text)]
+        used = data.split("train").requests
     wrong = sum(bool(split_request(text)[1]) != sizing.is_paired for text in chosen)
     if wrong:
-        expected = "a query with candidates" if sizing.is_paired else "a text alone"
+        expected = (
+            "a query with candidates, as rows with these columns" if sizing.is_paired else "a text alone"
+        )
         raise DataError(f"{wrong} of {len(chosen)} texts are not what the task reads: expected {expected}")
-    return Lengths(load_tokenizer_json(sizing.location), chosen, tuple(used), len(data.outputs))
+    parts = tuple(part for text in used for part in _parts(text))
+    return Lengths(load_tokenizer_json(sizing.location), chosen, parts, len(data.outputs))
 
 
 def find_fitting(sizing: Sizing, space: Space, asked: Asked) -> tuple[Fitting, Known]:
@@ -106,19 +109,6 @@ def predict_by_candidates(known: Known, shape: Shape, asked: Asked) -> dict[int,
     return {
         count: known.model.predict(shape, lengths).p95_ms for count, lengths in asked.by_candidates.items()
     }
-
-
-def ask(
-    sizing: Sizing, given: Budget, lengths: Lengths, source: str, counts: Mapping[int, Sequence[str]]
-) -> Asked:
-    """Gather what is asked; `counts` are the requests by their number of candidates.
-
-    Raises:
-        BadInputError: limits contradict the target's own.
-    """
-    budget = join_limits(given, sizing.target)
-    by_candidates = {count: lengths.with_texts(texts) for count, texts in counts.items()}
-    return Asked(budget, lengths, source, by_candidates)
 
 
 def _parts(text: str) -> list[str]:
