@@ -41,7 +41,7 @@ def describe_front(front: Front, project: Path) -> Outcome:
     own = f"--set 'students=[{student}]' --set 'targets=[{front.target}]'"
     command = f"edgekd run {shlex.quote(str(project))} {own}"
     document |= {"model_file": f"models/{student}.yaml", "command": command, "exit_code": 0}
-    return Outcome((*lines, f"models/{student}.yaml is written; train it to the end: {command}"), document)
+    return Outcome((*lines, f"models/{student}.yaml holds it; train it to the end: {command}"), document)
 
 
 def _describe(point: Point) -> str:

@@ -64,14 +64,19 @@ def rung_step(
 
 def read_step(context: Context, guide: Step, labels: Step, model: StudentModel) -> Step:
     """Read what there is to learn as students with this vocabulary and limit do, once for all of them."""
-    sizes = {"vocabulary": model.vocabulary, "max_tokens": model.max_tokens}
+    kept, most = model.vocabulary, model.max_tokens
     reader: StudentModel
     if model.kind == "static":
-        reader = StaticModel(kind="static", name="static", **sizes)
+        reader = StaticModel(kind="static", name="static", vocabulary=kept, max_tokens=most)
     else:
         weights = model.weights if model.kind == "transformer" else None
         reader = TransformerModel(
-            kind="transformer", name="transformer", layers=(0,), weights=weights, **sizes
+            kind="transformer",
+            name="transformer",
+            layers=(0,),
+            weights=weights,
+            vocabulary=kept,
+            max_tokens=most,
         )
     taught = distil_step(context, guide, labels, reader)
     return Step(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from edgekd.config import Target
@@ -66,13 +66,30 @@ def size_target(context: Context, target: Target, budget: Budget, priced: Priced
     priced = list_near(priced, budget)
     if not any(not _exceeds(cost, budget, 1.0) for _, cost in priced):
         binding = find_binding(budget, [(shape.name, cost) for shape, cost in priced])
-        return Front(target.name, budget, (), reasons=(binding.words,) if binding else (), binding=binding)
-    taught = teach(context, priced)
-    front = settle(context, target, budget, taught, list_points(priced, taught))
-    save_front(front, place_front(context, target.name))
+        reasons = (binding.words,) if binding else ()
+        front = Front(target.name, budget, (), reasons=reasons, binding=binding)
+    else:
+        taught = teach(context, priced, tuple(dict.fromkeys(("p95_ms", *budget.limits))))
+        front = settle(context, target, budget, taught, list_points(priced, taught))
     if front.recommended is not None:
         write_model_file(front.recommended.shape.model, context.folder)
+        words = _name_missing_build(target, front.recommended.shape)
+        front = replace(front, reasons=(*front.reasons, *words))
+    save_front(front, place_front(context, target.name))
     return front
+
+
+def _name_missing_build(target: Target, shape: Shape) -> tuple[str, ...]:
+    """Say what a target's file lacks of a shape that a range file builds otherwise than the target does."""
+    if shape.build in target.builds and shape.threads == target.threads:
+        return ()
+    build = ", ".join(
+        f"{key}: {value}" for key, value in shape.build.model_dump(exclude_defaults=True).items()
+    )
+    return (
+        f"targets/{target.name}.yaml builds no such variant: give it threads: {shape.threads} and the build "
+        f"{{{build}}}.",
+    )
 
 
 def list_near(priced: Priced, budget: Budget) -> Priced:
@@ -82,19 +99,27 @@ def list_near(priced: Priced, budget: Budget) -> Priced:
 
 
 def teach(
-    context: Context, priced: Priced, ladder: Ladder | None = None, whole_rows: int | None = None
+    context: Context,
+    priced: Priced,
+    figures: Sequence[str] = LIMITED,
+    ladder: Ladder | None = None,
+    whole_rows: int | None = None,
 ) -> Taught:
     """Go as far as the labels, then teach students rung by rung.
 
-    Without a ladder as many students begin as time allows. `whole_rows` is how many rows the training will
-    show that drops are told for; without, each student's own says.
+    Args:
+        context: The project.
+        priced: Shapes to choose from; builds of one student are several.
+        figures: Figures of cost by which one student is cheaper than another, p95 first.
+        ladder: How many begin, and how far each rung goes; 24 and three rungs where it is None.
+        whole_rows: Rows that the training shows that drops are told for; None as each student's own says.
     """
     results = run_labels(context)
     guide, labels = _find_guide(context, results.data, results.teacher_step, results.labels)
     models = {shape.model.name: shape.model for shape, _ in priced}
     costs: dict[str, list[tuple[float, ...]]] = {name: [] for name in models}
     for shape, cost in priced:
-        costs[shape.model.name].append(tuple(cost.of(name).value for name in LIMITED))
+        costs[shape.model.name].append(tuple(cost.of(name).value for name in figures))
     rows = _count_rows(labels)
     if ladder is None:
         first = min(_MOST_ROWS, max(_LEAST_ROWS, rows))

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, TypeAdapter
 
-from edgekd.config import StudentModel
+from edgekd.config import StudentModel, load_model
 from edgekd.errors import BadInputError, ConfigError
+from edgekd.resources import list_resources
 from edgekd.sizing.budget import Budget, Cost, Guess
 from edgekd.sizing.curve import Rated
 from edgekd.sizing.front import Binding, Front, Opening, Point
@@ -85,21 +86,23 @@ def load_front(path: Path) -> Front:
     return front_from_json(document)
 
 
-def write_model_file(model: StudentModel, folder: Path) -> Path:
+def write_model_file(model: StudentModel, folder: Path) -> None:
     """Write a student as `models/NAME.yaml` of a project's folder; `edgekd run` takes it as it is.
 
+    A model file of that name that says the same is left as it is.
+
     Raises:
-        ConfigError: another student has that file.
+        ConfigError: another student has that name.
     """
-    path = folder / "models" / f"{model.name}.yaml"
-    text = yaml.safe_dump(model.model_dump(mode="json", exclude_none=True), sort_keys=False)
-    if path.exists() and path.read_text(encoding="utf-8") != text:
+    if model.name in list_resources("models", folder):
+        if load_model(model.name, folder) == model:
+            return
         raise ConfigError(
-            f"{path}: holds another student than the one that is recommended; move it away, or give the "
-            "range file another name"
+            f"models: '{model.name}' is another student than the one that is recommended; give the range "
+            "file another name"
         )
-    write_atomic(path, text)
-    return path
+    text = yaml.safe_dump(model.model_dump(mode="json", exclude_none=True), sort_keys=False)
+    write_atomic(folder / "models" / f"{model.name}.yaml", text)
 
 
 def _point_to_json(point: Point) -> dict[str, Any]:

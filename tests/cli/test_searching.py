@@ -23,7 +23,7 @@ def test_the_command_that_trains_it_is_printed_last():
     outcome = describe_front(make_front("lambda-x86", Budget(max_drop=1.0), POINTS), Path("my edgekd.yaml"))
     assert outcome.exit_code == 0 and outcome.document["recommended"] == "mid.numpy.fp32"
     command = "edgekd run 'my edgekd.yaml' --set 'students=[mid]' --set 'targets=[lambda-x86]'"
-    assert outcome.lines[-1] == f"models/mid.yaml is written; train it to the end: {command}"
+    assert outcome.lines[-1] == f"models/mid.yaml holds it; train it to the end: {command}"
     assert outcome.document["command"] == command and outcome.document["model_file"] == "models/mid.yaml"
     assert outcome.lines[0].startswith("fast.numpy.fp32: p95 0.2 ms, memory 50 MiB, size 9 MiB (predicted)")
 

@@ -97,7 +97,7 @@ def test_an_impossible_budget_trains_nothing_and_says_what_binds(sized):
 
 def test_what_a_search_took_is_kept(sized):
     context = sized([])
-    taught = teach(context, priced()[:1], plan_ladder(1, 100, 1))
+    taught = teach(context, priced()[:1], ("p95_ms",), plan_ladder(1, 100, 1))
     step = taught.judge.rungs["s8"]
     spent = read_spent(context.engine.make(step).path)
     assert spent.rows == taught.ladder.rows_shown == 120 and spent.cpu_seconds > 0

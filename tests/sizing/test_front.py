@@ -97,7 +97,12 @@ def test_an_answer_goes_to_json_and_back(tmp_path):
 
 def test_the_model_file_is_what_a_project_reads(tmp_path):
     model = POINTS[0].shape.model
-    assert write_model_file(model, tmp_path) == write_model_file(model, tmp_path)
-    assert load_model("slow", tmp_path) == model
+    for _ in range(2):
+        write_model_file(model, tmp_path)
+        assert load_model("slow", tmp_path) == model
+    file = tmp_path / "models" / "slow.yaml"
+    file.write_text("# written by hand\n" + file.read_text(encoding="utf-8"), encoding="utf-8")
+    write_model_file(model, tmp_path)
+    assert file.read_text(encoding="utf-8").startswith("# written by hand")
     with pytest.raises(ConfigError, match="another student"):
         write_model_file(model.model_copy(update={"hidden": 16}), tmp_path)
