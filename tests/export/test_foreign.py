@@ -207,8 +207,11 @@ def test_a_file_that_does_not_fit_is_one_line(exported, tmp_path, change, said):
 
 
 def test_an_encoder_without_a_head_is_refused(package, tmp_path):
-    with pytest.raises(ConfigError, match=r"BertModel; expected one \.\.\.ForSequenceClassification"):
+    with pytest.raises(ConfigError, match=r"modules.json lists Transformer, Pooling, Normalize, and only"):
         adopt_model(package, tmp_path, TEXTS)
+    shutil.copy(package / "config.json", tmp_path)
+    with pytest.raises(ConfigError, match=r"BertModel; expected one \.\.\.ForSequenceClassification"):
+        adopt_model(tmp_path, tmp_path, TEXTS)
 
 
 def test_weights_that_could_run_code_are_refused(package, tmp_path):
