@@ -166,7 +166,7 @@ def test_bundle_is_of_one_runtime_and_its_pages_are_filled(made):
     other = {"onnxruntime": "LiteRT", "litert": "ONNX Runtime"}[made.artifact.runtime]
     pages = {name: (made.path / name).read_text("utf-8") for name in ("ANDROID.md", "IOS.md")}
     assert (made.path / "android" / "Tokenizer.kt").read_text("utf-8") in pages["ANDROID.md"]
-    assert (made.path / "ios" / "Classifier.swift").read_text("utf-8") in pages["IOS.md"]
+    assert (made.path / "ios" / "Model.swift").read_text("utf-8") in pages["IOS.md"]
     for text in pages.values():
         assert not re.search(r"\{\{|\{version\}|\{model\}", text) and other not in text
         named = set(re.findall(r"`((?:android|ios|reference)/[\w.]+)`", text))

@@ -261,12 +261,6 @@ def test_what_cannot_be_bundled_is_one_line(made, compiled, target_for, tmp_path
     old = build_artifact(old, {k: v for k, v in made(PAIRS).manifest.items() if k not in ("files", "sha256")})
     mixed = write_cascade(compiled(*FIRST), compiled(*TOWERS), KEEP, tmp_path / "mixed")
     for artifact, bundle, texts, said in (
-        (
-            made(PAIRS),
-            "mobile",
-            REQUESTS,
-            "take the bundle lambda-zip or triton, which answers from a server",
-        ),
         (made(PAIRS), "triton", ["a text"], "orders candidates, and the 1 texts have none; give --texts"),
         (
             mixed,

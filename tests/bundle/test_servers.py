@@ -295,9 +295,13 @@ def test_triton_reads_the_configuration_of_a_score(bundled, parse_pbtxt, key):
     assert (found.name, list(found.dims), found.label_filename) == ("logits", [1], "")
 
 
-def test_a_score_is_refused_before_anything_is_written(compiled, target_for, tmp_path):
-    artifact = compiled("scoring-static", "onnxruntime", "fp32")
-    with pytest.raises(BadInputError, match=r"the head classify; .* has the head score") as caught:
+def test_a_head_that_a_bundle_does_not_answer_for_is_refused_before_anything_is_written(
+    static_artifact, target_for, tmp_path
+):
+    manifest = {**static_artifact.manifest, "head": "tags", "runtime": "onnxruntime"}
+    artifact = replace(static_artifact, manifest=manifest, runtime="onnxruntime")
+    said = "the head classify or score or rank; .* has the head tags, .*: take the bundle lambda-zip, which"
+    with pytest.raises(BadInputError, match=said) as caught:
         make_bundle(artifact, target_for(artifact, bundle="mobile"), tmp_path / "b", ["a text"], "card\n")
     assert "\n" not in str(caught.value) and not list(tmp_path.iterdir())
 

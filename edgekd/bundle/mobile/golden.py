@@ -1,4 +1,4 @@
-"""The golden file: texts and what the artifact answers, for a port to be held against.
+"""The golden file: requests and what the artifact answers, for a port to be held against.
 
 Where the artifact has a decision bias, some of the texts are ones whose label it changes, so that a port
 which forgets the bias fails.
@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from edgekd.bundle.changed import find_changed
 from edgekd.bundle.mobile.cases import CASES
+from edgekd.serving.heads import open_reader, read_head, takes_candidates
+from edgekd.serving.request import join_request, split_request
 from edgekd.serving.wordpiece import is_unicode
 
 if TYPE_CHECKING:
@@ -21,7 +25,8 @@ if TYPE_CHECKING:
 COUNT = 200
 CHANGED = 20
 """How many texts are sought whose label the bias changes."""
-HEAD = "text\tids\tlogits\tlabel\tprobability"
+CANDIDATES = 8
+"""At most so many of a request's candidates are in the file."""
 
 
 def choose_texts(texts: Sequence[str], tokens: Sequence[str], changed: Sequence[str] = ()) -> list[str]:
@@ -29,13 +34,33 @@ def choose_texts(texts: Sequence[str], tokens: Sequence[str], changed: Sequence[
 
     The last are there where fewer texts are given; the same ones for the same vocabulary.
     """
-    first = dict.fromkeys([*CASES, *changed])
-    fitting = [text for text in dict.fromkeys(texts) if text not in first and is_unicode(text)]
-    wanted = COUNT - len(first)
+    return _choose([*CASES, *changed], texts, make_texts(tokens))
+
+
+def choose_requests(requests: Sequence[str], tokens: Sequence[str]) -> list[str]:
+    """Choose 200 different requests likewise, each with at most 8 candidates.
+
+    A case is a query once, with the cases after it as candidates, the first of them twice: both must tie.
+    Of the given ones those without candidates are left out, as they have no order.
+    """
+    around = [*CASES, *CASES]
+    cases = [
+        join_request(case, [*around[place + 1 : place + 4], around[place + 1]])
+        for place, case in enumerate(CASES)
+    ]
+    split = [split_request(request) for request in requests]
+    given = [join_request(query, candidates[:CANDIDATES]) for query, candidates in split if candidates]
+    texts = make_texts(tokens)
+    made = (join_request(text, [next(texts) for _ in range(3)]) for text in texts)
+    return _choose(cases, given, made)
+
+
+def _choose(first: Sequence[str], given: Sequence[str], made: Iterator[str]) -> list[str]:
+    found = dict.fromkeys(first)
+    fitting = [text for text in dict.fromkeys(given) if text not in found and is_unicode(text)]
+    wanted = COUNT - len(found)
     step = max(len(fitting) / wanted, 1)
-    chosen = [fitting[int(place * step)] for place in range(min(wanted, len(fitting)))]
-    found = dict.fromkeys([*first, *chosen])
-    made = make_texts(tokens)
+    found |= dict.fromkeys(fitting[int(place * step)] for place in range(min(wanted, len(fitting))))
     while len(found) < COUNT:
         found[next(made)] = None
     return list(found)
@@ -56,11 +81,52 @@ def make_texts(tokens: Sequence[str]) -> Iterator[str]:
         yield " ".join(rng.choices(words, k=rng.randint(1, 12))) + rng.choice("?.! ")
 
 
-def list_answers(model: Model, texts: Sequence[str]) -> Iterator[str]:
-    """List the file's lines: the text as a JSON string in ASCII, ids, outputs, label, probability."""
-    yield HEAD
-    for text in texts:
-        answer = model(text)
-        ids = " ".join(map(str, model.tokenize(text)))
-        outputs = " ".join(f"{value:.9g}" for value in model.outputs([text])[0].tolist())
-        yield f"{json.dumps(text)}\t{ids}\t{outputs}\t{answer.label}\t{answer.probability:.9g}"
+def _label(answer: Any) -> tuple[str, str]:
+    return answer.label, f"{answer.probability:.9g}"
+
+
+def _score(answer: Any) -> tuple[str]:
+    return (f"{answer.score:.9g}",)
+
+
+def _order(answer: Any) -> tuple[str]:
+    return (" ".join(map(str, answer.order)),)
+
+
+_COLUMNS: Mapping[str, tuple[str, Callable[[Any], tuple[str, ...]]]] = {
+    "classify": ("text\tids\tlogits\tlabel\tprobability", _label),
+    "score": ("text\tids\tlogit\tscore", _score),
+    "rank": ("request\tids\tscores\torder", _order),
+}
+HEADS = tuple(_COLUMNS)
+"""The heads whose answers a port here makes."""
+
+
+def list_answers(model: Model, requests: Sequence[str]) -> Iterator[str]:
+    """List the file's lines: the request as a JSON string in ASCII, ids, outputs, and what is answered.
+
+    Where several runs of the model answer a request, "|" stands between their ids.
+    """
+    head = read_head(model.manifest)
+    names, describe = _COLUMNS[head.name]
+    read = open_reader(model.folder / "tokenizer.json", model.manifest["max_tokens"], head)
+    yield names
+    for request in requests:
+        ids = "|".join(" ".join(map(str, run)) for run in read(request))
+        outputs = " ".join(f"{value:.9g}" for value in model.outputs([request])[0].tolist())
+        yield "\t".join((json.dumps(request), ids, outputs, *describe(model(request))))
+
+
+def choose_golden(
+    model: Model, given: Sequence[str], tokens: Sequence[str], changed: Sequence[str]
+) -> list[str]:
+    """Choose 200 requests of the kind that the model's head takes."""
+    if takes_candidates(read_head(model.manifest)):
+        return choose_requests(given, tokens)
+    return choose_texts(given, tokens, changed)
+
+
+def find_range(model: Model, requests: Sequence[str]) -> float:
+    """Return how far apart the highest and the lowest score of all candidates lie."""
+    scores = np.concatenate([model.outputs([request])[0] for request in requests])
+    return float(scores.max() - scores.min())

@@ -10,18 +10,29 @@ from typing import Any
 from edgekd.compile import Artifact
 from edgekd.errors import BadInputError
 from edgekd.serving.calibrate import read_calibration
+from edgekd.serving.heads import takes_candidates
+from edgekd.serving.heads.rank import FIRST
+from edgekd.serving.pairs import read_template
 from edgekd.serving.wordpiece import added_tokens, cuts_left, special_ids
 
 # How far a logit may lie from the golden one. On the same kind of processor the same library gives the same
 # logits; arm64's, emulated, were up to .04 (LiteRT) and .14 (ONNX Runtime) away (docs/mobile.md).
 _TOLERANCE = {"litert": 0.05, "onnxruntime": 0.15}
+_PAIR = ("pair_before", "pair_between", "pair_after")
+_OF_RANGE = 0.01
+"""Scores of candidates have no size of their own: so much of their range, as of a server's golden answers."""
 
 
-def list_settings(artifact: Artifact, tokenizer: Mapping[str, Any]) -> Iterator[str]:
+def list_settings(
+    artifact: Artifact, tokenizer: Mapping[str, Any], score_range: float | None = None
+) -> Iterator[str]:
     """List the lines; bundle/mobile/reference/settings.h says what each one means.
 
+    `score_range` is of all candidates' golden scores, where the model gives such.
+
     Raises:
-        BadInputError: a text of no tokens of its own would fill the model; or long texts lose their start.
+        BadInputError: a text of no tokens of its own would fill the model; or long texts lose their start; or
+            a ranking takes two models in turn.
     """
     manifest, model = artifact.manifest, tokenizer["model"]
     special, added = special_ids(tokenizer), added_tokens(tokenizer)
@@ -37,7 +48,14 @@ def list_settings(artifact: Artifact, tokenizer: Mapping[str, Any]) -> Iterator[
             f"{artifact.path}: max_tokens is {manifest['max_tokens']}, expected more than the "
             f"{len(before) + len(after)} special tokens of every text; compile it with more"
         )
+    head = artifact.head
+    if FIRST in manifest:
+        raise BadInputError(
+            f"{artifact.path}: is two models in turn, and the mobile bundle's programs run one; take another "
+            "bundle, as lambda-zip, or an artifact that is one model"
+        )
     yield f"artifact {artifact.digest}"
+    yield f"head {head.name}"
     yield f"runtime {artifact.runtime}"
     yield f"version {find_version(artifact.runtime)}"
     yield f"model {manifest['model']}"
@@ -53,19 +71,30 @@ def list_settings(artifact: Artifact, tokenizer: Mapping[str, Any]) -> Iterator[
     else:
         yield "type int64"
     yield f"max_tokens {manifest['max_tokens']}"
-    yield from (f"before {number}" for number in before)
-    yield from (f"after {number}" for number in after)
+    if head.towers:
+        yield f"towers {head.towers}"
+        yield f"separator {head.separator}"
+    elif takes_candidates(head):
+        for key, ids in zip(_PAIR, read_template(artifact.path / "tokenizer.json"), strict=True):
+            yield from (f"{key} {number}" for number in ids)
+        if head.cut:
+            yield f"cut {head.cut}"
+    else:
+        yield from (f"before {number}" for number in before)
+        yield from (f"after {number}" for number in after)
     yield f"unknown {model['vocab'][model['unk_token']]}"
     yield f"prefix {model['continuing_subword_prefix']}"
     yield f"longest_word {model['max_input_chars_per_word']}"
     for token in sorted(added[1], key=len, reverse=True):
         yield f"added {added[1][token]} {token}"
-    calibration = read_calibration(artifact.path / "calibration.json")
-    yield f"temperature {calibration.temperature!r}"
-    for place, label in enumerate(manifest["labels"]):
-        if number := calibration.bias.get(label):
-            yield f"bias {place} {number!r}"
-    yield f"tolerance {_TOLERANCE[artifact.runtime]!r}"
+    if head.labels:
+        calibration = read_calibration(artifact.path / "calibration.json")
+        yield f"temperature {calibration.temperature!r}"
+        for place, label in enumerate(head.labels):
+            if number := calibration.bias.get(label):
+                yield f"bias {place} {number!r}"
+    tolerance = _TOLERANCE[artifact.runtime] if score_range is None else _OF_RANGE * score_range
+    yield f"tolerance {tolerance!r}"
 
 
 def find_version(runtime: str) -> str:

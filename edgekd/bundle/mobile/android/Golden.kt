@@ -2,36 +2,24 @@ package edgekd
 
 import kotlin.math.abs
 
-/** A row of `golden.tsv`. */
-class Row(val text: String, val ids: List<Int>, val logits: List<Double>, val label: String, val probability: Double)
+/** Holds answers against every row of `golden.tsv` and says what differs; an empty list is the proof. */
+fun checkGolden(open: Open, tolerance: Double, answer: (String) -> Answer): List<String> =
+    readLines(open, "golden.tsv").drop(1).mapIndexedNotNull { number, line ->
+        val row = line.split('\t')
+        answer(readJsonString(row[0])).differs(row, tolerance)?.let { "golden.tsv:${number + 2}: $it" }
+    }
 
-fun readGolden(open: Open): List<Row> = readLines(open, "golden.tsv").drop(1).map { line ->
-    val (text, ids, logits, label, probability) = line.split('\t')
-    Row(
-        readJsonString(text),
-        ids.split(' ').filter { it.isNotEmpty() }.map { it.toInt() },
-        logits.split(' ').map { it.toDouble() },
-        label,
-        probability.toDouble(),
-    )
+fun compareIds(column: String, ids: IntArray): String? {
+    val golden = column.split(' ').filter { it.isNotEmpty() }.map { it.toInt() }
+    return if (ids.toList() == golden) null else "ids ${ids.toList()}, expected $golden"
 }
 
-/** Holds answers against every row and says what differs; an empty list is the proof. */
-fun checkGolden(open: Open, tolerance: Double, answer: (String) -> Answer): List<String> =
-    readGolden(open).mapIndexedNotNull { number, row ->
-        val found = answer(row.text)
-        val far = row.logits.zip(found.logits.toList()).maxOf { (golden, own) -> abs(golden - own) }
-        val differs = when {
-            found.ids.toList() != row.ids -> "ids ${found.ids.toList()}, expected ${row.ids}"
-            found.logits.size != row.logits.size -> "${found.logits.size} logits, expected ${row.logits.size}"
-            !(far <= tolerance) -> "a logit is $far away"
-            found.label != row.label -> "label ${found.label}, expected ${row.label}"
-            !(abs(found.probability - row.probability) <= tolerance) ->
-                "probability ${found.probability}, expected ${row.probability}"
-            else -> null
-        }
-        differs?.let { "golden.tsv:${number + 2}: $it" }
-    }
+fun compareNumbers(column: String, numbers: FloatArray, tolerance: Double): String? {
+    val golden = column.split(' ').filter { it.isNotEmpty() }.map { it.toDouble() }
+    if (golden.size != numbers.size) return "${numbers.size} logits, expected ${golden.size}"
+    val far = golden.zip(numbers.toList()).maxOfOrNull { (wanted, own) -> abs(wanted - own) } ?: 0.0
+    return if (far <= tolerance) null else "a logit is $far away"
+}
 
 /** Reads a JSON string; a character beyond U+FFFF is two escapes in it, as it is two `Char` here. */
 fun readJsonString(quoted: String): String {

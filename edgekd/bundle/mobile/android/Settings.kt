@@ -35,11 +35,24 @@ class Settings(lines: List<String>) {
     val maxTokens = one("max_tokens").toInt()
     val before = all("before").map { it.toInt() }
     val after = all("after").map { it.toInt() }
+
+    /** Of a model that ranks pairs: the ids before the query, between it and the candidate, and after that. */
+    val pairBefore = all("pair_before").map { it.toInt() }
+    val pairBetween = all("pair_between").map { it.toInt() }
+    val pairAfter = all("pair_after").map { it.toInt() }
+
+    /** Whether what is too long for a pair is cut off the longer of both; else the query has at most half. */
+    val isLongestCut = all("cut").firstOrNull() == "longest"
+
+    /** Of a model that ranks by the product of two vectors: what a candidate begins with. */
+    val separator = all("separator").firstOrNull()?.toInt()
     val unknown = one("unknown").toInt()
     val prefix = one("prefix")
     val longestWord = one("longest_word").toInt()
     val added = all("added").map { Added(it.substringBefore(' ').toInt(), it.substringAfter(' ')) }
-    val temperature = one("temperature").toDouble()
+
+    /** What logits of labels are divided by. */
+    val temperature = all("temperature").firstOrNull()?.toDouble() ?: 1.0
 
     /** What is added to logit / temperature of a label, by its place in labels.txt, where one is chosen. */
     val bias = all("bias").associate { it.substringBefore(' ').toInt() to it.substringAfter(' ').toDouble() }

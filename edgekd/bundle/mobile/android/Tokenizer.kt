@@ -11,7 +11,6 @@ class Tokenizer(open: Open, private val settings: Settings) {
     private val firsts: IntArray
     private val lasts: IntArray
     private val kinds: List<String>
-    private val room = settings.maxTokens - settings.before.size - settings.after.size
 
     init {
         readLines(open, "vocab.txt").forEachIndexed { id, token -> vocabulary[token] = id }
@@ -23,6 +22,12 @@ class Tokenizer(open: Open, private val settings: Settings) {
 
     /** Returns the ids of a text, at most `max_tokens`. */
     fun tokenize(text: String): IntArray {
+        val room = settings.maxTokens - settings.before.size - settings.after.size
+        return (settings.before + cut(text, room) + settings.after).toIntArray()
+    }
+
+    /** Returns the ids of a text without any around them, at most `room`. */
+    fun cut(text: String, room: Int): List<Int> {
         val ids = ArrayList<Int>()
         val word = StringBuilder()
         var at = 0
@@ -39,7 +44,7 @@ class Tokenizer(open: Open, private val settings: Settings) {
             }
         }
         endWord(word, ids)
-        return (settings.before + ids.take(room) + settings.after).toIntArray()
+        return ids.take(room)
     }
 
     /** Gives on what a character becomes, as its line of `characters.txt` says. */

@@ -1,43 +1,31 @@
 import Foundation
 
-/// A row of `golden.tsv`.
-public struct Row {
-    public let text: String, ids: [Int32], logits: [Double], label: String, probability: Double
-}
-
-public func readGolden(_ folder: URL) throws -> [Row] {
-    try readLines(folder, "golden.tsv").dropFirst().map { line in
-        let column = line.split(separator: "\t", omittingEmptySubsequences: false)
-        return Row(
-            text: try JSONDecoder().decode([String].self, from: Data("[\(column[0])]".utf8))[0],
-            ids: column[1].split(separator: " ").map { Int32($0)! },
-            logits: column[2].split(separator: " ").map { Double($0)! },
-            label: String(column[3]),
-            probability: Double(column[4])!
-        )
-    }
-}
-
-/// Holds answers against every row and says what differs; an empty list is the proof.
+/// Holds answers against every row of `golden.tsv` and says what differs; an empty list is the proof.
 public func checkGolden(
     _ folder: URL, tolerance: Double, answer: (String) throws -> Answer
 ) throws -> [String] {
     var differs: [String] = []
-    for (number, row) in try readGolden(folder).enumerated() {
-        let found = try answer(row.text)
-        let place = "golden.tsv:\(number + 2): "
-        let far = zip(row.logits, found.logits).map { abs($0 - Double($1)) }.max() ?? 0
-        if found.ids != row.ids {
-            differs.append(place + "ids \(found.ids), expected \(row.ids)")
-        } else if found.logits.count != row.logits.count {
-            differs.append(place + "\(found.logits.count) logits, expected \(row.logits.count)")
-        } else if !(far <= tolerance) {
-            differs.append(place + "a logit is \(far) away")
-        } else if Array(found.label.utf8) != Array(row.label.utf8) {
-            differs.append(place + "label \(found.label), expected \(row.label)")
-        } else if !(abs(found.probability - row.probability) <= tolerance) {
-            differs.append(place + "probability \(found.probability), expected \(row.probability)")
+    for (number, line) in try readLines(folder, "golden.tsv").dropFirst().enumerated() {
+        let row = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+        if let wrong = try answer(try readJsonString(row[0])).differs(row, tolerance: tolerance) {
+            differs.append("golden.tsv:\(number + 2): " + wrong)
         }
     }
     return differs
+}
+
+public func readJsonString(_ quoted: String) throws -> String {
+    try JSONDecoder().decode([String].self, from: Data("[\(quoted)]".utf8))[0]
+}
+
+func compareIds(_ column: String, _ ids: [Int32]) -> String? {
+    let golden = column.split(separator: " ").map { Int32($0)! }
+    return ids == golden ? nil : "ids \(ids), expected \(golden)"
+}
+
+func compareNumbers(_ column: String, _ numbers: [Float], _ tolerance: Double) -> String? {
+    let golden = column.split(separator: " ").map { Double($0)! }
+    if golden.count != numbers.count { return "\(numbers.count) logits, expected \(golden.count)" }
+    let far = zip(golden, numbers).map { abs($0 - Double($1)) }.max() ?? 0
+    return far <= tolerance ? nil : "a logit is \(far) away"
 }

@@ -24,6 +24,15 @@ public struct Settings {
     public let model: String, input: String, mask: String?, output: String, kernels: String?
     public let signatures: [Signature]
     public let maxTokens: Int, before: [Int32], after: [Int32], unknown: Int32
+
+    /// Of a model that ranks pairs: the ids before the query, between it and the candidate, and after that.
+    public let pairBefore: [Int32], pairBetween: [Int32], pairAfter: [Int32]
+
+    /// Whether what is too long for a pair is cut off the longer of both; else the query has at most half.
+    public let isLongestCut: Bool
+
+    /// Of a model that ranks by the product of two vectors: what a candidate begins with.
+    public let separator: Int32?
     public let prefix: Points, longestWord: Int, added: [Added]
     public let temperature: Double, tolerance: Double
 
@@ -52,6 +61,11 @@ public struct Settings {
         maxTokens = Int(one("max_tokens"))!
         before = all("before").map { Int32($0)! }
         after = all("after").map { Int32($0)! }
+        pairBefore = all("pair_before").map { Int32($0)! }
+        pairBetween = all("pair_between").map { Int32($0)! }
+        pairAfter = all("pair_after").map { Int32($0)! }
+        isLongestCut = all("cut").first == "longest"
+        separator = all("separator").first.map { Int32($0)! }
         unknown = Int32(one("unknown"))!
         prefix = points(one("prefix"))
         longestWord = Int(one("longest_word"))!
@@ -60,7 +74,7 @@ public struct Settings {
             let space = scalars.firstIndex(of: " ")!
             return Added(id: Int32(String(scalars[..<space]))!, text: scalars[space...].dropFirst().map { $0.value })
         }
-        temperature = Double(one("temperature"))!
+        temperature = all("temperature").first.map { Double($0)! } ?? 1
         bias = Dictionary(uniqueKeysWithValues: all("bias").map { line in
             let part = line.split(separator: " ")
             return (Int(part[0])!, Double(part[1])!)

@@ -8,13 +8,11 @@ public struct Tokenizer {
     private struct Line { let first: UInt32, last: UInt32, kind: String }
 
     private let settings: Settings
-    private let room: Int
     private var vocabulary: [ArraySlice<UInt32>: Int32] = [:]
     private var lines: [Line] = []
 
     public init(folder: URL, settings: Settings) throws {
         self.settings = settings
-        room = settings.maxTokens - settings.before.count - settings.after.count
         for (id, token) in try readLines(folder, "vocab.txt").enumerated() {
             vocabulary[points(token)[...]] = Int32(id)
         }
@@ -27,6 +25,12 @@ public struct Tokenizer {
 
     /// Returns the ids of a text, at most `max_tokens`.
     public func tokenize(_ text: String) -> [Int32] {
+        let room = settings.maxTokens - settings.before.count - settings.after.count
+        return settings.before + cut(text, room: room) + settings.after
+    }
+
+    /// Returns the ids of a text without any around them, at most `room`.
+    public func cut(_ text: String, room: Int) -> [Int32] {
         let text = points(text)
         var ids: [Int32] = []
         var word: Points = []
@@ -44,7 +48,7 @@ public struct Tokenizer {
             }
         }
         endWord(&word, &ids)
-        return settings.before + Array(ids.prefix(room)) + settings.after
+        return Array(ids.prefix(room))
     }
 
     /// Gives on what a character becomes, as its line of `characters.txt` says.

@@ -4,76 +4,33 @@
      ./run-reference LIBRARY FOLDER --golden     checks FOLDER/golden.tsv; exit code 1 if a row differs
      ./run-reference LIBRARY FOLDER              answers texts from stdin, one JSON string a line
 
-   LIBRARY is the runtime's shared library, FOLDER the bundle's. An answer is a line of four columns with tabs
-   between: token ids, logits, label, probability. --tolerance NUMBER takes the place of model.txt's. */
-#include <math.h>
+   LIBRARY is the runtime's shared library, FOLDER the bundle's. An answer is a line of golden.tsv's columns, less
+   the text, with tabs between. --tolerance NUMBER takes the place of model.txt's. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
 #include "json.h"
 #include "runtime.h"
 #include "settings.h"
 #include "tokenizer.h"
 
+enum { MOST_COLUMNS = 8 };
+
 typedef struct {
     Settings settings;
+    Answerer *answerer;
     Tokenizer *tokenizer;
     Runtime *runtime;
-    Lines labels;
-    double *bias; /* of each label */
-    int32_t *ids;
-    size_t count;
-    float *logits;
-    size_t best;
-    double probability;
 } Model;
 
-/* Spread the biases of model.txt over the labels; a label that is not there is said. */
-static bool spread_bias(Model *m, const char *folder) {
-    m->bias = calloc(m->labels.count + 1, sizeof *m->bias);
-    if (m->bias == NULL) return false;
-    for (size_t i = 0; i < m->settings.bias_count; i++) {
-        const Bias *bias = &m->settings.biases[i];
-        if (bias->label >= m->labels.count || !isfinite(bias->number)) {
-            fprintf(stderr, "%s/model.txt: bias %zu %g: expected a label's place, below %zu, and a finite number\n",
-                    folder, bias->label, bias->number, m->labels.count);
-            return false;
-        }
-        m->bias[bias->label] = bias->number;
-    }
-    return true;
-}
-
 static bool open_model(Model *m, const char *library, const char *folder) {
-    if (!read_settings(folder, &m->settings) || !read_lines(folder, "labels.txt", &m->labels) ||
-        !spread_bias(m, folder))
-        return false;
-    m->ids = malloc((m->settings.max_tokens + 1) * sizeof *m->ids);
-    m->logits = malloc((m->labels.count + 1) * sizeof *m->logits);
-    m->tokenizer = open_tokenizer(folder, &m->settings);
+    if (!read_settings(folder, &m->settings)) return false;
+    m->answerer = open_answerer(folder, &m->settings);
+    m->tokenizer = m->answerer == NULL ? NULL : open_tokenizer(folder, &m->settings);
     m->runtime = m->tokenizer == NULL ? NULL : open_runtime(library, folder, &m->settings);
-    return m->ids != NULL && m->logits != NULL && m->runtime != NULL;
-}
-
-/* What labels are compared by: the log probability, less what all of them share, and the bias. */
-static double score(const Model *m, size_t label) {
-    return m->logits[label] / m->settings.temperature + m->bias[label];
-}
-
-static bool answer(Model *m, const char *text, size_t length) {
-    static const int32_t nothing[] = {0}; /* a text without any token gets the answer of token 0 */
-    m->count = tokenize(m->tokenizer, text, length, m->ids);
-    const int32_t *ids = m->count > 0 ? m->ids : nothing;
-    if (!run(m->runtime, ids, m->count > 0 ? m->count : 1, m->logits, m->labels.count)) return false;
-    double sum = 0;
-    m->best = 0;
-    for (size_t i = 1; i < m->labels.count; i++)
-        if (score(m, i) > score(m, m->best)) m->best = i;
-    for (size_t i = 0; i < m->labels.count; i++)
-        sum += exp(((double)m->logits[i] - m->logits[m->best]) / m->settings.temperature);
-    m->probability = 1 / sum;
-    return true;
+    return m->runtime != NULL;
 }
 
 static int answer_stdin(Model *m) {
@@ -85,37 +42,11 @@ static int answer_stdin(Model *m) {
             fprintf(stderr, "stdin: expected one JSON string a line, in UTF-8\n");
             return 2;
         }
-        if (!answer(m, line, length)) return 1;
-        for (size_t i = 0; i < m->count; i++) printf(i ? " %d" : "%d", m->ids[i]);
-        for (size_t i = 0; i < m->labels.count; i++) printf(i ? " %.9g" : "\t%.9g", m->logits[i]);
-        printf("\t%s\t%.9g\n", m->labels.line[m->best], m->probability);
+        if (!answer(m->answerer, m->tokenizer, m->runtime, line, length)) return 1;
+        print_answer(m->answerer);
     }
     free(line);
     return 0;
-}
-
-/* Hold an answer against the row's ids, logits, label and probability; returns what differs, or NULL. */
-static const char *compare(const Model *m, char **column, double *farthest) {
-    char *at = column[1];
-    for (size_t i = 0; i < m->count; i++) {
-        char *end;
-        if (strtol(at, &end, 10) != m->ids[i] || end == at) return "token ids";
-        at = end;
-    }
-    if (*at != '\0') return "token ids";
-    at = column[2];
-    for (size_t i = 0; i < m->labels.count; i++) {
-        char *end;
-        double far = fabs(strtod(at, &end) - m->logits[i]);
-        if (end == at) return "number of logits";
-        if (!(far <= *farthest)) *farthest = far;
-        if (!(far <= m->settings.tolerance)) return "logits";
-        at = end;
-    }
-    if (*at != '\0') return "number of logits";
-    if (strcmp(column[3], m->labels.line[m->best]) != 0) return "label";
-    if (!(fabs(strtod(column[4], NULL) - m->probability) <= m->settings.tolerance)) return "probability";
-    return NULL;
 }
 
 static int check_golden(Model *m, const char *folder) {
@@ -124,19 +55,19 @@ static int check_golden(Model *m, const char *folder) {
     double farthest = 0;
     if (!read_lines(folder, "golden.tsv", &rows)) return 2;
     for (size_t row = 1; row < rows.count; row++) { /* the first line names the columns */
-        char *column[5] = {(char *)rows.line[row]};
-        for (size_t i = 1; i < 5; i++) {
+        char *column[MOST_COLUMNS] = {(char *)rows.line[row]};
+        for (size_t i = 1; i < COLUMN_COUNT; i++) {
             column[i] = strchr(column[i - 1], '\t');
             if (column[i] == NULL) break;
             *column[i]++ = '\0';
         }
         size_t length = strlen(column[0]);
-        if (column[4] == NULL || !read_json_string(column[0], &length)) {
-            fprintf(stderr, "golden.tsv:%zu: expected text, ids, logits, label, probability\n", row + 1);
+        if (column[COLUMN_COUNT - 1] == NULL || !read_json_string(column[0], &length)) {
+            fprintf(stderr, "golden.tsv:%zu: expected %s\n", row + 1, COLUMNS);
             return 2;
         }
-        if (!answer(m, column[0], length)) return 1;
-        const char *differs = compare(m, column, &farthest);
+        if (!answer(m->answerer, m->tokenizer, m->runtime, column[0], length)) return 1;
+        const char *differs = compare_answer(m->answerer, column, &farthest);
         if (differs == NULL) passed++;
         else printf("golden.tsv:%zu: %s differ\n", row + 1, differs);
     }

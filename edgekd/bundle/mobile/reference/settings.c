@@ -79,6 +79,12 @@ static bool take(Settings *into, const char *key, const char *value) {
     else if (!strcmp(key, "prefix")) into->prefix = value;
     else if (!strcmp(key, "before")) return add_special(into->before, &into->before_count, value);
     else if (!strcmp(key, "after")) return add_special(into->after, &into->after_count, value);
+    else if (!strcmp(key, "pair_before")) return add_special(into->pair_before, &into->pair_before_count, value);
+    else if (!strcmp(key, "pair_between")) return add_special(into->pair_between, &into->pair_between_count, value);
+    else if (!strcmp(key, "pair_after")) return add_special(into->pair_after, &into->pair_after_count, value);
+    else if (!strcmp(key, "cut")) into->is_longest_cut = !strcmp(value, "longest");
+    else if (!strcmp(key, "towers")) into->towers = (size_t)number;
+    else if (!strcmp(key, "separator")) into->separator = (int32_t)number;
     else if (!strcmp(key, "unknown")) into->unknown = (int32_t)number;
     else if (!strcmp(key, "longest_word")) into->longest_word = (size_t)number;
     else if (!strcmp(key, "max_tokens")) into->max_tokens = (size_t)number;
@@ -115,8 +121,8 @@ bool read_settings(const char *folder, Settings *settings) {
         }
     }
     if (settings->model == NULL || settings->input == NULL || settings->output == NULL ||
-        settings->max_tokens < 1 || settings->temperature <= 0) {
-        fprintf(stderr, "%s/model.txt: expected model, input, output, max_tokens, temperature\n", folder);
+        settings->max_tokens < 1) {
+        fprintf(stderr, "%s/model.txt: expected model, input, output, max_tokens\n", folder);
         return false;
     }
     return true;

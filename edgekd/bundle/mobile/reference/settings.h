@@ -22,13 +22,19 @@ typedef struct {
     size_t signature_count;
     int32_t before[MOST_SPECIAL], after[MOST_SPECIAL];
     size_t before_count, after_count;
+    /* Of a model that ranks pairs: the ids before the query, between it and the candidate, and after that. */
+    int32_t pair_before[MOST_SPECIAL], pair_between[MOST_SPECIAL], pair_after[MOST_SPECIAL];
+    size_t pair_before_count, pair_between_count, pair_after_count;
+    bool is_longest_cut;     /* what is too long for a pair is cut off the longer of both; else the query has half */
+    size_t towers;           /* numbers of a vector, of a model that ranks by the product of two; 0 of pairs */
+    int32_t separator;       /* what such a candidate begins with */
     Added added[MOST_ADDED]; /* tokens that stand for themselves in a text, longest first */
     size_t added_count;
     const char *prefix;      /* of a piece inside a word */
     int32_t unknown;         /* id of a word that has no pieces */
     size_t longest_word;     /* in characters; a longer one is unknown */
     size_t max_tokens;       /* of a text, special tokens included */
-    double temperature;      /* logits are divided by it before softmax */
+    double temperature;      /* logits are divided by it before softmax; 0 where there are no labels */
     Bias biases[MOST_BIASES]; /* added to logit / temperature of a label (its place in labels.txt) to choose one */
     size_t bias_count;
     double tolerance;        /* how far a logit may lie from the golden one */

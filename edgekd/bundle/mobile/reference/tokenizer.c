@@ -186,15 +186,12 @@ static const Added *find_added(const Settings *settings, const char *text, size_
     return NULL;
 }
 
-size_t tokenize(Tokenizer *t, const char *text, size_t length, int32_t *ids) {
-    const Settings *settings = t->settings;
-    size_t special = settings->before_count + settings->after_count;
-    memcpy(ids, settings->before, settings->before_count * sizeof *ids);
-    t->ids = ids + settings->before_count;
+size_t cut(Tokenizer *t, const char *text, size_t length, int32_t *ids, size_t room) {
+    t->ids = ids;
     t->count = 0;
-    t->room = settings->max_tokens > special ? settings->max_tokens - special : 0;
+    t->room = room;
     for (size_t at = 0; at < length && t->count < t->room;) {
-        const Added *token = find_added(settings, text + at, length - at);
+        const Added *token = find_added(t->settings, text + at, length - at);
         if (token != NULL) {
             end_word(t);
             add(t, token->id);
@@ -210,6 +207,14 @@ size_t tokenize(Tokenizer *t, const char *text, size_t length, int32_t *ids) {
     }
     end_word(t);
     t->word_length = t->word_characters = 0;
-    memcpy(t->ids + t->count, settings->after, settings->after_count * sizeof *ids);
-    return settings->before_count + t->count + settings->after_count;
+    return t->count;
+}
+
+size_t tokenize(Tokenizer *t, const char *text, size_t length, int32_t *ids) {
+    const Settings *settings = t->settings;
+    size_t before = settings->before_count, special = before + settings->after_count;
+    memcpy(ids, settings->before, before * sizeof *ids);
+    size_t count = cut(t, text, length, ids + before, settings->max_tokens > special ? settings->max_tokens - special : 0);
+    memcpy(ids + before + count, settings->after, settings->after_count * sizeof *ids);
+    return count + special;
 }

@@ -16,4 +16,7 @@ Tokenizer *open_tokenizer(const char *folder, const Settings *settings);
 /* Write the ids of a text, at most settings->max_tokens; returns how many. The text may hold NUL. */
 size_t tokenize(Tokenizer *tokenizer, const char *text, size_t length, int32_t *ids);
 
+/* Write the ids of a text without any around them, at most `room`; returns how many. */
+size_t cut(Tokenizer *tokenizer, const char *text, size_t length, int32_t *ids, size_t room);
+
 #endif

@@ -6,11 +6,10 @@ import ai.onnxruntime.OrtSession
 import android.system.Os
 import java.nio.LongBuffer
 
-/** The bundle's model on ONNX Runtime: `Classifier(context.assets::open).answer(text)`. One thread at a time. */
-class Classifier(open: Open) : AutoCloseable {
+/** The bundle's model on ONNX Runtime: `Model(context.assets::open).answer(text)`. One thread at a time. */
+class Model(open: Open) : AutoCloseable {
     private val settings = Settings(readLines(open, "model.txt"))
-    private val labels = readLines(open, "labels.txt")
-    private val tokenizer = Tokenizer(open, settings)
+    private val answerer = Answerer(open, settings, Tokenizer(open, settings))
     private val environment = run {
         Os.setenv("ORT_DISABLE_TELEMETRY", "1", true)  // read when the library loads: no events to its maker
         OrtEnvironment.getEnvironment().also { it.setTelemetry(false) }
@@ -22,18 +21,18 @@ class Classifier(open: Open) : AutoCloseable {
         environment.createSession(open(settings.model).use { it.readBytes() }, options)
     }
 
-    fun answer(text: String): Answer {
-        val ids = tokenizer.tokenize(text)
+    fun answer(text: String): Answer = answerer.answer(text, ::infer)
+
+    private fun infer(ids: IntArray): FloatArray {
         // A text without any token gets the answer of token 0.
         val row = if (ids.isEmpty()) longArrayOf(0) else LongArray(ids.size) { ids[it].toLong() }
         val shape = longArrayOf(1, row.size.toLong())
-        val logits = OnnxTensor.createTensor(environment, LongBuffer.wrap(row), shape).use { input ->
+        return OnnxTensor.createTensor(environment, LongBuffer.wrap(row), shape).use { input ->
             session.run(mapOf(settings.input to input), setOf(settings.output)).use { result ->
                 val values = (result[0] as OnnxTensor).floatBuffer
                 FloatArray(values.remaining()).also { values.get(it) }
             }
         }
-        return Answer(ids, logits, labels, settings)
     }
 
     override fun close() = session.close()

@@ -2,22 +2,21 @@ import Foundation
 import LiteRT
 
 /// The bundle's model on LiteRT; `folder` holds its files. One thread at a time.
-public final class Classifier {
+public final class Model {
     /// One signature a number of tokens; a text takes the next longer one and is padded.
     private struct Bucket {
         let tokens: Int, index: Int, inputs: [TensorBuffer], ids: Int, outputs: [TensorBuffer]
     }
 
     private let settings: Settings
-    private let labels: [String]
-    private let tokenizer: Tokenizer
+    private let answerer: Answerer
     private let model: CompiledModel
     private var buckets: [Bucket] = []
 
     public init(folder: URL) throws {
         settings = Settings(lines: try readLines(folder, "model.txt"))
-        labels = try readLines(folder, "labels.txt")
-        tokenizer = try Tokenizer(folder: folder, settings: settings)
+        answerer = try Answerer(
+            folder: folder, settings: settings, tokenizer: try Tokenizer(folder: folder, settings: settings))
         let cpu = try CpuOptions()
         try cpu.setNumThreads(1)
         try cpu.setKernelMode(settings.kernels == "builtin" ? .builtin : .delegate)
@@ -42,8 +41,9 @@ public final class Classifier {
         }
     }
 
-    public func answer(_ text: String) throws -> Answer {
-        let ids = tokenizer.tokenize(text)
+    public func answer(_ text: String) throws -> Answer { try answerer.answer(text, run: infer) }
+
+    private func infer(_ ids: [Int32]) throws -> [Float] {
         // A text without any token gets the answer of token 0.
         let row: [Int32] = ids.isEmpty ? [0] : ids
         let bucket = buckets.first { $0.tokens >= row.count }!
@@ -52,6 +52,6 @@ public final class Classifier {
         try bucket.inputs[1 - bucket.ids].write([Int32](repeating: 1, count: row.count) + padding)
         try model.run(inputs: bucket.inputs, outputs: bucket.outputs, signatureIndex: bucket.index)
         let logits: [Float] = try bucket.outputs[0].read()
-        return Answer(ids: ids, logits: logits, labels: labels, settings: settings)
+        return logits
     }
 }

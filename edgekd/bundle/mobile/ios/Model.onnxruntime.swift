@@ -2,17 +2,16 @@ import Foundation
 import OnnxRuntimeBindings  // of the Swift package; with CocoaPods: import onnxruntime_objc
 
 /// The bundle's model on ONNX Runtime; `folder` holds its files. One thread at a time.
-public final class Classifier {
+public final class Model {
     private let settings: Settings
-    private let labels: [String]
-    private let tokenizer: Tokenizer
+    private let answerer: Answerer
     private let environment: ORTEnv
     private let session: ORTSession
 
     public init(folder: URL) throws {
         settings = Settings(lines: try readLines(folder, "model.txt"))
-        labels = try readLines(folder, "labels.txt")
-        tokenizer = try Tokenizer(folder: folder, settings: settings)
+        answerer = try Answerer(
+            folder: folder, settings: settings, tokenizer: try Tokenizer(folder: folder, settings: settings))
         setenv("ORT_DISABLE_TELEMETRY", "1", 1)  // read when the environment is made: no events to its maker
         environment = try ORTEnv(loggingLevel: .error)
         let options = try ORTSessionOptions()
@@ -23,8 +22,9 @@ public final class Classifier {
         session = try ORTSession(env: environment, modelPath: path, sessionOptions: options)
     }
 
-    public func answer(_ text: String) throws -> Answer {
-        let ids = tokenizer.tokenize(text)
+    public func answer(_ text: String) throws -> Answer { try answerer.answer(text, run: infer) }
+
+    private func infer(_ ids: [Int32]) throws -> [Float] {
         // A text without any token gets the answer of token 0.
         let row = ids.isEmpty ? [0] : ids.map(Int64.init)
         let data = row.withUnsafeBytes { NSMutableData(bytes: $0.baseAddress!, length: $0.count) }
@@ -33,7 +33,6 @@ public final class Classifier {
         let outputs = try session.run(
             withInputs: [settings.input: input], outputNames: [settings.output], runOptions: nil)
         let bytes = try outputs[settings.output]!.tensorData() as Data
-        let logits = bytes.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
-        return Answer(ids: ids, logits: logits, labels: labels, settings: settings)
+        return bytes.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
     }
 }

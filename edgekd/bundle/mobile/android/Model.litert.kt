@@ -5,11 +5,10 @@ import com.google.ai.edge.litert.Accelerator
 import com.google.ai.edge.litert.CompiledModel
 import com.google.ai.edge.litert.TensorBuffer
 
-/** The bundle's model on LiteRT: `Classifier(context).answer(text)`. One thread at a time. */
-class Classifier(context: Context) : AutoCloseable {
+/** The bundle's model on LiteRT: `Model(context).answer(text)`. One thread at a time. */
+class Model(context: Context) : AutoCloseable {
     private val settings = Settings(readLines(context.assets::open, "model.txt"))
-    private val labels = readLines(context.assets::open, "labels.txt")
-    private val tokenizer = Tokenizer(context.assets::open, settings)
+    private val answerer = Answerer(context.assets::open, settings, Tokenizer(context.assets::open, settings))
     private val model = CompiledModel.create(
         context.assets,
         settings.model,
@@ -27,8 +26,9 @@ class Classifier(context: Context) : AutoCloseable {
         val outputs = mapOf(settings.output to logits)
     }
 
-    fun answer(text: String): Answer {
-        val ids = tokenizer.tokenize(text)
+    fun answer(text: String): Answer = answerer.answer(text, ::infer)
+
+    private fun infer(ids: IntArray): FloatArray {
         // A text without any token gets the answer of token 0.
         val row = if (ids.isEmpty()) intArrayOf(0) else ids
         val bucket = buckets.first { it.signature.tokens >= row.size }
@@ -36,7 +36,7 @@ class Classifier(context: Context) : AutoCloseable {
         bucket.ids.writeInt(row.copyOf(tokens)) // padded with 0
         bucket.mask.writeInt(IntArray(tokens) { if (it < row.size) 1 else 0 })
         model.run(bucket.inputs, bucket.outputs, bucket.signature.name)
-        return Answer(ids, bucket.logits.readFloat(), labels, settings)
+        return bucket.logits.readFloat()
     }
 
     override fun close() {
