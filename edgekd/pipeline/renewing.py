@@ -94,6 +94,10 @@ def _add_logged(context: Context, look: Look) -> tuple[pa.Table, int, pa.Table]:
     taught = {form for form, split in zip(forms, splits, strict=True) if split == "train"}
     reader, labels = data.reader, rows.table["label"].to_pylist()
     known = reader.is_known(reader.encode([_known(label, data.outputs) for label in labels], data.outputs))
+    strange = {str(label) for label in labels if label is not None and _known(label, data.outputs) is None}
+    if strange:
+        shown = ", ".join(sorted(strange)[:5])
+        context.note(f"logs: labels that no training row has count as none: {shown:.200}")
     picked = set() if look.sample is None else set(look.sample.rows.tolist())
     places: list[int] = []
     for place, text in enumerate(rows.texts):
@@ -107,6 +111,8 @@ def _add_logged(context: Context, look: Look) -> tuple[pa.Table, int, pa.Table]:
     new = ["train" if known[place] else "unlabelled" for place in places]
     taken = taken.set_column(0, "id", pa.array(named, pa.string()))
     taken = taken.set_column(taken.column_names.index("split"), "split", pa.array(new, pa.string()))
+    given = pa.array([labels[place] if known[place] else None for place in places], reader.kind)
+    taken = taken.set_column(taken.column_names.index("label"), "label", given)
     unlabelled = np.array([split == "unlabelled" for split in new], bool)
     reasons = (
         {} if look.sample is None else dict(zip(look.sample.rows.tolist(), look.sample.reasons, strict=True))

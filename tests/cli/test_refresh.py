@@ -69,6 +69,8 @@ def write_logs(folder, rises=True, days=DAYS, **more):
         }
         if number % 40 == 0:
             line["intent"] = want
+        if number % 40 == 1:
+            line["intent"] = "a new wish"  # no class of the model
         lines.append({**line, **more})
     path = folder / "logs.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -105,6 +107,7 @@ def test_what_changed_is_named_and_the_next_project_has_new_rows(speak, folder):
     lacking = {part["name"] for part in found["coverage"]["parts"] if part["missing"]}
     assert {"safety", "language=pt"} <= lacking and "long-tail" not in lacking
     assert {"language=pt"} <= {entry["part"] for entry in found["plan"]["renewals"]}
+    assert "labels that no training row has count as none: a new wish" in said.stderr
     assert len(found["sample"]["rows"]) == 40 and found["sample"]["nothing_known_of"] == []
 
     document = yaml.safe_load((folder / "next.yaml").read_text())
@@ -114,6 +117,7 @@ def test_what_changed_is_named_and_the_next_project_has_new_rows(speak, folder):
         split: [row for row in rows if row["split"] == split] for split in ("train", "unlabelled", "test")
     }
     assert len(by_split["train"]) == 60 + found["next"]["added"] and found["next"]["added"] == 40
+    assert {row["label"] for row in by_split["unlabelled"]} == {None}
     assert len(by_split["unlabelled"]) == found["next"]["chosen"] > 30 and len(by_split["test"]) == 30
     weights = document["distillation"]["origin"]["weights"]
     assert weights["up to 90 days"] > weights["up to 365 days"] and weights["teacher"] == 1

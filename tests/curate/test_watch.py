@@ -77,7 +77,9 @@ def test_values_of_rows_are_added_up_by_day():
     sums.add(Stream("share", "a"), np.array([1.0, 0.0, 1.0]), np.array([True, True, False]))
     found = sums.finish()
     assert found.rows.tolist() == [[1, 0, 1], [2, 0, 0]] and found.total.tolist() == [[0.5, 0, 1], [1, 0, 0]]
-    assert set(share_by(["a", "b", "a", None], 0.3)) == {"a"}
+    assert set(share_by(["a", "b", "a", None, None, None], 0.3)) == {"a"}
+    with pytest.raises(DataError, match="are of 2025-01-01 to 9999-12-31; expected at most 3,660 days"):
+        DaySums(np.array([FIRST.toordinal(), date.max.toordinal()]))
     with pytest.raises(DataError, match="between 0 and 1, got 2"):
         sums.add(Stream("confidence", "overall"), np.array([2.0, 2.0, 2.0]))
     with pytest.raises(DataError, match="no row"):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 
 from edgekd.errors import DataError
 
+_MOST_DAYS = 3660
 Sums = npt.NDArray[np.float64]
 
 
@@ -57,11 +59,17 @@ class DaySums:
         """Take the ordinal of each row's day [row].
 
         Raises:
-            DataError: there is no row.
+            DataError: there is no row, or the days are further apart than logs are.
         """
         if not len(days):
             raise DataError("the logs hold no row; drift needs some of each day")
-        self.first = int(days.min())
+        self.first, last = int(days.min()), int(days.max())
+        if last - self.first >= _MOST_DAYS:
+            ends = " to ".join(str(date.fromordinal(day)) for day in (self.first, last))
+            raise DataError(
+                f"the logs are of {ends}; expected at most {_MOST_DAYS:,} days: correct the dates, or "
+                "leave out what is older"
+            )
         self._place = days - self.first
         self._size = int(self._place.max()) + 1
         self._found: list[tuple[Stream, Sums, Sums, Sums]] = []
@@ -97,8 +105,12 @@ class DaySums:
 
 
 def share_by(column: Sequence[object], least: float) -> dict[str, npt.NDArray[np.bool_]]:
-    """Return the rows of each value of a column, as masks [row]; values rarer than `least` are left out."""
-    names, inverse = np.unique(np.array([str(value) for value in column]), return_inverse=True)
+    """Return the rows of each value of a column, as masks [row]; values rarer than `least` are left out.
+
+    Rows without a value are of none.
+    """
+    values = np.array(["" if value is None else str(value) for value in column])
+    names, inverse = np.unique(values, return_inverse=True)
     counts = np.bincount(inverse, minlength=len(names))
     frequent = [place for place in range(len(names)) if counts[place] >= least * len(inverse)]
-    return {str(names[place]): np.asarray(inverse == place) for place in frequent}
+    return {str(names[place]): np.asarray(inverse == place) for place in frequent if names[place]}
