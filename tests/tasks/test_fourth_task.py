@@ -63,7 +63,8 @@ def write_rows(path):
 
 
 TARGETS = {
-    "desk": "builds: [{runtime: onnxruntime, recipe: fp32}, {runtime: onnxruntime, recipe: int8-dynamic}]\n"
+    "desk": "builds: [{runtime: onnxruntime, recipe: fp32}, "
+    "{runtime: onnxruntime, recipe: int8-dynamic, restore: true}]\n"
     "bundle: lambda-zip\n",
     "intel": "builds: [{runtime: openvino, recipe: fp32}]\n",
 }
@@ -130,6 +131,14 @@ def test_it_is_judged_by_its_own_values_with_margins_and_floors(project, target)
     assert near["drops"][0]["differences"] is None and near["tally"]["right"] <= 400  # hits
     assert checks["quality overall"]["status"] == checks["floor overall"]["status"] == "pass"
     assert checks["teacher_preference_match"]["status"] == "pass"
+
+
+def test_operators_are_restored_by_its_own_values(project):
+    (notes,) = (project[0] / ".edgekd" / "store").glob("restore/*/*/logs/restored.json")
+    found = json.loads(notes.read_text(encoding="utf-8"))
+    bounds = found["steps"][-1]["bounds"]
+    assert [bound["slice"] for bound in bounds] == ["overall"] and found["without_rows"] == []
+    assert bounds[0]["drop"] < bounds[0]["high"] <= bounds[0]["goal"]
 
 
 def test_a_floor_above_its_value_holds_it_back(project):

@@ -47,7 +47,8 @@ MODELS = {
 }
 HARDWARE = "hardware: {arch: x86_64, isa: [avx2], vcpus: 1, memory_mib: 1769}\n"
 TARGETS = {
-    "desk": "builds: [{runtime: numpy, recipe: int8-tables}, {runtime: onnxruntime, recipe: int8-dynamic}]\n"
+    "desk": "builds: [{runtime: numpy, recipe: int8-tables}, "
+    "{runtime: onnxruntime, recipe: int8-dynamic, restore: true}]\n"
     "objective: artifact_bytes\nbundle: lambda-zip\n"
     "tasks: {rerank: {limits: {p95_ms: 500, candidates: 12}}}\n",
     "intel": "builds: [{runtime: openvino, recipe: fp32}]\nobjective: quality\n",
@@ -111,11 +112,20 @@ def test_every_target_has_a_promoted_variant(project):
 def test_students_and_their_cascade_are_judged_side_by_side(project):
     variants = {entry["variant"] for entry in verdict_of(project, "desk")["variants"]}
     assert variants == {
-        "pairs-2l.onnxruntime.int8-dynamic",
+        "pairs-2l.onnxruntime.int8-dynamic-restored",
         "towers.numpy.int8-tables",
-        "towers.onnxruntime.int8-dynamic",
-        "towers+pairs-2l.onnxruntime.int8-dynamic",
+        "towers.onnxruntime.int8-dynamic-restored",
+        "towers+pairs-2l.onnxruntime.int8-dynamic-restored",
     }
+
+
+def test_operators_are_restored_by_the_value_of_orders(project):
+    paths = sorted((project[0] / ".edgekd" / "store").glob("restore/*/*/logs/restored.json"))
+    assert [path.parts[-4].partition(".")[0] for path in paths] == ["pairs-2l", "towers"]
+    for path in paths:
+        bounds = json.loads(path.read_text(encoding="utf-8"))["steps"][-1]["bounds"]
+        assert [bound["slice"] for bound in bounds] == ["overall"]
+        assert bounds[0]["high"] <= bounds[0]["goal"]
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -138,9 +148,9 @@ def test_what_is_promoted_ranks(project, run_edgekd):
 
 def test_a_cascade_answers_as_its_two_models_do_in_turn(project):
     folder = Path(project[1]["run"]) / "artifacts" / "desk"
-    names = ("towers.numpy.int8-tables", "pairs-2l.onnxruntime.int8-dynamic")
+    names = ("towers.numpy.int8-tables", "pairs-2l.onnxruntime.int8-dynamic-restored")
     first, second = (load(folder / name) for name in names)
-    both = load(folder / "towers+pairs-2l.onnxruntime.int8-dynamic")
+    both = load(folder / "towers+pairs-2l.onnxruntime.int8-dynamic-restored")
     keep = both.manifest["first"]["keep"]
     books = [f"a {about} book {number}" for number in range(keep) for about in ABOUT]
     by_first = first.rank(QUERY, books).order
