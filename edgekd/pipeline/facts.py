@@ -86,10 +86,10 @@ def write_facts(
         for slice_name, mask in masks.items():
             chosen = mask & mine.is_known & theirs.is_known
             if chosen.any():
-                parts = (theirs.is_wrong, mine.is_wrong, same, confident)
-                events.append(
-                    make_fact_event(slice_name, measure_facts(*(one[chosen] for one in parts)), name)
+                facts = measure_facts(
+                    theirs.is_wrong[chosen], mine.is_wrong[chosen], same[chosen], confident[chosen]
                 )
+                events.append(make_fact_event(slice_name, facts, name))
     text = "".join(event.model_dump_json(exclude_none=True) + "\n" for event in events)
     write_atomic(context.run_folder / "logs" / LOG, text)
 

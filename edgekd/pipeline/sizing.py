@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
@@ -48,11 +48,8 @@ _CARRIERS = {"mangaassist": "intent", "mangasearch": "rerank"}
 _STUDENTS: TypeAdapter[StudentModel] = TypeAdapter(Annotated[StudentModel, Field(discriminator="kind")])
 
 
-class Shows(Protocol):
-    """Shows the progress of a step by its title."""
-
-    def __call__(self, title: str) -> AbstractContextManager[Progress]:
-        """Open a block in which progress is shown."""
+Shows = Callable[[str], AbstractContextManager[Progress]]
+"""Opens a block in which the progress of a step of this title is shown."""
 
 
 @dataclass(frozen=True)

@@ -154,7 +154,8 @@ def _save(artifact: Artifact, folder: Path) -> None:
     }
     names = ("query", "candidates") if takes_candidates(artifact.head) else ("text",)
     asked, given = (
-        [ColSpec(kinds[name], name) for name in columns] for columns in (names, ANSWERS[artifact.head.name])
+        [*(ColSpec(kinds[name], name) for name in columns)]
+        for columns in (names, ANSWERS[artifact.head.name])
     )
     if artifact.routing:
         asked.append(ColSpec(Array(DataType.string), "slices", required=False))
@@ -166,7 +167,7 @@ def _save(artifact: Artifact, folder: Path) -> None:
             loader_module=_LOADER.stem,
             data_path=str(artifact.path.resolve()),
             code_paths=[str(_LOADER)],
-            signature=ModelSignature(Schema(asked), Schema(given)),
+            signature=ModelSignature(Schema([*asked]), Schema([*given])),
             pip_requirements=[f"{name}=={version}" for name, version in needed_packages(artifact).items()],
         )
 

@@ -16,6 +16,7 @@ from edgekd.stats.raters import (
     Level,
     RaterAgreement,
     Ratings,
+    Weights,
     cohen_kappa,
     krippendorff_alpha,
 )
@@ -124,7 +125,7 @@ def measure_agreement(
         if level in ("interval", "ratio")
         else np.arange(len(answers))
     )
-    weights = "none" if level == "nominal" else "linear" if level == "ordinal" else "quadratic"
+    weights: Weights = "none" if level == "nominal" else "linear" if level == "ordinal" else "quadratic"
     pairs = {
         (raters[one], raters[other]): cohen_kappa(table[one], table[other], len(answers), weights)
         for one in range(len(raters))

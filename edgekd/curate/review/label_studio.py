@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from edgekd.curate.review.item import Judgment, read_time, write_time
+from edgekd.curate.review.item import Item, Judgment, read_time, write_time
 from edgekd.curate.review.queue import Queue
 from edgekd.curate.review.sheet import describe_item
 from edgekd.errors import DataError
@@ -51,7 +51,7 @@ def write_tasks(queue: Queue, judgments: Sequence[Judgment] = (), model: str = "
         given.setdefault(one.row, []).append(one)
     tasks = [
         {
-            "data": {**item.columns, **describe_item(item), _COPIES: copies},
+            "data": {**_told(item), _COPIES: copies},
             "predictions": [
                 {"model_version": model, "score": item.probability, "result": [_result(item.answer)]}
             ],
@@ -60,6 +60,10 @@ def write_tasks(queue: Queue, judgments: Sequence[Judgment] = (), model: str = "
         for item, copies in zip(queue.items, queue.copies, strict=True)
     ]
     return json.dumps(tasks, ensure_ascii=False, indent=1)
+
+
+def _told(item: Item) -> dict[str, Any]:
+    return {**item.columns, **describe_item(item)}
 
 
 def read_tasks(document: Any, source: str, raters: Mapping[int, str]) -> list[Judgment]:
