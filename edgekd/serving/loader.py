@@ -166,7 +166,7 @@ class Model:
             )
         return outputs
 
-    def _ask(self, ids: list[int], run: Callable[[Any], Any] | None = None) -> npt.NDArray[np.float32]:
+    def _ask(self, ids: list[Any], run: Callable[[Any], Any] | None = None) -> npt.NDArray[np.float32]:
         """Run the model on one text's ids, or `run` on what that takes; an engine's error becomes one line.
 
         Raises:

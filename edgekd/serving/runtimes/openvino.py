@@ -73,7 +73,8 @@ class _Session:
         gives each row the bits that it gets alone is proven on the first rows of each width; where it does
         not, all are run alone.
         """
-        outputs = np.empty((len(rows), self._width or 0), np.float32)
+        assert self._width
+        outputs = np.empty((len(rows), self._width), np.float32)
         places: dict[int, list[int]] = {}
         for place, ids in enumerate(rows):
             places.setdefault(min(_pad(len(ids)), self._max_tokens), []).append(place)
@@ -138,6 +139,8 @@ class _Session:
         return bound
 
     def _bind_block(self, count: int, width: int) -> _Block:
+        """Keep a request with its buffers for so many rows of one width."""
+        assert self._width and self._mask
         request = self._model.create_infer_request()
         ids, mask = np.zeros((2, count, width), np.int64)
         outputs = np.empty((count, self._width), np.float32)
