@@ -29,8 +29,8 @@ STUDENTS, RUNGS = 24, 3
 _LEAST_ROWS, _MOST_ROWS = 500, 4000  # of the first rung
 _NEAR = 1.5
 """Times a limit beyond which a shape is not tried: no slightly larger budget would open it."""
-_ROUNDS = 4
-"""Measurements after which a recommendation that is still not measured stays predicted."""
+_ROUNDS = 8
+"""Measurements after which only what was measured is recommended."""
 
 Priced = Sequence[tuple[Shape, Cost]]
 """Shapes with what each is thought to cost."""
@@ -64,8 +64,9 @@ def size_target(context: Context, target: Target, budget: Budget, priced: Priced
         EdgekdError: with its exit code; what had finished stays in the store.
     """
     priced = list_near(priced, budget)
-    if not any(not _exceeds(cost, budget, 1.0) for _, cost in priced):
-        binding = find_binding(budget, [(shape.name, cost) for shape, cost in priced])
+    counted = [(shape.name, {name: cost.of(name).value for name in budget.limits}) for shape, cost in priced]
+    if all(_exceeds(cost, budget, 1.0) for _, cost in priced):
+        binding = find_binding(budget, counted)
         reasons = (binding.words,) if binding else ()
         front = Front(target.name, budget, (), reasons=reasons, binding=binding)
     else:
@@ -156,7 +157,7 @@ def settle(
     for _ in range(_ROUNDS):
         finalists = [p for p in (front.recommended, front.runner_up) if p is not None and not p.measured]
         if front.recommended is None or front.recommended.measured:
-            break
+            return front
         found = measure_finalists(context, taught.data, taught.teacher, target, taught.judge, finalists)
         for name, point in found.items():
             if point is None:
@@ -164,7 +165,7 @@ def settle(
             else:
                 by_name[name] = point
         front = make_front(target.name, budget, list(by_name.values()))
-    return front
+    return make_front(target.name, budget, [point for point in by_name.values() if point.measured])
 
 
 def _find_guide(
@@ -185,6 +186,5 @@ def _count_rows(labels: LabelledTexts) -> int:
 
 
 def _exceeds(cost: Cost, budget: Budget, times: float) -> bool:
-    """Say whether a shape surely exceeds so many times a limit; once, whether it may exceed the limit."""
-    ends = ((cost.of(name).high if times == 1.0 else cost.of(name).low, name) for name in budget.limits)
-    return any(value > times * budget.limits[name] for value, name in ends)
+    """Say whether a shape is predicted to exceed so many times a limit."""
+    return any(cost.of(name).value > times * limit for name, limit in budget.limits.items())

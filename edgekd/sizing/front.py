@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgekd.sizing.budget import Budget, Cost
@@ -38,10 +38,18 @@ class Point:
         """Points that it is thought to lose."""
         return self.quality.drop.value
 
+    def counted(self, budget: Budget) -> dict[str, float]:
+        """Return what is held against each limit: a measured figure's high end, or what is predicted.
+
+        What is predicted is measured before it is recommended, and then its high end decides.
+        """
+        guesses = {name: self.cost.of(name) for name in budget.limits}
+        return {name: guess.high if self.measured else guess.value for name, guess in guesses.items()}
+
     def excess(self, budget: Budget) -> dict[str, float]:
-        """Return what it may cost at most of each figure whose limit it does not surely hold."""
-        costs = {name: self.cost.of(name).high for name in budget.limits}
-        return {name: costs[name] for name, limit in budget.limits.items() if costs[name] > limit}
+        """Return what is held against the limits that it exceeds."""
+        counted = self.counted(budget)
+        return {name: counted[name] for name, limit in budget.limits.items() if counted[name] > limit}
 
 
 @dataclass(frozen=True)
@@ -126,13 +134,13 @@ class Front:
 def make_front(target: str, budget: Budget, points: Sequence[Point]) -> Front:
     """Recommend a shape: the fastest that holds `max_drop`, or where that is not set the best that fits.
 
-    A limit is held where the high end of the interval is within it. A drop is held surely where its high end
-    is, and else likely; a sure one is preferred.
+    A drop is held surely where the high end of its interval is within `max_drop`, and else likely; a sure one
+    is preferred.
     """
     whole = tuple(sorted(points, key=lambda p: (p.cost.p95_ms.value, p.drop, p.shape.name)))
     fitting = [p for p in whole if not p.excess(budget)]
     if not fitting:
-        binding = find_binding(budget, [(p.shape.name, p.cost) for p in whole])
+        binding = find_binding(budget, [(p.shape.name, p.counted(budget)) for p in whole])
         return Front(target, budget, whole, reasons=(binding.words,) if binding else (), binding=binding)
     ranked = _rank(budget, fitting)
     if not ranked:
@@ -179,18 +187,21 @@ def _tied(point: Point, least: float) -> tuple[float, float]:
     return (least if tied else point.drop, point.cost.p95_ms.value)
 
 
-def find_binding(budget: Budget, priced: Sequence[tuple[str, Cost]]) -> Binding | None:
-    """Find the shape whose worst limit is exceeded least, and that limit; shapes are given by name."""
+def find_binding(budget: Budget, counted: Sequence[tuple[str, Mapping[str, float]]]) -> Binding | None:
+    """Find the shape whose worst limit is exceeded least, and that limit.
+
+    `counted` has each shape's name, and what of it is held against each limit.
+    """
     limits = budget.limits
 
-    def worst(cost: Cost) -> tuple[float, str]:
-        return max((cost.of(name).high / limit, name) for name, limit in limits.items())
+    def worst(figures: Mapping[str, float]) -> tuple[float, str]:
+        return max((figures[name] / limit, name) for name, limit in limits.items())
 
-    if not priced or not limits:
+    if not counted or not limits:
         return None
-    shape, cost = min(priced, key=lambda entry: worst(entry[1]))
-    name = worst(cost)[1]
-    return Binding(name, limits[name], shape, cost.of(name).high)
+    shape, figures = min(counted, key=lambda entry: worst(entry[1]))
+    name = worst(figures)[1]
+    return Binding(name, limits[name], shape, figures[name])
 
 
 def _give_reasons(budget: Budget, chosen: Point, runner_up: Point | None, fitting: int) -> tuple[str, ...]:
