@@ -51,7 +51,7 @@ def write_tasks(queue: Queue, judgments: Sequence[Judgment] = (), model: str = "
         given.setdefault(one.row, []).append(one)
     tasks = [
         {
-            "data": {**_told(item), _COPIES: copies},
+            "data": _told(item, copies),
             "predictions": [
                 {"model_version": model, "score": item.probability, "result": [_result(item.answer)]}
             ],
@@ -62,8 +62,9 @@ def write_tasks(queue: Queue, judgments: Sequence[Judgment] = (), model: str = "
     return json.dumps(tasks, ensure_ascii=False, indent=1)
 
 
-def _told(item: Item) -> dict[str, Any]:
-    return {**item.columns, **describe_item(item)}
+def _told(item: Item, copies: int) -> dict[str, Any]:
+    told: dict[str, Any] = {**item.columns, **describe_item(item)}
+    return told | {_COPIES: copies}
 
 
 def read_tasks(document: Any, source: str, raters: Mapping[int, str]) -> list[Judgment]:
