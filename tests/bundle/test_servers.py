@@ -300,7 +300,7 @@ def test_a_head_that_a_bundle_does_not_answer_for_is_refused_before_anything_is_
 ):
     manifest = {**static_artifact.manifest, "head": "tags", "runtime": "onnxruntime"}
     artifact = replace(static_artifact, manifest=manifest, runtime="onnxruntime")
-    said = "the head classify or score or rank; .* has the head tags, .*: take the bundle lambda-zip or triton"
+    said = "head classify or score or rank; .* has the head tags, .*: take the bundle lambda-zip or triton"
     with pytest.raises(BadInputError, match=said) as caught:
         make_bundle(artifact, target_for(artifact, bundle="mobile"), tmp_path / "b", ["a text"], "card\n")
     assert "\n" not in str(caught.value) and not list(tmp_path.iterdir())
