@@ -48,6 +48,10 @@ def require_claims(context: Context, data: TaskData) -> None:
             "remove claims, or give the task a `claim`"
         )
     classes = context.task.head_of(data.outputs).labels
+    if classes and "places" in settings.model_fields_set:
+        raise ConfigError(
+            "claims.places: is of orders of candidates, and answers are classes here; remove it"
+        )
     check_rules(data.split("train").table, settings, context.folder, classes)
 
 

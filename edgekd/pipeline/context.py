@@ -28,7 +28,7 @@ from edgekd.store import Store, digest_json
 from edgekd.tasks import Task, digest_task, load_task
 
 # What lies in a run's folder beside its students and its targets, under the same parents.
-_LOGGED = ("teacher", "label")
+_LOGGED = ("teacher", "label", "claims")
 _EVIDENCE = ("bench", "rows", "people")
 _NO_RESULT = {"workspace", "tracking", "licence", "checkpoint_minutes", "traffic"}
 """Settings that change no result, so that a run has one folder whatever they are."""

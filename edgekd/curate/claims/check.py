@@ -93,6 +93,9 @@ def check_rules(rows: pa.Table, settings: Claims, folder: Path, known: Sequence[
                 raise ConfigError(
                     f"claims.rules: '{rule.name}': claims: {unknown_name('class', name, known)}"
                 )
+    for name, entry in settings.records.items():
+        if entry.row in rows.column_names:  # rows and records that call things otherwise are told of now
+            open_records(name, entry, folder).match(rows[entry.row].to_pylist())
     first = rows.slice(0, 1)
     nobody = Claimed(np.zeros(0, np.int64), (), np.zeros(0))
     table = _join(first, nobody, settings, folder)
@@ -107,14 +110,14 @@ def _join(rows: pa.Table, claimed: Claimed, settings: Claims, folder: Path) -> p
         if name in known:
             where = "claims" if name in (CLAIM, CONFIDENCE) else f"claims.records.{name}"
             raise ConfigError(f"{where}: the rows have a column '{name}' already; rename one of them")
+    columns = [*rows.column_names, CLAIM, CONFIDENCE]
+    for name, entry in settings.records.items():
+        if entry.row not in columns:
+            raise ConfigError(f"claims.records.{name}.row: {unknown_name('column', entry.row, columns)}")
     table = rows.select(_list_read(rows, settings)).take(pa.array(claimed.rows))
     table = table.append_column(CLAIM, pa.array(list(claimed.claims), pa.string()))
     table = table.append_column(CONFIDENCE, pa.array(claimed.confidence, pa.float64()))
     for name, entry in settings.records.items():
-        if entry.row not in table.column_names:
-            raise ConfigError(
-                f"claims.records.{name}.row: {unknown_name('column', entry.row, table.column_names)}"
-            )
         records = open_records(name, entry, folder).match(table[entry.row].to_pylist())
         table = table.append_column(name, records)
     return table

@@ -17,6 +17,7 @@ from edgekd.errors import ConfigError, DataError, unknown_name
 from edgekd.store import digest_file
 
 _MISSING = "there is no such file"
+_ALONE = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def _read_database(path: Path, settings: Records, place: str) -> pa.Table:
     import duckdb
 
     try:
-        connection = duckdb.connect(str(path), read_only=True)
+        connection = duckdb.connect(str(path), read_only=True, config=_ALONE)
     except duckdb.Error as error:
         words = " ".join(str(error).split())[:160]
         raise DataError(f"{place}: {path}: is no DuckDB database that can be read: {words}") from None

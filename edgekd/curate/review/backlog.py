@@ -75,7 +75,8 @@ def measure_waits(arrived: Sequence[datetime], reviewed: Sequence[datetime | Non
     Raises:
         BadInputError: a row was looked at before it came in, or came in after `now`.
     """
-    done, open_days = [], []
+    done: list[float] = []
+    open_days: list[float] = []
     for number, (start, end) in enumerate(zip(arrived, reviewed, strict=True), start=1):
         days = ((now if end is None else end) - start).total_seconds() / _DAY
         if days < 0:

@@ -129,6 +129,8 @@ def test_records_that_cannot_be_told_apart_or_found(orders):
         DataError, match=r"none of 4 rows names a record: their 'order_id' is as '1', and .* 'no-1'"
     ):
         check(number=["no-1", "no-2"], state=["a", "b"])
+    with pytest.raises(DataError, match=r"none of 4 rows names a record"):
+        check_rules(ROWS, settings(), orders)
     with pytest.raises(ConfigError, match=r"claims.records.parcel.key: .*unknown column 'number'"):
         check(nummer=[1, 2], state=["a", "b"])
     check(number=[1.0, 2.0], state=["a", "b"])  # as files write whole numbers beside empty ones

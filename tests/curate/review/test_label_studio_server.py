@@ -30,7 +30,7 @@ TEXTS = [
     "e\u0301 \u202eback\u200b",
     "<b>&amp;</b>",
 ]
-SECONDS = 900  # up in 50 s on a quiet machine; on a busy one it takes many times that
+SECONDS = 1800  # up in 50 s on a quiet machine; on a busy one it takes many times that
 
 
 class Server:
