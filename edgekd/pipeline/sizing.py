@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
 from edgekd.compile import Artifact, open_artifact
 from edgekd.config import Data, EncoderModel, Project, Slice, StudentModel, Target
 from edgekd.config.project import StudentEntry
+from edgekd.engines.process import Note, Show
 from edgekd.engines.step import Inputs, Settings, Step
 from edgekd.measure.environment import read_environment
 from edgekd.measure.plan import MeasurePlan
@@ -46,13 +46,6 @@ _ROWS = {
 _CARRIERS = {"mangaassist": "intent", "mangasearch": "rerank"}
 """The task of the built-in rows: a task of one's own has other answers, and the same work to do for them."""
 _STUDENTS: TypeAdapter[StudentModel] = TypeAdapter(Annotated[StudentModel, Field(discriminator="kind")])
-
-
-class Shows(Protocol):
-    """Shows the progress of a step by its title."""
-
-    def __call__(self, title: str) -> AbstractContextManager[Progress]:
-        """Open a block in which progress is shown."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +188,7 @@ def measure_shape(
 
 
 def open_sizing(
-    target: Target, task: str, teacher: EncoderModel, show: Shows, note: Any, folder: Path | None = None
+    target: Target, task: str, teacher: EncoderModel, show: Show, note: Note, folder: Path | None = None
 ) -> Sizing:
     """Gather what costs depend on.
 
