@@ -53,7 +53,7 @@ def _read_lengths(context: Context, sizing: Sizing) -> Lengths:
     from edgekd.distill.weights import load_tokenizer_json
 
     data = open_rows(context.engine.make(context.data).path)
-    texts = _spread(data)
+    texts: Sequence[str] = _spread(data)
     if sizing.is_paired:
         texts = make_requests(texts, sizing.target.limits.candidates or USUAL)
     taught = [text for name in ("train", "unlabelled") for text in data.split(name).requests]
