@@ -63,11 +63,13 @@ class Proposer:
 
     def tell(self, name: str, drop: float, p95_ms: float) -> None:
         """Say what came of a student: its drop in points, and its p95 in ms."""
-        from optuna.distributions import CategoricalDistribution
+        from optuna.distributions import BaseDistribution, CategoricalDistribution
         from optuna.trial import create_trial
 
         own = self._sizes[name]
-        distributions = {key: CategoricalDistribution(self._choices[key]) for key in own}
+        distributions: dict[str, BaseDistribution] = {
+            key: CategoricalDistribution(self._choices[key]) for key in own
+        }
         trial = create_trial(params=dict(own), distributions=distributions, values=[drop, p95_ms])
         self._study.add_trial(trial)
 

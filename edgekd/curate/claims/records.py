@@ -102,7 +102,7 @@ def _read_database(path: Path, settings: Records, place: str) -> pa.Table:
     import duckdb
 
     try:
-        connection = duckdb.connect(str(path), read_only=True, config=_ALONE)
+        connection = duckdb.connect(str(path), read_only=True, config={**_ALONE})
     except duckdb.Error as error:
         words = " ".join(str(error).split())[:160]
         raise DataError(f"{place}: {path}: is no DuckDB database that can be read: {words}") from None
