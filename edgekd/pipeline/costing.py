@@ -180,7 +180,8 @@ def spread_texts(sizing: Sizing) -> list[str]:
 
 
 def _minutes(shapes: int) -> str:
-    minutes = max(1, round(shapes * 8 / 60))
+    """Guess how long shapes take: 34 of `lambda-x86` took 125 s, others may take longer."""
+    minutes = max(1, round(shapes * 125 / 34 / 60))
     return "a minute" if minutes == 1 else f"{minutes} minutes on two quiet cores"
 
 

@@ -108,7 +108,7 @@ def _lines(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
     try:
         names = reader.fieldnames or ()
         if missing := [name for name in ("id", "rater", "judgment") if name not in names]:
-            raise DataError(f"{path}: has no column '{missing[0]}'; found: {', '.join(names)}")
+            raise DataError(f"{path}: has no column '{missing[0]}'; found: {', '.join(names) or 'nothing'}")
         for row in reader:
             if None in row or None in row.values():
                 raise DataError(
