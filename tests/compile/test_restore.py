@@ -116,8 +116,8 @@ RUINED = {
     "scoring": (samples.SCORING, 3, 0.1),
     "ranking": (samples.RANKING, 6, 0.0),
 }
-"""Students, how many operators are restored at most, for values are bounded less tightly than hits, and what is
-lost at least before."""
+"""Students, the most operators that are restored (values are bounded less tightly than hits), and the least
+drop before."""
 
 
 @pytest.fixture(params=["tiny", "scoring", pytest.param("ranking", marks=pytest.mark.long)])
