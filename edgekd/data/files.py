@@ -24,7 +24,7 @@ FORMATS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 def require_file(path: Path) -> None:
     """Refuse a path at which no file lies."""
     if not path.is_file():
-        raise DataError(f"{path}: no such file; check data.source (relative to the project file)")
+        raise DataError(f"{path}: no such file; check the path (those in a project file start where it lies)")
 
 
 def read_table(path: Path, text_columns: tuple[str, ...] = ()) -> pa.Table:
