@@ -23,7 +23,7 @@ GROUND = [
     "words",
 ]
 TIERS = [
-    *GROUND, "stats", "serving", "data", "curate", "measure", "evaluate", "distill", "export",
+    *GROUND, "stats", "serving", "serve_log", "data", "curate", "measure", "evaluate", "distill", "export",
     "compile", "emulate", "bundle", "sizing", "gate", "publish", "impact", "report", "ci",
     "pytest_plugin", "tasks", "single", "engines", "pipeline", "api", "cli",
 ]  # fmt: skip

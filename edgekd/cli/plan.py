@@ -241,3 +241,40 @@ def review(incoming: float, reviewed: float, weeks: int, backlog: float) -> Outc
     from edgekd.cli.planning_data import plan_review
 
     return plan_review(incoming, reviewed, weeks, backlog)
+
+
+@plan.command()
+@_per_day
+@click.option("--usd-per-tb", type=float, required=True, help="USD to keep a TB for a month.")
+@click.option("--compact-bytes", type=float, default=400, show_default=True, help="Of a row of figures.")
+@click.option("--full-bytes", type=float, default=12_000, show_default=True, help="Of a row with its text.")
+@click.option(
+    "--forensic-bytes", type=float, default=12_000, show_default=True, help="Of one with all of it."
+)
+@click.option("--full-share", type=float, default=0.004, show_default=True, help="Share kept with its text.")
+@click.option(
+    "--forensic-share", type=float, default=0.001, show_default=True, help="Share kept with all of it."
+)
+@click.option(
+    "--units",
+    type=click.Choice(["bytes", "gib-as-gb"]),
+    default="bytes",
+    show_default=True,
+    help="`gib-as-gb` adds up as sums on paper do that take GiB for GB.",
+)
+@tells
+def logging(
+    per_day: float,
+    usd_per_tb: float,
+    compact_bytes: float,
+    full_bytes: float,
+    forensic_bytes: float,
+    full_share: float,
+    forensic_share: float,
+    units: str,
+) -> Outcome:
+    """How much a policy of logging writes, and what it costs to keep."""
+    from edgekd.cli.planning_logs import plan_logging
+
+    sizes, shares = (compact_bytes, full_bytes, forensic_bytes), (full_share, forensic_share)
+    return plan_logging(per_day, sizes, shares, usd_per_tb, "bytes" if units == "bytes" else "gib-as-gb")

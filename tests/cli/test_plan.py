@@ -131,6 +131,20 @@ def test_rows_that_prove_and_that_catch(plan):
     assert plan(*harm, "--power", 0.5)["rows"] < alone["rows"]
 
 
+def test_logging_in_bytes_and_in_mixed_units(plan, golden):
+    wanted = golden["logging"]
+    rates = ("--per-day", wanted["requests_per_day"], "--usd-per-tb", wanted["usd_per_tb"])
+    everything = ("--full-share", 1, "--forensic-share", 0)
+    found = plan("logging", *rates, *everything, "--full-bytes", wanted["payload_bytes"])
+    assert found["bytes_per_day"]["full"] == wanted["bytes_per_day"]
+    assert found["usd_per_month"] == pytest.approx(wanted["usd_per_month_by_bytes"])
+    mixed = plan("logging", *rates, *everything, "--full-bytes", 12 * 1024, "--units", "gib-as-gb")
+    assert (mixed["tb_per_month"], mixed["usd_per_month"]) == pytest.approx((17.2, wanted["usd_per_month"]))
+    modes = wanted["modes"]
+    shares = ("--full-share", modes["full_shadow"], "--forensic-share", modes["forensic"])
+    assert plan("logging", *rates, *shares)["gb_per_day"] == pytest.approx(22.9)
+
+
 def test_routing_in_both_billings(plan, golden):
     wanted = golden["routing"]
     prices = ("--teacher", wanted["teacher_per_1k"], "--student", wanted["student_per_1k"])
@@ -192,6 +206,8 @@ def test_rows_that_prove_a_margin_of_values(plan, speak):
         (["cost", "--per-day", "1", "--teacher", "0", "--student", "1"], "baseline's cost must be > 0"),
         (["canary", *RATES, "--degraded", ".9", "--share", ".1"], "from itself"),
         (["canary", *RATES, "--degraded", ".8", "--share", "1"], "got 1"),
+        (["logging", *RATES[2:], "--usd-per-tb", "1", "--full-share", "1"],
+         "add up to 1.001; expected at most 1"),
         (["routing", *RATES[2:], "--teacher", "1", "--student", "2", "--planned", "0", "--actual", "1"],
          "saves nothing"),
         (["capacity", "gone.csv"], "gone.csv"),
