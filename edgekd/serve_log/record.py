@@ -48,8 +48,8 @@ def make_record(
 ) -> dict[str, Any]:
     """Return what is kept of a request and its answer (`respond`'s); `time` is in seconds since 1970, UTC.
 
-    With `compact` it is the compact record, whatever the policy keeps of the request; its `mode` says what that
-    is. A compact record has nothing that the caller has written freely: attributes are those of the policy,
+    With `compact` it is the compact record, whatever the policy keeps of the request; `mode` says what
+    that is. A compact record has nothing that the caller has written freely: attributes are the policy's,
     their values and the names of slices are short words without long numbers, and ids are hashed.
     """
     mode = policy.mode_of(asked.id, asked.slices)

@@ -14,19 +14,23 @@ _EMAIL = re.compile(r"[A-Za-z0-9._+%'-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}(?![A-Za-z0-9])")
 _CARD = re.compile(r"(?<![A-Za-z0-9_.,-])\d(?:[ -]?\d){12,18}(?![A-Za-z0-9_-]|[.,]\d)")
 _PHONE = re.compile(
-    r"(?<![A-Za-z0-9_.,:/#-])(?:\+|\(\+?)?\d(?:[ ./()-]{0,2}\d){6,14}(?![A-Za-z0-9_-]|[.,:/]\d)"
+    r"(?<![A-Za-z0-9_.,:/#+-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{1,4}\)[ .-]?)?\d{1,4}(?:[ ./-]?\d{1,4}){1,6}"
+    r"(?![A-Za-z0-9_-]|[.,:/]\d)"
 )
-_DATES = (
-    re.compile(r"(?:19|20)\d\d([-./ ])\d{1,2}\1\d{1,2}"),
-    re.compile(r"\d{1,2}([-./ ])\d{1,2}\1(?:19|20)\d\d"),
+_OTHERS = (
+    re.compile(r"(?<!\d)(?:19|20)\d\d([-./ ])[01]?\d\1[0-3]?\d(?!\d)"),
+    re.compile(r"(?<!\d)[0-3]?\d([-./ ])[0-3]?\d\1(?:19|20)\d\d(?!\d)"),
+    re.compile(r"(?<!\d)97[89][ -]?(?:\d[ -]?){9}\d(?!\d)"),
+    re.compile(r"(?<!\d)\d{1,3}(?:[.,]\d{3})+(?!\d)"),
+    re.compile(r"(?<![\d.,])\d+[.,]\d{1,2}(?![\d.,])"),
 )
-_RANGE = re.compile(r"\d{4} ?- ?\d{4}")
-_BOOK = re.compile(r"97[89][ -]?(?:\d[ -]?){9}\d")
+"""Dates, ISBNs, and numbers with points: no number of a card or a phone begins or ends in one."""
 _DIGITS_OF_A_CARD = range(13, 20)
-_DIGITS_OF_A_PHONE = range(7, 16)
+_DIGITS_OF_A_PHONE = range(8, 16)
 _DIGITS_OF_AN_IBAN = range(15, 35)
-_LEAST_GROUPED = 9
-"""Digits without a plus, a zero or a gap: shorter ones are prices, numbers of pages or of volumes."""
+_LEAST_UNGROUPED = 9
+_GROUPS = range(3, 6)
+_DIGITS_OF_A_GROUP = range(2, 5)
 
 
 def redact(text: str, order_ids: Sequence[str] = ()) -> str:
@@ -54,12 +58,14 @@ def _spans(text: str, order_ids: Sequence[str]) -> Iterator[tuple[int, int, str]
         end = _end_of_iban(match.group())
         if end:
             yield match.start(), match.start() + end, "IBAN"
-    for match in _CARD.finditer(text):
-        if is_card(match.group()):
-            yield *match.span(), "CARD"
     for pattern in order_ids:
         for match in re.finditer(rf"(?<![A-Za-z0-9_])(?:{pattern})(?![A-Za-z0-9_])", text):
             yield *match.span(), "ORDER"
+    for other in _OTHERS:
+        text = other.sub(lambda match: "x" * len(match.group()), text)
+    for match in _CARD.finditer(text):
+        if is_card(match.group()):
+            yield *match.span(), "CARD"
     for match in _PHONE.finditer(text):
         if _is_phone(match.group()):
             yield *match.span(), "PHONE"
@@ -98,11 +104,15 @@ def _end_of_iban(text: str) -> int:
 
 
 def _is_phone(text: str) -> bool:
-    digits = [sign for sign in text if sign.isdecimal()]
-    if len(digits) not in _DIGITS_OF_A_PHONE:
+    """Tell a phone number by its sign, or by the groups that it is written in."""
+    groups = re.findall(r"\d+", text)
+    digits = sum(map(len, groups))
+    if digits not in _DIGITS_OF_A_PHONE:
         return False
-    if any(pattern.fullmatch(text) for pattern in _DATES) or _BOOK.fullmatch(text) or _RANGE.fullmatch(text):
-        return False
-    has_sign = text[0] in "+(" or digits[0] == "0"
-    is_grouped = any(sign in " ./()-" for sign in text)
-    return has_sign or is_grouped or len(digits) >= _LEAST_GROUPED
+    if text[0] in "+(0":
+        return True
+    if len(groups) == 1:
+        return digits >= _LEAST_UNGROUPED
+    has_one_gap = len(set(re.findall(r"\D+", text))) == 1
+    are_even = all(len(group) in _DIGITS_OF_A_GROUP for group in groups)
+    return has_one_gap and are_even and len(groups) in _GROUPS
