@@ -1,0 +1,1 @@
+"""Logs of a service: read back, packed into Parquet."""
