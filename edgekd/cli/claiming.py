@@ -26,8 +26,9 @@ from edgekd.curate.claims.figures import (
 from edgekd.curate.claims.records import open_records
 from edgekd.curate.claims.verdict import ACTIONS, VERDICTS, Checked, decide_claims
 from edgekd.data.files import read_rows, read_table
-from edgekd.distill.logs.events import FactSlice, read_events
+from edgekd.distill.logs.events import read_events
 from edgekd.distill.logs.facts import make_fact_event, make_share_event
+from edgekd.distill.logs.live_events import FactSlice
 from edgekd.errors import BadInputError, ConfigError, DataError
 from edgekd.stats.interval import Interval
 from edgekd.store import write_atomic

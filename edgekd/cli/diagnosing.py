@@ -8,7 +8,8 @@ from typing import Any
 
 from edgekd.cli.outcome import Outcome
 from edgekd.distill.diagnosis.capacity import CapacityStep
-from edgekd.distill.logs.events import CapacityAnalysis, Event
+from edgekd.distill.logs.event import Event
+from edgekd.distill.logs.training_events import CapacityAnalysis
 from edgekd.errors import BadInputError
 from edgekd.pipeline.diagnosing import Diagnosed, RunDiagnosis, diagnose_run
 from edgekd.report.printing import ABSENT, one_line, print_ms, print_percent, print_points, print_usd

@@ -9,7 +9,7 @@ from edgekd.cli.claiming import find_impossible
 from edgekd.cli.outcome import Outcome
 from edgekd.curate.claims.figures import most_overlap
 from edgekd.curate.review.backlog import capacity_to_clear, forecast_backlog
-from edgekd.distill.logs.events import FactSlice
+from edgekd.distill.logs.live_events import FactSlice
 from edgekd.errors import BadInputError
 from edgekd.impact.contamination import Stage, count_stages
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from edgekd.cli.outcome import Outcome
-from edgekd.distill.logs.events import FreshnessSlice, read_events
+from edgekd.distill.logs.events import read_events
+from edgekd.distill.logs.live_events import FreshnessSlice
 from edgekd.errors import BadInputError
 from edgekd.impact.traffic import extra_per_day
 

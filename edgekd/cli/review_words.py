@@ -7,7 +7,7 @@ from typing import Any
 
 from edgekd.curate.review.proposals import Proposal
 from edgekd.curate.review.rater_drift import RaterDrift
-from edgekd.distill.logs.events import ReviewHealth
+from edgekd.distill.logs.live_events import ReviewHealth
 from edgekd.stats.raters import RaterAgreement
 
 

@@ -30,7 +30,8 @@ from edgekd.curate.review.proposals import Corrected, list_repeated, propose_rul
 from edgekd.curate.review.queue import plan_queue
 from edgekd.curate.review.rater_drift import find_drift
 from edgekd.curate.review.sheet import write_sheet
-from edgekd.distill.logs.events import ReviewHealth, read_events
+from edgekd.distill.logs.events import read_events
+from edgekd.distill.logs.live_events import ReviewHealth
 from edgekd.errors import BadInputError
 from edgekd.store import write_atomic
 

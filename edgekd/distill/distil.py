@@ -17,7 +17,7 @@ from edgekd.config import FeatureStage, StudentModel
 from edgekd.distill.examples import Lesson, Session
 from edgekd.distill.fitting import check_padding
 from edgekd.distill.lists import parts_of, queries_of
-from edgekd.distill.logs.events import Event
+from edgekd.distill.logs.event import Event
 from edgekd.distill.make import Made, make_student, make_towers, read_tokenizer
 from edgekd.distill.rung import Rung
 from edgekd.distill.student import save_student

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # two seconds, which finished stages are spared
     import torch
     from torch import Tensor
 
-    from edgekd.distill.logs.events import Event
+    from edgekd.distill.logs.event import Event
 
 Outputs = Float[np.ndarray, "row output"]
 """What a model gives, or its teacher, before any softmax or sigmoid; [row, place] where rows are lists."""

@@ -15,7 +15,8 @@ from edgekd.distill.diagnosis.capacity import CapacityStep, analyse_capacity, ca
 from edgekd.distill.diagnosis.diagnose import diagnose
 from edgekd.distill.diagnosis.finding import Finding, Setup
 from edgekd.distill.diagnosis.history import History, make_history
-from edgekd.distill.logs.events import CapacityAnalysis, read_events
+from edgekd.distill.logs.events import read_events
+from edgekd.distill.logs.training_events import CapacityAnalysis
 from edgekd.errors import BadInputError, ConfigError
 from edgekd.pipeline.costs import student_costs
 from edgekd.pipeline.going import has_logs

@@ -21,7 +21,7 @@ from edgekd.data.age import ages_in_days
 from edgekd.data.normalise import normalise
 from edgekd.data.slices import select_rows
 from edgekd.data.taskdata import TaskData
-from edgekd.distill.logs.events import FreshnessSlice
+from edgekd.distill.logs.live_events import FreshnessSlice
 from edgekd.errors import BadInputError, SliceError
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.learning import load_stage

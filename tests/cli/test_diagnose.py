@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from edgekd.config import load_project
-from edgekd.distill.logs.events import ClassSliceEval, EpochSummary, EventLog
+from edgekd.distill.logs.events import EventLog
 from edgekd.distill.logs.profile import StageClock
+from edgekd.distill.logs.training_events import ClassSliceEval, EpochSummary
 from edgekd.pipeline.context import Context
 from edgekd.pipeline.going import going_on
 from edgekd.pipeline.rundir import write_config

@@ -9,7 +9,7 @@ from edgekd.data.load import load_data
 from edgekd.distill.examples import Examples, Lesson, Session
 from edgekd.distill.fine_tune import Checkpoint, fine_tune
 from edgekd.distill.learners.classify import classify_rows
-from edgekd.distill.logs.events import EpochSummary
+from edgekd.distill.logs.training_events import EpochSummary
 from edgekd.distill.teacher import open_teacher
 from edgekd.distill.weighing import weigh_rows
 from edgekd.distill.weights import quiet

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from edgekd.distill.logs.events import ClassSliceEval, EpochSummary, EventLog
+from edgekd.distill.logs.events import EventLog
+from edgekd.distill.logs.training_events import ClassSliceEval, EpochSummary
 from edgekd.engines.step import Folder, Step
 from edgekd.pipeline.retaking import retake
 from edgekd.store import Store

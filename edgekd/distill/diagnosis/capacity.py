@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from edgekd.distill.diagnosis.finding import Finding, Setup
 from edgekd.distill.diagnosis.history import History
-from edgekd.distill.logs.events import CapacityAnalysis, ClassSliceEval, EpochSummary
+from edgekd.distill.logs.training_events import CapacityAnalysis, ClassSliceEval, EpochSummary
 from edgekd.words import name_figure
 
 EASY_RECALL = 0.95

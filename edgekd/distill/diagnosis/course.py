@@ -7,7 +7,8 @@ from pathlib import Path
 
 from edgekd.distill.diagnosis.score import best_epoch
 from edgekd.distill.diagnosis.stop import ends_training
-from edgekd.distill.logs.events import ClassSliceEval, EpochSummary, read_events
+from edgekd.distill.logs.events import read_events
+from edgekd.distill.logs.training_events import ClassSliceEval, EpochSummary
 from edgekd.errors import DataError
 
 

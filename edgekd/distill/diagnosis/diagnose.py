@@ -12,7 +12,7 @@ from edgekd.distill.diagnosis.score import best_epoch
 from edgekd.distill.diagnosis.settle import settle
 from edgekd.distill.diagnosis.stop import check_rules
 from edgekd.distill.diagnosis.trends import judge_trends
-from edgekd.distill.logs.events import DominatingExample
+from edgekd.distill.logs.training_events import DominatingExample
 
 MISSED = 0.05
 """Share by which live traffic may fall short of the validation rows before those miss a dimension."""

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from edgekd.distill.diagnosis.score import best_epoch
-from edgekd.distill.logs.events import (
+from edgekd.distill.logs.event import Event
+from edgekd.distill.logs.live_events import ShadowCompare
+from edgekd.distill.logs.profile import Bottleneck, join_profiles, name_bottleneck
+from edgekd.distill.logs.training_events import (
     ClassSliceEval,
     DominatingExamples,
     EpochSummary,
-    Event,
-    ShadowCompare,
     SystemProfile,
     TrainStep,
 )
-from edgekd.distill.logs.profile import Bottleneck, join_profiles, name_bottleneck
 
 _E = TypeVar("_E", bound=Event)
 

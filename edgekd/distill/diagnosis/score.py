@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from edgekd.distill.logs.events import EpochSummary
+from edgekd.distill.logs.training_events import EpochSummary
 from edgekd.errors import DataError, unknown_name
 
 PROMOTION_SCORE = "promotion_score"

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Literal, Protocol
 
 from edgekd.distill.diagnosis.score import best_epoch
-from edgekd.distill.logs.events import EpochSummary
+from edgekd.distill.logs.training_events import EpochSummary
 from edgekd.stats.proportion import exact_upper_bound
 
 

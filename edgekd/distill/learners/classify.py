@@ -15,7 +15,7 @@ from edgekd.distill.diagnosis.score import PROMOTION_SCORE
 from edgekd.distill.labels.agreement import SoftmaxAgreement, compare_softmax
 from edgekd.distill.learner import Choice, LinearModel, Outputs, RowWords, Targets
 from edgekd.distill.logs.class_slices import class_slices
-from edgekd.distill.logs.events import Event
+from edgekd.distill.logs.event import Event
 from edgekd.errors import ConfigError, MissingExtraError, unknown_name
 from edgekd.evaluate.classify.calibration import expected_calibration_error
 

@@ -18,7 +18,7 @@ from edgekd.config import Distillation, Emphasis, RankTerms
 from edgekd.distill.labels.agreement import ScoreAgreement, compare_scores
 from edgekd.distill.learner import Choice, LinearModel, Outputs, RowWords, Targets
 from edgekd.distill.learners.rank_figures import kendall_tau, ndcg, reciprocal_rank, top_agreement
-from edgekd.distill.logs.events import Event
+from edgekd.distill.logs.event import Event
 from edgekd.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from edgekd.config import Distillation, Emphasis
 from edgekd.distill.labels.agreement import NumberAgreement, compare_numbers
 from edgekd.distill.learner import Choice, LinearModel, Outputs, RowWords, Targets
-from edgekd.distill.logs.events import Event
+from edgekd.distill.logs.event import Event
 from edgekd.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:

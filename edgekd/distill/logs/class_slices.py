@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from edgekd.distill.logs.events import ClassSliceEval
+from edgekd.distill.logs.training_events import ClassSliceEval
 
 Classes = Int[np.ndarray, " row"]
 

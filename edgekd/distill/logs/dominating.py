@@ -11,7 +11,7 @@ import numpy.typing as npt
 from jaxtyping import Float, Int
 
 from edgekd.distill.learner import RowWords
-from edgekd.distill.logs.events import DominatingExample, DominatingExamples
+from edgekd.distill.logs.training_events import DominatingExample, DominatingExamples
 
 TIMES_BATCH_MEAN = 1.5
 """A row dominates a batch where its loss is over this many times the batch's mean."""

@@ -1,269 +1,32 @@
-"""Events of the training log, one JSON object a line.
-
-Rates are in 0..1, durations carry their unit. A field that a task has no meaning for is absent in the
-file, never null; in memory it is None.
-"""
+"""The log of events, one JSON object a line: written while a model trains, and read."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
+from edgekd.distill.logs.event import VERSION, Event
+from edgekd.distill.logs.live_events import (
+    CalibrationEval,
+    FactSlice,
+    FreshnessSlice,
+    ReviewHealth,
+    RouterHealth,
+    ShadowCompare,
+)
+from edgekd.distill.logs.training_events import (
+    CapacityAnalysis,
+    ClassSliceEval,
+    DominatingExamples,
+    EpochSummary,
+    SystemProfile,
+    TrainStep,
+)
 from edgekd.errors import DataError
 from edgekd.store import parse_json, write_atomic
-
-VERSION = 1
-
-Rate = Annotated[float, Field(ge=0, le=1)]
-
-
-def now() -> float:
-    """Seconds since 1970, UTC."""
-    return time.time()
-
-
-class _Frozen(BaseModel):
-    # A number that is not finite is written as a string: JSON has none, and null would say "no meaning".
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, ser_json_inf_nan="strings")
-
-
-class Event(_Frozen):
-    """Base of events: `time` is seconds since 1970, UTC."""
-
-    version: int = Field(VERSION, ge=1, le=VERSION)
-    time: float = Field(default_factory=now)
-
-
-class TrainStep(Event):
-    """One optimizer step; `hard_ce` is the mean over all rows, where a row without a label counts 0.
-
-    `terms` are means of the parts of the loss that have no field of their own.
-    """
-
-    event: Literal["kd_train_step"] = "kd_train_step"
-    task: str
-    epoch: int
-    global_step: int
-    batch_size: int
-    hard_ce: float | None = None
-    kd_kl_t2: float | None = None
-    feature_mse: float | None = None
-    attention_mse: float | None = None
-    terms: dict[str, float] | None = None
-    total_loss: float
-    grad_norm: float
-    lr: float
-    throughput_samples_per_sec: float
-
-
-class EpochSummary(Event):
-    """One pass over the training rows, judged on validation rows.
-
-    `train_hard_ce` is the mean over the rows that have a label, the other `train_` figures over all;
-    `val_loss` is the loss against the targets; `val_rows` is the n of every validation figure. `train_terms`
-    and `val_figures` hold by name what has no field of its own. `chosen_by` names the figure that decides
-    which epoch is best, where that is not the promotion score.
-    """
-
-    event: Literal["kd_epoch_summary"] = "kd_epoch_summary"
-    task: str
-    student: str
-    teacher: str
-    epoch: int
-    train_loss: float
-    val_loss: float
-    train_hard_ce: float | None = None
-    train_kd_kl_t2: float | None = None
-    train_feature_mse: float | None = None
-    train_attention_mse: float | None = None
-    train_terms: dict[str, float] | None = None
-    val_rows: int | None = None
-    val_accuracy: Rate | None = None
-    teacher_preference_match: Rate | None = None
-    safety_recall: Rate | None = None
-    calibration_ece: Rate | None = None
-    val_figures: dict[str, float] | None = None
-    chosen_by: str | None = None
-    is_higher_better: bool | None = None
-    human_win_rate_vs_base: Rate | None = None
-    hallucination_rate: Rate | None = None
-    refusal_precision: Rate | None = None
-    avg_output_tokens: float | None = None
-    cost_per_1k_responses: float | None = None
-    checkpoint_promotable: bool | None = None
-    seconds: float | None = None
-
-    @property
-    def chosen_value(self) -> float | None:
-        """The figure named by `chosen_by`, where there is one."""
-        if self.chosen_by is None:
-            return None
-        value: float | None = getattr(self, self.chosen_by, None)
-        return (self.val_figures or {}).get(self.chosen_by, value)
-
-
-class ClassSliceEval(Event):
-    """One class on validation rows after an epoch; precision is absent where the class was never answered."""
-
-    event: Literal["class_slice_eval"] = "class_slice_eval"
-    epoch: int
-    class_name: str = Field(alias="class")
-    support: int
-    teacher_recall: Rate
-    student_recall: Rate
-    student_precision: Rate | None = None
-    hard_label_weight: float
-    soft_label_weight: float
-
-
-class CapacityAnalysis(Event):
-    """One student beside the others of its run; quality is of its best epoch, on validation rows."""
-
-    event: Literal["student_capacity_analysis"] = "student_capacity_analysis"
-    student: str
-    train_kd_loss: tuple[float, ...]
-    quality: Rate
-    quality_metric: str
-    calibration_ece: Rate | None = None
-    rare_query_recall: Rate | None = None
-    params_millions: float | None = None
-    p95_ms: float | None = None
-    cost_per_1k_usd: float | None = None
-
-
-class SystemProfile(Event):
-    """Where the time of one epoch went; the fractions add up to 1."""
-
-    event: Literal["training_system_profile"] = "training_system_profile"
-    job: str
-    epoch: int
-    seconds: float
-    cpu_utilization: Rate | None = None
-    gpu_utilization: Rate | None = None
-    input_pipeline_wait_fraction: Rate
-    teacher_forward_fraction: Rate
-    student_step_fraction: Rate
-    judging_fraction: Rate
-    checkpoint_time_fraction: Rate
-    other_fraction: Rate
-    rows_per_second: float
-    tokens_per_second: float
-
-
-class DominatingExample(_Frozen):
-    """A row whose loss was over the bound in `epochs_over` of the `epochs_seen` epochs it was met in.
-
-    What it should get is `class` where that is a class, else `target`.
-    """
-
-    row: int
-    text: str
-    class_name: str | None = Field(None, alias="class")
-    target: str | None = None
-    teacher_answer: str | None = None
-    epochs_over: int
-    epochs_seen: int
-    mean_loss: float
-
-
-class DominatingExamples(Event):
-    """Rows that dominate their batches epoch after epoch.
-
-    `count` is of all, `examples` are the worst; those that have a label or another target come first.
-    """
-
-    event: Literal["dominating_examples"] = "dominating_examples"
-    student: str
-    epoch: int
-    times_batch_mean: float
-    least_epochs: int
-    count: int
-    rows: int
-    examples: tuple[DominatingExample, ...]
-
-
-class ShadowCompare(Event):
-    """A student beside its teacher on live rows of one slice, answered in the shadow."""
-
-    event: Literal["shadow_compare"] = "shadow_compare"
-    slice: str
-    teacher_preference_match: Rate
-    student_win_rate: Rate | None = None
-    policy_escalation_recall: Rate | None = None
-    baseline_escalation_recall: Rate | None = None
-    n: int
-
-
-class FreshnessSlice(Event):
-    """One slice of live traffic that training rows may not know yet, such as titles of the last 60 days.
-
-    Grounded rates are shares of answers that are right, or that the evidence supports; `n` is the number of
-    rows behind the student's, `share` the slice's share of the traffic. The ages are of the training rows.
-    Fields that other systems add are left out.
-    """
-
-    model_config = ConfigDict(extra="ignore")
-
-    event: Literal["freshness_slice_eval"] = "freshness_slice_eval"
-    slice: str
-    teacher_grounded_rate: Rate | None = None
-    student_grounded_rate: Rate | None = None
-    retrieval_miss_rate: Rate | None = None
-    dataset_age_days_p50: float | None = Field(None, ge=0)
-    dataset_age_days_p95: float | None = Field(None, ge=0)
-    share: Rate | None = None
-    n: int | None = Field(None, ge=0)
-
-
-class FactSlice(Event):
-    """Errors of fact of teacher and student over the same `n` rows of one slice, or what a filter leaves.
-
-    With `filter` it tells of targets: the share that is false after the filter of this name, `none` for
-    before any. Intervals are at 95 %, lower end first. Other systems write this event, too, with fields of
-    their own, which are left out.
-    """
-
-    model_config = ConfigDict(extra="ignore")
-
-    event: Literal["distill_eval_slice"] = "distill_eval_slice"
-    slice: str
-    student: str | None = None
-    teacher_fact_error_rate: Rate | None = None
-    student_fact_error_rate: Rate | None = None
-    teacher_confident_error_rate: Rate | None = None
-    copied_teacher_error_overlap: Rate | None = None
-    teacher_fact_error_interval: tuple[Rate, Rate] | None = None
-    student_fact_error_interval: tuple[Rate, Rate] | None = None
-    copied_teacher_error_interval: tuple[Rate, Rate] | None = None
-    filter: str | None = None
-    contamination: Rate | None = None
-    contamination_interval: tuple[Rate, Rate] | None = None
-    n: int | None = None
-
-
-class ReviewHealth(Event):
-    """How review keeps up: rows per week, what waits, how raters agree, and how long rows waited in days.
-
-    Other systems write this event, too, with fields of their own, which are left out.
-    """
-
-    model_config = ConfigDict(extra="ignore")
-
-    event: Literal["review_pipeline_health"] = "review_pipeline_health"
-    weekly_incoming: float = Field(ge=0)
-    weekly_reviewed: float = Field(ge=0)
-    backlog: float = Field(ge=0)
-    inter_annotator_agreement: float | None = Field(None, ge=-1, le=1)
-    agreement_interval: tuple[float, float] | None = None
-    agreement_metric: str | None = None
-    median_review_delay_days: float | None = Field(None, ge=0)
-    median_waiting_days: float | None = Field(None, ge=0)
-    n: int | None = None
-
 
 AnyEvent = Annotated[
     TrainStep
@@ -273,6 +36,8 @@ AnyEvent = Annotated[
     | SystemProfile
     | DominatingExamples
     | ShadowCompare
+    | RouterHealth
+    | CalibrationEval
     | FreshnessSlice
     | FactSlice
     | ReviewHealth,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgekd.curate.claims.figures import FactFigures
-from edgekd.distill.logs.events import FactSlice
+from edgekd.distill.logs.live_events import FactSlice
 from edgekd.stats.interval import Interval
 
 TARGETS = "targets"

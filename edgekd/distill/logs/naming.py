@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgekd.distill.logs.events import Event
+from edgekd.distill.logs.event import Event
 
 
 def name_fields(

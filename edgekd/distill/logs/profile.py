@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from edgekd.distill.logs.events import SystemProfile
+from edgekd.distill.logs.training_events import SystemProfile
 
 Phase = Literal["input", "teacher", "student", "judging", "checkpoint", "other"]
 
@@ -120,11 +120,18 @@ _FEATURES = (
 def join_profiles(profiles: Sequence[SystemProfile]) -> SystemProfile:
     """Put the profiles of a training's epochs together into one of them all, each by its seconds.
 
-    A figure that some of them lack is of the others alone. The job's name and epoch are those of the last.
+    A figure that some of them lack is of the others alone; where a profile does not say how long it took, all
+    count alike. The job's name and epoch are those of the last.
     """
-    found: dict[str, float | None] = {"seconds": sum(profile.seconds for profile in profiles)}
+    times = [profile.seconds for profile in profiles]
+    whole = None if None in times else sum(time for time in times if time is not None)
+    found: dict[str, float | None] = {"seconds": whole}
     for name in (*(field for _, field, *_ in _STARVING), *_SHARED):
-        known = [(p.seconds, value) for p in profiles if (value := getattr(p, name)) is not None]
+        known = [
+            (1.0 if whole is None or p.seconds is None else p.seconds, value)
+            for p in profiles
+            if (value := getattr(p, name)) is not None
+        ]
         weight = sum(seconds for seconds, _ in known)
         found[name] = sum(seconds * value for seconds, value in known) / weight if weight else None
     return profiles[-1].model_copy(update=found)
@@ -140,20 +147,24 @@ def name_bottleneck(profile: SystemProfile, matches_features: bool = False) -> B
     shares: list[tuple[float, Phase, float, str, str]] = [
         (getattr(profile, field) / bound, phase, getattr(profile, field), what, advice)
         for phase, field, bound, what, advice in _STARVING
+        if getattr(profile, field) is not None
     ]
-    worth = [found for found in shares if found[2] * profile.seconds >= _LEAST_SECONDS]
+    seconds = profile.seconds
+    worth = [found for found in shares if seconds is None or found[2] * seconds >= _LEAST_SECONDS]
     over, phase, share, what, advice = max(worth or shares)
+    own = profile.student_step_fraction
+    if own is None:  # what is left of what is known
+        own = max(0.0, 1 - sum(found[2] for found in shares))
     if over >= 1 and not worth:
-        words = f"an epoch takes {profile.seconds:.1f} s: no part of it is worth an action"
-        return Bottleneck("student", profile.student_step_fraction, False, words)
+        words = f"an epoch takes {seconds:.1f} s: no part of it is worth an action"
+        return Bottleneck("student", own, False, words)
     if over >= 1:
         advice = _FEATURES if phase == "teacher" and matches_features else advice
         return Bottleneck(phase, share, True, f"{100 * share:.0f} % of the time is {what}: {advice}")
-    share = profile.student_step_fraction
-    words = f"the student's own step takes {100 * share:.0f} % of the time: nothing starves it"
+    words = f"the student's own step takes {100 * own:.0f} % of the time: nothing starves it"
     used = profile.cpu_utilization
     if profile.gpu_utilization is None and used is not None and used < 0.6:
         words += f"; the CPU is busy {100 * used:.0f} % of it: take larger batches or fewer threads"
     if profile.gpu_utilization is not None and profile.gpu_utilization < 0.6:
         words += f"; the GPU is busy {100 * profile.gpu_utilization:.0f} % of it: take larger batches"
-    return Bottleneck("student", share, False, words)
+    return Bottleneck("student", own, False, words)

@@ -8,7 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from edgekd.distill.logs.events import EpochSummary, Event, SystemProfile, TrainStep
+from edgekd.distill.logs.event import Event
+from edgekd.distill.logs.training_events import EpochSummary, SystemProfile, TrainStep
 from edgekd.errors import MissingExtraError, TrackerError
 
 _GROUPS: dict[type[Event], str] = {TrainStep: "step", EpochSummary: "epoch", SystemProfile: "profile"}

@@ -11,7 +11,7 @@ from edgekd.config.distillation import Checkpoint
 from edgekd.distill.diagnosis.stop import Gate, check_gates
 from edgekd.distill.learner import Learner, Targets
 from edgekd.distill.lists import NO_EXAMPLE
-from edgekd.distill.logs.events import EpochSummary
+from edgekd.distill.logs.training_events import EpochSummary
 from edgekd.distill.training.plan import TrainingPlan
 from edgekd.errors import ConfigError, unknown_name
 

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edgekd.distill.logs.events import Event, TrainStep
+from edgekd.distill.logs.event import Event
 from edgekd.distill.logs.naming import name_fields
+from edgekd.distill.logs.training_events import TrainStep
 from edgekd.distill.training.plan import TrainingPlan
 from edgekd.distill.training.step import TOTAL, StepLosses
 from edgekd.progress import Progress

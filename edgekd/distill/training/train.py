@@ -16,10 +16,12 @@ from torch import Tensor
 from edgekd.distill.diagnosis.score import PROMOTION_SCORE, best_epoch
 from edgekd.distill.diagnosis.stop import check_gates, ends_training
 from edgekd.distill.learner import RowWords
-from edgekd.distill.logs import events
 from edgekd.distill.logs.dominating import DominatingRows
+from edgekd.distill.logs.event import Event
+from edgekd.distill.logs.events import EventLog
 from edgekd.distill.logs.naming import name_fields
 from edgekd.distill.logs.profile import StageClock
+from edgekd.distill.logs.training_events import EpochSummary
 from edgekd.distill.training.checkpoint import (
     Due,
     EpochPlace,
@@ -53,7 +55,7 @@ def train(
     folder: Path,
     *,
     fresh: Sequence[Tensor] = (),
-    also: Callable[[events.Event], None] | None = None,
+    also: Callable[[Event], None] | None = None,
     on_progress: Progress = silent,
 ) -> Progressed:
     """Train `model` in place; it ends with the weights of the epoch best on validation rows.
@@ -93,7 +95,7 @@ def train(
     writer = None
     if processes.is_first:
         steps = 0 if state.place is None else state.steps
-        writer = events.EventLog(resume / "train.jsonl", state.epochs, also, steps)
+        writer = EventLog(resume / "train.jsonl", state.epochs, also, steps)
     tell = None if writer is None else writer.write
 
     def restore() -> None:
@@ -122,7 +124,7 @@ def train(
                 outputs = validation.lists.fold(outputs)
             found = _judge(outputs, validation, plan, state.epochs, losses, time.perf_counter() - began)
             state.history.append(found.model_dump(exclude={"time", "seconds"}, exclude_none=True))
-            history = [events.EpochSummary.model_validate(entry) for entry in state.history]
+            history = [EpochSummary.model_validate(entry) for entry in state.history]
             is_best = best_epoch(history) == state.epochs
             state.best_epoch = state.epochs if is_best else state.best_epoch
             state.is_stopped = ends_training(history, plan.training.epochs)
@@ -166,13 +168,13 @@ def _judge(
     epoch: int,
     losses: EpochLosses,
     seconds: float,
-) -> events.EpochSummary:
+) -> EpochSummary:
     learner = plan.learner
     figures = learner.judge(outputs, validation.targets, validation.taught_outputs)
     choice: dict[str, Any] = {}
     if learner.choice.figure != PROMOTION_SCORE:
         choice = {"chosen_by": learner.choice.figure, "is_higher_better": learner.choice.is_higher_better}
-    return events.EpochSummary(
+    return EpochSummary(
         task=plan.session.task,
         student=plan.student,
         teacher=plan.teacher,
@@ -180,8 +182,8 @@ def _judge(
         train_loss=losses.total,
         val_rows=int(learner.has_target(validation.targets).sum()),
         seconds=seconds,
-        **name_fields(events.EpochSummary, losses.terms, "train_terms", "train_"),
-        **name_fields(events.EpochSummary, figures, "val_figures"),
+        **name_fields(EpochSummary, losses.terms, "train_terms", "train_"),
+        **name_fields(EpochSummary, figures, "val_figures"),
         **({"checkpoint_promotable": not check_gates(figures, plan.limits).fires} if plan.limits else {}),
         **choice,
     )
@@ -194,9 +196,9 @@ def _notes(
     plan: TrainingPlan,
     epoch: int,
     dominating: DominatingRows,
-) -> list[events.Event]:
+) -> list[Event]:
     """What the log tells beside the summary, where a teacher has spoken and where rows have names."""
-    notes: list[events.Event] = []
+    notes: list[Event] = []
     if validation.taught is not None:
         taught = validation.taught[:]
         notes += plan.learner.tell_slices(epoch, outputs, validation.targets, taught)

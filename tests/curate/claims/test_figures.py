@@ -16,7 +16,8 @@ from edgekd.curate.claims.figures import (
 from edgekd.distill.examples import Examples, Weighing
 from edgekd.distill.learners.classify import Classify
 from edgekd.distill.learners.rank import Rank
-from edgekd.distill.logs.events import FactSlice, ReviewHealth, read_events
+from edgekd.distill.logs.events import read_events
+from edgekd.distill.logs.live_events import FactSlice, ReviewHealth
 from edgekd.distill.trusting import trust_targets
 from edgekd.errors import BadInputError, DataError
 from edgekd.impact.contamination import Stage, count_stages, count_wrong_targets

@@ -11,7 +11,7 @@ from edgekd.distill.diagnosis.capacity import (
 )
 from edgekd.distill.diagnosis.finding import Setup
 from edgekd.distill.diagnosis.history import History
-from edgekd.distill.logs.events import CapacityAnalysis, ClassSliceEval
+from edgekd.distill.logs.training_events import CapacityAnalysis, ClassSliceEval
 
 SETUP = Setup("project.yaml", larger="cut-3l")
 

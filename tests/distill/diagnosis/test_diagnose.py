@@ -15,8 +15,10 @@ from edgekd.distill.diagnosis.history import History, make_history, trend
 from edgekd.distill.examples import Session
 from edgekd.distill.learners.classify import Classify
 from edgekd.distill.logs.dominating import DominatingRows
-from edgekd.distill.logs.events import ShadowCompare, TrainStep, read_events
+from edgekd.distill.logs.events import read_events
+from edgekd.distill.logs.live_events import ShadowCompare
 from edgekd.distill.logs.profile import StageClock
+from edgekd.distill.logs.training_events import TrainStep
 from edgekd.distill.static import StaticNetwork
 from edgekd.distill.training.examples import TokenizedExamples
 from edgekd.distill.training.plan import TrainingPlan

@@ -35,7 +35,8 @@ from edgekd.distill.learners.rank import Rank, rank_as_taught, rank_rows
 from edgekd.distill.learners.rank_figures import ndcg
 from edgekd.distill.learners.score import score_as_taught
 from edgekd.distill.lists import list_requests
-from edgekd.distill.logs.events import DominatingExamples, EpochSummary, TrainStep, read_events
+from edgekd.distill.logs.events import read_events
+from edgekd.distill.logs.training_events import DominatingExamples, EpochSummary, TrainStep
 from edgekd.distill.reference import reference_outputs, torch_labeller
 from edgekd.distill.softlabels import list_texts, open_soft_labels, save_texts
 from edgekd.distill.student import load_module, load_scorer, open_student, student_tokens

@@ -25,7 +25,8 @@ from edgekd.distill.labels.store import LabelStore
 from edgekd.distill.labels.trial import try_labeller
 from edgekd.distill.learner import Batch
 from edgekd.distill.learners.score import Score, score_as_taught, score_rows, to_numbers
-from edgekd.distill.logs.events import DominatingExamples, EpochSummary, TrainStep, read_events
+from edgekd.distill.logs.events import read_events
+from edgekd.distill.logs.training_events import DominatingExamples, EpochSummary, TrainStep
 from edgekd.distill.reference import reference_outputs, torch_labeller
 from edgekd.distill.softlabels import list_texts, open_soft_labels, save_texts
 from edgekd.distill.student import load_module, open_student

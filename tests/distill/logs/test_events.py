@@ -4,17 +4,16 @@ import numpy as np
 import pytest
 
 from edgekd.distill.logs.class_slices import class_slices
-from edgekd.distill.logs.events import (
+from edgekd.distill.logs.events import EventLog, read_events
+from edgekd.distill.logs.live_events import CalibrationEval, RouterHealth, ShadowCompare
+from edgekd.distill.logs.training_events import (
     CapacityAnalysis,
     ClassSliceEval,
     DominatingExample,
     DominatingExamples,
     EpochSummary,
-    EventLog,
-    ShadowCompare,
     SystemProfile,
     TrainStep,
-    read_events,
 )
 from edgekd.errors import DataError
 
@@ -41,7 +40,9 @@ DOMINATING = DominatingExamples(
     examples=(DominatingExample(row=3, text="hi", epochs_over=2, epochs_seen=2, mean_loss=3.0),),
 )  # fmt: skip
 SHADOW = ShadowCompare(slice="overall", teacher_preference_match=0.8, n=100)
-ALL = (STEP, SUMMARY, SLICE, PROFILE, CAPACITY, DOMINATING, SHADOW)
+ROUTER = RouterHealth(student_model="small", student_accept_rate=0.6, teacher_fallback_rate=0.4)
+CALIBRATION = CalibrationEval(split="test", accuracy=0.9, ece=0.1, brier_score=0.2, confident_error_rate=0.1)
+ALL = (STEP, SUMMARY, SLICE, PROFILE, CAPACITY, DOMINATING, SHADOW, ROUTER, CALIBRATION)
 
 # The least that an event holds, by the table of events. What has no meaning for every task may be absent.
 LEAST = {
@@ -55,6 +56,10 @@ LEAST = {
     "student_capacity_analysis": "student train_kd_loss quality calibration_ece rare_query_recall",
     "class_slice_eval": "class support teacher_recall student_recall student_precision hard_label_weight "
     "soft_label_weight",
+    "router_health": "student_model student_accept_rate teacher_fallback_rate student_ece "
+    "teacher_daily_cost_usd "
+    "planned_teacher_daily_cost_usd",
+    "calibration_eval": "split accuracy ece brier_score confident_error_rate",
     "training_system_profile": "job gpu_utilization cpu_utilization input_pipeline_wait_fraction "
     "teacher_forward_fraction checkpoint_time_fraction tokens_per_second",
 }
@@ -81,6 +86,26 @@ def test_what_is_written_is_read(tmp_path):
     assert all(document["version"] == 1 and None not in document.values() for document in documents)
     assert documents[2]["class"] == "abuse" and "student_precision" not in documents[2]
     assert not {"hallucination_rate", "human_win_rate_vs_base"} & set(documents[1])
+
+
+def test_all_lines_of_production_systems_are_read_as_they_stand(golden, tmp_path):
+    lines = golden["events"]["lines"]
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = read_events(path)
+    assert [event.event for event in found] == [line["event"] for line in lines]
+    assert len(found) == 11
+    for event, line in zip(found, lines, strict=True):
+        kept = event.model_dump(by_alias=True)
+        assert {key: kept[key] for key in line if key in kept} == {
+            key: line[key] for key in line if key in kept
+        }
+    capacity = next(event for event in found if isinstance(event, CapacityAnalysis))
+    assert (capacity.train_kd_loss, capacity.quality, capacity.quality_metric) == (
+        (1.92, 1.61),
+        0.76,
+        "ndcg10",
+    )
 
 
 def test_worked_step(golden, tmp_path):
@@ -153,7 +178,7 @@ def test_bad_line_is_named(tmp_path, line, words):
 
 def test_events_of_another_kind_and_blank_lines_are_left_out(tmp_path):
     path = tmp_path / "log.jsonl"
-    path.write_text('{"event": "router_health", "student_ece": 0.1}\n\n' + STEP_LINE)
+    path.write_text('{"event": "checkout_started", "items": 3}\n\n' + STEP_LINE)
     assert read_events(path) == [STEP]
 
 

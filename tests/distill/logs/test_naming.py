@@ -1,5 +1,5 @@
-from edgekd.distill.logs.events import EpochSummary, TrainStep
 from edgekd.distill.logs.naming import name_fields
+from edgekd.distill.logs.training_events import EpochSummary, TrainStep
 
 
 def test_values_go_to_their_own_fields_and_the_others_by_name():

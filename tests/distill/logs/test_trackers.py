@@ -8,8 +8,8 @@ import pytest
 
 from edgekd.config import load_project
 from edgekd.distill.logs import trackers
-from edgekd.distill.logs.events import ClassSliceEval, EpochSummary, TrainStep
 from edgekd.distill.logs.trackers import open_trackers
+from edgekd.distill.logs.training_events import ClassSliceEval, EpochSummary, TrainStep
 from edgekd.errors import ConfigError, MissingExtraError, TrackerError
 from edgekd.pipeline.context import Context
 

@@ -17,7 +17,7 @@ from edgekd.distill.diagnosis.stop import Gate
 from edgekd.distill.examples import Session, Weighing
 from edgekd.distill.lean import make_lean
 from edgekd.distill.learners.classify import Classify
-from edgekd.distill.logs.events import EpochSummary, TrainStep
+from edgekd.distill.logs.training_events import EpochSummary, TrainStep
 from edgekd.distill.static import StaticNetwork
 from edgekd.distill.teacher import HeadedEncoder
 from edgekd.distill.training.examples import TokenizedExamples
