@@ -107,6 +107,7 @@ ALLOWED = {
     "distill/logs/training_events.py": "names of the log's fields, which dashboards read",
     "distill/logs/live_events.py": "the same names",
     "distill/logs/class_slices.py": "the event per class, told by the learner of classes alone",
+    "health/from_events.py": "reads the log's fields by their names",
     "distill/diagnosis/": "reads the log's fields by their names",
     "cli/diagnosing.py": "prints the log's fields by their names",
     "gate/provable.py": "rates that earlier studies of classifiers support",

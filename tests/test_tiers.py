@@ -24,7 +24,7 @@ GROUND = [
 ]
 TIERS = [
     *GROUND, "stats", "serving", "serve_log", "data", "curate", "measure", "evaluate", "distill", "export",
-    "compile", "emulate", "bundle", "sizing", "gate", "publish", "impact", "report", "ci",
+    "compile", "emulate", "bundle", "sizing", "gate", "publish", "impact", "health", "report", "ci",
     "pytest_plugin", "tasks", "single", "engines", "pipeline", "api", "cli",
 ]  # fmt: skip
 FILES = sorted(path for path in ROOT.rglob("*.py") if "_data" not in path.parts)

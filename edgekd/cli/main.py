@@ -16,6 +16,7 @@ from edgekd import __version__
 from edgekd.cli import stages, things
 from edgekd.cli.bench import bench
 from edgekd.cli.claims import claims
+from edgekd.cli.health import health
 from edgekd.cli.ledger import ledger
 from edgekd.cli.logs import logs
 from edgekd.cli.plan import plan
@@ -37,7 +38,20 @@ def cli() -> None:
 for _verb in (
     *(stages.run, stages.check, stages.label, stages.distill, stages.evaluate, stages.gate, stages.report),
     *(things.compile_what, bench, things.bundle, things.publish, things.predict, things.diagnose),
-    *(things.show, things.doctor, size, refresh, claims, review, logs, plan, ledger, promote, rollback),
+    *(
+        things.show,
+        things.doctor,
+        size,
+        refresh,
+        claims,
+        review,
+        logs,
+        health,
+        plan,
+        ledger,
+        promote,
+        rollback,
+    ),
 ):
     cli.add_command(_verb)
 

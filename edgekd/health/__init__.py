@@ -1,0 +1,1 @@
+"""Is what is promoted still good enough: figures from logs and events, their targets and trends."""
