@@ -49,9 +49,9 @@ def find_health(
 ) -> Health:
     """Gather figures, set their targets, and hold the minimum set against them.
 
-    What is promoted for the device (for any target, without one) comes with what its training logged. What the
-    gate saw of it stands above that, events above both, and what is counted in the service's log above all.
-    A figure that has no period before is told beside what the gate saw.
+    What is promoted for the device (for any target, without one) comes with what its training logged. What
+    the gate saw of it stands above that, events above both, and what is counted in the service's log above
+    all. A figure that has no period before is told beside what the gate saw.
 
     Args:
         context: The project's.
