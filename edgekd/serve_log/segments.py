@@ -27,7 +27,8 @@ class Segments:
         self.dropped = 0
         self._folder, self._clock = folder, clock
         self._waiting: list[Callable[[], bytes]] = []
-        self._lock, self._wakes, self._is_over = threading.Lock(), threading.Event(), False
+        self._lock, self._writing = threading.Lock(), threading.Lock()  # of what waits, and of the file
+        self._wakes, self._is_over = threading.Event(), False
         self._file: int | None = None
         self._day, self._size, self._number = "", 0, 0
         self._owner = os.getpid()
@@ -44,8 +45,9 @@ class Segments:
 
     def flush(self) -> None:
         """Write what waits, now."""
-        with self._lock:
-            taken, self._waiting = self._waiting, []
+        with self._writing:
+            with self._lock:
+                taken, self._waiting = self._waiting, []
             self._write(taken)
 
     def close(self) -> None:
@@ -61,9 +63,7 @@ class Segments:
 
     def _run(self) -> None:
         while not self._wakes.wait(EVERY):
-            with self._lock:
-                taken, self._waiting = self._waiting, []
-            self._write(taken)
+            self.flush()
 
     def _write(self, makers: list[Callable[[], bytes]]) -> None:
         if not makers:

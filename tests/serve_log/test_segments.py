@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -90,3 +91,24 @@ def test_a_folder_that_cannot_be_written_never_fails_an_answer(tmp_path):
     log.close()
     log.put(lambda: b"late\n")
     assert log.dropped == 3
+
+
+def test_threads_that_write_at_once_leave_whole_lines(tmp_path):
+    log = Segments(tmp_path)
+
+    def work(name):
+        for number in range(300):
+            log.put(lambda: f"{name} {number} {'x' * 100}\n".encode())  # noqa: B023
+            if number % 10 == 0:
+                log.flush()
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    log.close()
+    lines = [line for file in tmp_path.rglob("*.jsonl") for line in file.read_text().splitlines()]
+    assert len(lines) == 1200
+    assert all(line.endswith("x" * 100) and line.count(" ") == 2 for line in lines)
+    assert log.dropped == 0
