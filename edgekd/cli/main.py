@@ -23,6 +23,7 @@ from edgekd.cli.plan import plan
 from edgekd.cli.promote import promote, rollback
 from edgekd.cli.refresh import refresh
 from edgekd.cli.review import review
+from edgekd.cli.shadow import shadow
 from edgekd.cli.size import size
 from edgekd.errors import EdgekdError, MachineError
 
@@ -38,20 +39,8 @@ def cli() -> None:
 for _verb in (
     *(stages.run, stages.check, stages.label, stages.distill, stages.evaluate, stages.gate, stages.report),
     *(things.compile_what, bench, things.bundle, things.publish, things.predict, things.diagnose),
-    *(
-        things.show,
-        things.doctor,
-        size,
-        refresh,
-        claims,
-        review,
-        logs,
-        health,
-        plan,
-        ledger,
-        promote,
-        rollback,
-    ),
+    *(things.show, things.doctor, size, refresh, claims, review, plan, ledger, promote, rollback),
+    *(logs, shadow, health),
 ):
     cli.add_command(_verb)
 

@@ -19,10 +19,10 @@ MINIMUM = (
 )
 ADVICE = {
     "hallucination_rate": "edgekd claims figures, or people's verdicts",
-    "teacher_preference_match": "edgekd evaluate --shadow",
-    "escalation_recall": "edgekd evaluate --shadow",
+    "teacher_preference_match": "edgekd shadow",
+    "escalation_recall": "edgekd shadow",
     "fallback_rate": "--logs of the service",
-    "ece": "edgekd evaluate --shadow with labels",
+    "ece": "a calibration_eval event, or a gate on it",
     "data_age_p50_days": "gates.data_age_p50_days, or edgekd refresh",
     "data_age_p95_days": "gates.data_age_p95_days, or edgekd refresh",
     "best_checkpoint_score": "edgekd run",

@@ -96,11 +96,11 @@ def build_answers(folder: Path, settings: Settings, inputs: Inputs, progress: Pr
     """Write an artifact's outputs to the rows of a split."""
     rows = open_rows(inputs["rows"].path).split(settings["split"])
     artifact = inputs["artifact"]
-    outputs = _answer(artifact.path, rows.requests, settings["threads"], progress)
+    outputs = answer_one_by_one(artifact.path, rows.requests, settings["threads"], progress)
     save_predictions(Predictions(artifact.digest, outputs), rows.ids, folder / LOGITS)
 
 
-def _answer(
+def answer_one_by_one(
     artifact: Path, texts: Sequence[str], threads: int, progress: Progress
 ) -> npt.NDArray[np.float32]:
     """Answer texts [row] one by one, as they would be served; on each thread a model of its own."""

@@ -15,7 +15,7 @@ from edgekd.data.columns import make_column
 from edgekd.data.json_lines import parse_object
 from edgekd.data.slices import slice_masks
 from edgekd.data.taskdata import TaskData
-from edgekd.errors import ConfigError, DataError, unknown_name
+from edgekd.errors import ConfigError, DataError, SliceError, unknown_name
 from edgekd.evaluate.classify.shadow import Counts, ShadowRows, ShadowSlice, compare_shadow, count_slices
 from edgekd.evaluate.verdicts import WINS
 from edgekd.gate.ledger import read_ledger
@@ -47,9 +47,26 @@ def shadow(context: Context, target: str, path: Path) -> tuple[ShadowSlice, ...]
     if not labels:
         raise ConfigError(f"--shadow: compares labels, and task {context.task.name} answers without any")
     rows, logged = read_logged(path, labels)
-    slices = context.project.slices
+    slices = _tellable(context, rows)
     offline = _offline(context, target, found[0], slices)
     return compare_shadow(logged, labels, slices, slice_masks(rows, slices), offline)
+
+
+def _tellable(context: Context, rows: TaskData) -> tuple[Slice, ...]:
+    """Return the project's slices whose columns the log has; a note names the others."""
+    found, lost = [], []
+    for entry in context.project.slices:
+        try:
+            slice_masks(rows, (entry,))
+        except SliceError:
+            lost.append(entry.name)
+        else:
+            found.append(entry)
+    if lost:
+        context.note(f"left out, for the log lacks a column that they read: {', '.join(lost)}")
+    if not found:
+        raise SliceError(f"the log has no column that a slice reads: {', '.join(lost)}")
+    return tuple(found)
 
 
 def read_logged(path: Path, labels: tuple[str, ...]) -> tuple[TaskData, ShadowRows]:
