@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edgekd.cli.outcome import Outcome
 from edgekd.cli.verbs import compare_traffic, open_context
+from edgekd.errors import BadInputError
 from edgekd.pipeline.traffic_replay import replay_log
 
 
@@ -23,6 +24,10 @@ def answer_anew(
     Exit code 1 where traffic is otherwise than the test rows were.
     """
     context = open_context(project, settings)
+    source = context.project.data.source
+    for name in (source,) if isinstance(source, str) else source.values():
+        if out.resolve() == (context.folder / name).resolve():
+            raise BadInputError(f"--out {out}: is what the project learns from; give another name")
     done = replay_log(context, target, log, out, candidate, most)
     found = compare_traffic(project, settings, target, out)
     rest = f"the version before, {done.incumbent[:12]}" if done.incumbent else "no version before"
