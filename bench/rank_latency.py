@@ -31,7 +31,7 @@ WORK = HERE / "studies" / ".edgekd" / "rank-latency"
 FILMS = Path(os.environ.get("EDGEKD_MSRD", HERE.parent.parent / "shared" / "data" / "msrd_movies"))
 CANDIDATES, REQUESTS, MOST_TOKENS, SEPARATOR = 50, 24, 256, 102
 TEACHER, PAIRS, TOWERS = "teacher, 6 layers, PyTorch", "2 layers, int8", "two towers, int8"
-KEEP = 16
+KEEP = 12
 """Candidates that the cascade's 2 layers read: what the study of MSRD chose on its validation rows."""
 CASCADE = f"cascade of both, {KEEP} read twice"
 PLANS = {

@@ -47,7 +47,7 @@ def cascade_step(context: Context, first: Compiled, second: Compiled) -> Step:
     """Find on validation rows how many of the first one's candidates the second must read; write both."""
     return Step(
         f"cascade/{first.name}+{second.name}",
-        1,
+        2,
         "edgekd.pipeline.cascading:build_cascade",
         inputs={
             "first": artifact_of(first.step),
