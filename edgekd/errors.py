@@ -35,10 +35,19 @@ FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What a disk says that is full, or broken."""
 
 
+_LONGEST = 1200  # characters: a name or a value in a file can be megabytes long
+
+
 class EdgekdError(Exception):
     """Base of all errors; `exit_code` is what the command line ends with."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """Return the message; of a very long one the beginning and the end."""
+        words = super().__str__()
+        half = _LONGEST // 2
+        return words if len(words) <= _LONGEST else f"{words[:half]} ... {words[-half:]}"
 
 
 class BadInputError(EdgekdError):

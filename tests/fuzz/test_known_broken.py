@@ -7,6 +7,9 @@ from random import Random
 
 import pytest
 
+from edgekd.errors import DataError
+from edgekd.serving import ServingError
+
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 
 from fuzzing.artifacts import (
@@ -111,3 +114,11 @@ def test_shadow_rows(tmp_path, change):
 def test_shadow_rows_of_several_types_are_read(tmp_path):
     lines = to_lines([{**LOGGED, "more": value} for value in (1, "a", 2**70, None, [1])])
     assert ask(SHADOW, Input({"rows.jsonl": lines}), tmp_path).kind == "result"
+
+
+def test_a_name_of_megabytes_ends_in_a_line_that_can_be_read(tmp_path):
+    long = "x" * 100_000
+    for error in (DataError(f"{tmp_path}: has no column 'text'; found {long}; name it"), ServingError(long)):
+        assert len(str(error)) < 1300
+    assert str(DataError(f"start {long} end")).startswith("start ")
+    assert str(DataError(f"start {long} end")).endswith(" end")
