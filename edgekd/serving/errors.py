@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 _LONGEST = 1200  # characters: a name in a file can be megabytes long
 
 
