@@ -28,6 +28,10 @@ ADVICE = {
     "best_checkpoint_score": "edgekd run",
 }
 """What gives each of them."""
+_WHY: Mapping[str, str] = {
+    "bad": " misses its target",
+    "unsure": ": too few rows to say that it holds its target",
+}
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,8 @@ class Release:
     """Whether a release has the least that it needs.
 
     Attributes:
-        is_allowed: All that applies is known, and none of it misses its target.
         missing: Figures that are not known, with what gives them.
-        failing: Those that miss their target.
+        failing: Those that miss their target, or have too few rows to say that they hold it.
         left_out: Those that mean nothing here, with the reason.
     """
 
@@ -47,15 +50,15 @@ class Release:
 
     @property
     def is_allowed(self) -> bool:
-        """Whether it may go out."""
+        """Whether all that applies is known and holds its target."""
         return not self.missing and not self.failing
 
     @property
     def lines(self) -> list[str]:
         """Say it in lines."""
         found = [f"not releasable: {name} is not known: {ADVICE[name]}" for name in self.missing]
-        found += [f"not releasable: {name} misses its target" for name in self.failing]
-        return found or ["releasable: the minimum set is known, and nothing of it misses its target"]
+        found += [f"not releasable: {words}" for words in self.failing]
+        return found or ["releasable: the minimum set is known, and all of it holds its targets"]
 
 
 def check_release(figures: Iterable[Figure], left_out: Mapping[str, str]) -> Release:
@@ -66,9 +69,9 @@ def check_release(figures: Iterable[Figure], left_out: Mapping[str, str]) -> Rel
     needed = [name for name in MINIMUM if name not in left_out]
     missing = tuple(name for name in needed if name not in found)
     failing = tuple(
-        name if figure.slice == WHOLE else f"{name} of {figure.slice}"
+        (name if figure.slice == WHOLE else f"{name} of {figure.slice}") + _WHY[figure.state]
         for name in needed
         for figure in found.get(name, [])
-        if figure.state == "bad"
+        if figure.state in _WHY
     )
     return Release(missing, failing, left_out)

@@ -18,7 +18,8 @@ COLUMNS = ("time", "milliseconds", "action", "slices", "device", "region", "lang
 ATTRIBUTES = ("device", "region", "language")
 _STEP = math.log(1.01)  # of the histogram: a quantile is within half a percent
 _LEAST_MS, _BINS = 1e-3, 2400
-_MOST_VALUES = 40  # of an attribute
+_MOST_PARTS = 1000
+"""Slices and values that are counted apart; those that come after are counted together, as `others`."""
 _SOURCE = "service log"
 
 
@@ -80,6 +81,8 @@ class Traffic:
                 n = int(picked.sum()) if rows is None else len(picked)
                 if not n:
                     continue
+                if name not in period and len(period) >= _MOST_PARTS:
+                    name = "others"
                 counts = period.setdefault(name, Counts())
                 counts.n += n
                 counts.to_teacher += int(acted[0][picked].sum())
@@ -152,6 +155,6 @@ def _by_value(
 ) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
     coded = pc.dictionary_encode(values)
     codes = np.asarray(pc.fill_null(coded.indices, -1))
-    for place, name in enumerate(coded.dictionary.to_pylist()[:_MOST_VALUES]):
+    for place, name in enumerate(coded.dictionary.to_pylist()):
         rows = np.flatnonzero(codes == place)
         yield f"{prefix}{name}", rows if owners is None else owners[rows]

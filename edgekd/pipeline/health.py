@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from edgekd.config import Target as Device
-from edgekd.curate.logs.read import read_log
+from edgekd.curate.logs.read import list_days, read_log
 from edgekd.distill.logs.events import AnyEvent, read_events
 from edgekd.errors import DataError
 from edgekd.gate.evidence import VariantEvidence
@@ -18,12 +18,11 @@ from edgekd.health.figure import WHOLE, Figure, Target
 from edgekd.health.from_events import figures_from_events, figures_from_training
 from edgekd.health.from_evidence import figures_from_evidence
 from edgekd.health.minimum import Release, check_release
-from edgekd.health.traffic import COLUMNS, Traffic
+from edgekd.health.traffic import COLUMNS, Traffic, count_traffic
 from edgekd.impact.fallback import Prices, compare_fallback
 from edgekd.pipeline.bundling import find_documents
 from edgekd.pipeline.context import Context
 
-_DAY = 86_400.0
 Figures = dict[tuple[str, str], Figure]
 """By name and slice."""
 _NO_CLAIMS = "its answers are no claims of fact: no gate and no records ask for it"
@@ -118,19 +117,11 @@ def _training(context: Context, evidence: VariantEvidence | None) -> Iterator[An
 
 
 def _count(logs: Path, days: int) -> Traffic:
-    names = sorted(path.name.removeprefix("day=") for path in logs.glob("day=*"))
-    try:
-        last = datetime.strptime(names[-1], "%Y-%m-%d").replace(tzinfo=UTC) if names else None
-    except ValueError:
-        raise DataError(f"{logs}: day={names[-1]:.40} is no day; expected day=YYYY-MM-DD") from None
-    end = _DAY if last is None else (last + timedelta(days=1)).timestamp()
-    traffic = Traffic(end - days * _DAY)
-    for piece in read_log(logs, COLUMNS):
-        if piece.day >= names[-1] or datetime.fromisoformat(f"{piece.day}T00:00+00:00").timestamp() >= (
-            end - 2 * days * _DAY
-        ):
-            traffic.add(piece.table)
-    return traffic
+    """Count the log's last days and as many before them; its last day is the one that it ends with."""
+    end = max(list_days(logs)) + timedelta(days=1)
+    first, recent = end - timedelta(days=2 * days), end - timedelta(days=days)
+    midnight = datetime(recent.year, recent.month, recent.day, tzinfo=UTC).timestamp()
+    return count_traffic((piece.table for piece in read_log(logs, COLUMNS, first)), midnight)
 
 
 def _targets(context: Context, device: Device | None) -> dict[str, Target]:

@@ -53,19 +53,20 @@ def shadow(context: Context, target: str, path: Path) -> tuple[ShadowSlice, ...]
 
 
 def _tellable(context: Context, rows: TaskData) -> tuple[Slice, ...]:
-    """Return the project's slices whose columns the log has; a note names the others."""
-    found, lost = [], []
+    """Return the project's slices that the log can tell; a note names the others, and why."""
+    found, lost, why = [], [], ""
     for entry in context.project.slices:
         try:
             slice_masks(rows, (entry,))
-        except SliceError:
+        except SliceError as error:
             lost.append(entry.name)
+            why = why or str(error)
         else:
             found.append(entry)
     if lost:
-        context.note(f"left out, for the log lacks a column that they read: {', '.join(lost)}")
+        context.note(f"slices that the log cannot tell are left out: {', '.join(lost)} ({why})")
     if not found:
-        raise SliceError(f"the log has no column that a slice reads: {', '.join(lost)}")
+        raise SliceError(f"the log can tell none of the project's slices: {why}")
     return tuple(found)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from edgekd.compile import open_artifact
 from edgekd.compile.artifact import read_fitted
 from edgekd.curate.logs.read import read_log
+from edgekd.engines.look import find_made
 from edgekd.engines.step import Folder
 from edgekd.errors import ConfigError, DataError
 from edgekd.evaluate.predictions import Predictions
@@ -66,15 +67,16 @@ def replay_log(
         most: How many requests at most, the newest ones.
 
     Raises:
-        ConfigError: nothing is promoted, or the artifact's labels are not the project's.
+        ConfigError: nothing is promoted, the teacher is not trained, or an artifact answers without labels.
         DataError: the log keeps no texts.
     """
     rows = _newest(log, most)
     texts = [row["text"] for row in rows]
     student, incumbent = _find_artifacts(context, target, candidate)
+    teacher = _answer_as_teacher(context, texts)  # refused before anything costs time
     answers = {"student": _answer(context, student, texts)}
     answers["incumbent"] = answers["student"] if incumbent is None else _answer(context, incumbent, texts)
-    answers["teacher"] = _answer_as_teacher(context, texts)
+    answers["teacher"] = teacher
     lines = []
     for place, row in enumerate(rows):
         said = {who: labels[place] for who, labels in answers.items()}
@@ -136,7 +138,10 @@ def _answer(context: Context, folder: Path, texts: Sequence[str]) -> list[str]:
 def _answer_as_teacher(context: Context, texts: Sequence[str]) -> list[str]:
     from edgekd.distill.teacher import open_teacher
 
-    stage = context.engine.make(teacher_step(context))
+    step = teacher_step(context)
+    stage = find_made(context.engine.store, [step]).get(step)
+    if stage is None:
+        raise ConfigError("the teacher of these settings is not trained yet; train it first: edgekd label")
     outputs = open_teacher(stage.path, stage.digest).outputs
     with context.show_progress("replay/teacher") as progress:
         folder = Folder(stage.path, stage.digest)

@@ -16,6 +16,7 @@ _PLAIN = ("label", "labels", "probability", "score", "action", "reason")
 _SHORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,39}")
 _DIGITS = re.compile(r"\d{5,}")
 _OTHER = "other"
+_MOST_TEXT = 20_000  # characters that are kept, as the Lambda handler takes no more
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def make_record(
 
 
 def _details(asked: Asked, said: Mapping[str, Any], policy: LogPolicy, mode: Mode) -> dict[str, Any]:
-    found: dict[str, Any] = {"text": redact(asked.text, policy.order_ids)}
+    found: dict[str, Any] = {"text": redact(asked.text[:_MOST_TEXT], policy.order_ids)}
     found |= {name: said[name] for name in ("order", "scores", "probabilities") if name in said}
     if mode == "forensic" and asked.attributes.get("cohort") in policy.cohorts:
         found["tokens"] = [redact(token, policy.order_ids) for token in asked.tokens]

@@ -1,7 +1,7 @@
 """Take out of a text what tells who wrote it or how they pay: by patterns, without a language model.
 
 Kinds: e-mail addresses, card numbers (Luhn), IBANs (ISO 7064, mod 97-10), phone numbers, order numbers. Names
-need a language model: see `edgekd.curate.logs.names`.
+of people stay: they need a language model.
 """
 
 from __future__ import annotations

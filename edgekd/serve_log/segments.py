@@ -6,14 +6,16 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 EVERY = 0.25
 """Seconds between two writes: what a killed process loses."""
 _MOST_BYTES = 64 << 20  # of a file, then another begins
 _MOST_WAITING = 20_000  # records; more are dropped, and counted
+_IDLE = 30.0
+"""Seconds without a line after which another file begins: one that rests for a minute may be packed away."""
 
 
 class Segments:
@@ -24,24 +26,32 @@ class Segments:
     """
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
-        self.dropped = 0
+        self._refused = self._lost = 0  # each is changed under one lock
         self._folder, self._clock = folder, clock
         self._waiting: list[Callable[[], bytes]] = []
         self._lock, self._writing = threading.Lock(), threading.Lock()  # of what waits, and of the file
         self._wakes, self._is_over = threading.Event(), False
         self._file: int | None = None
-        self._day, self._size, self._number = "", 0, 0
+        self._day, self._size, self._number, self._wrote = "", 0, 0, 0.0
         self._owner = os.getpid()
         self._thread = threading.Thread(target=self._run, name="edgekd-log", daemon=True)
         self._thread.start()
 
+    @property
+    def dropped(self) -> int:
+        """How many lines were not written."""
+        return self._refused + self._lost
+
     def put(self, make: Callable[[], bytes]) -> None:
         """Have a line written soon; `make` is called in the background and returns it with its end."""
+        if os.getpid() != self._owner:  # after a fork the lock may be held by a thread that is not here
+            self._refused += 1
+            return
         with self._lock:
-            if len(self._waiting) < _MOST_WAITING and not self._is_over and os.getpid() == self._owner:
+            if len(self._waiting) < _MOST_WAITING and not self._is_over:
                 self._waiting.append(make)
             else:
-                self.dropped += 1
+                self._refused += 1
 
     def flush(self) -> None:
         """Write what waits, now."""
@@ -73,17 +83,19 @@ class Segments:
             try:
                 lines.append(make())
             except Exception:  # noqa: BLE001  a record that cannot be made must not end the log
-                self.dropped += 1
+                self._lost += 1
         try:
             self._append(b"".join(lines))
         except OSError:
-            self.dropped += len(lines)
+            self._lost += len(lines)
             self._close_file()
 
     def _append(self, data: bytes) -> None:
         day = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%d")
-        if self._file is None or day != self._day or self._size >= _MOST_BYTES:
+        rested = time.monotonic() - self._wrote >= _IDLE
+        if self._file is None or rested or day != self._day or self._size >= _MOST_BYTES:
             self._open_file(day)
+        self._wrote = time.monotonic()
         assert self._file is not None
         written = 0
         try:
@@ -107,13 +119,5 @@ class Segments:
     def _close_file(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            try:
+            with suppress(OSError):  # what was written stands
                 os.close(file)
-            except OSError:
-                self.dropped += 1
-
-    def __enter__(self) -> Segments:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.close()

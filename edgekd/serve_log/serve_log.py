@@ -24,19 +24,25 @@ class ServeLog:
 
     def __init__(self, folder: Path | str, policy: LogPolicy, clock: Callable[[], float] = time.time) -> None:
         self._policy, self._clock = policy, clock
+        self._unread = 0  # requests of which nothing can be made, as one without an id
         self._hot = Segments(Path(folder) / HOT, clock)
         self._audit = Segments(Path(folder) / AUDIT, clock)
 
     @property
     def dropped(self) -> int:
         """How many rows were not written."""
-        return self._hot.dropped + self._audit.dropped
+        return self._hot.dropped + self._audit.dropped + self._unread
 
     def record(self, asked: Asked, said: Mapping[str, Any]) -> None:
         """Keep a request and its answer as far as the policy says; `said` is what `respond` returned."""
-        now = self._clock()
+        try:
+            now = self._clock()
+            is_kept = self._policy.mode_of(asked.id, asked.slices) != "compact"
+        except Exception:  # noqa: BLE001  an answer must not fail for its log
+            self._unread += 1
+            return
         self._hot.put(lambda: _line(make_record(asked, said, self._policy, now, compact=True)))
-        if self._policy.mode_of(asked.id, asked.slices) != "compact":
+        if is_kept:
             self._audit.put(lambda: _line(make_record(asked, said, self._policy, now)))
 
     def flush(self) -> None:
@@ -51,4 +57,5 @@ class ServeLog:
 
 
 def _line(record: Mapping[str, Any]) -> bytes:
-    return json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+    # Half a character, or NaN, would make the whole file unreadable; with NaN a record is dropped.
+    return json.dumps(record, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n"

@@ -50,7 +50,7 @@ def test_logs_and_events_are_held_against_targets(speak, golden, project, tmp_pa
     assert found["fallback_rate", "safety"]["state"] == "no target"  # the limit is of all traffic
     assert found["p95_ms", "region eu"]["value"] == pytest.approx(2.5, rel=0.01)
     assert found["ece", "overall"]["state"] == "bad"  # 0.18 in the events
-    assert "fallback_rate" in said.document["failing"]
+    assert "fallback_rate misses its target" in said.document["failing"]
     assert "times the plan" in said.document["alerts"][0]
     assert "Not releasable" in page.read_text()
     assert speak("health", *given, "--out", prom).code == 1

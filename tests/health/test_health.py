@@ -65,7 +65,9 @@ def test_a_release_needs_the_minimum_set():
         assert (rest.missing, rest.is_allowed) == ((name,), False)
         assert check_release([one for one in known if one.name != name], {name: "why"}).is_allowed
     bad = figure("escalation_recall", 0.5, "safety", target=Target(0.9, at_most=False))
-    assert check_release([*known, bad], {}).failing == ("escalation_recall of safety",)
+    assert check_release([*known, bad], {}).failing == ("escalation_recall of safety misses its target",)
+    few = Figure("traffic", "fallback_rate", "overall", 0.31, 0.27, 0.35, "log", target=Target(0.3, True))
+    assert not check_release([*known, few], {}).is_allowed
 
 
 def test_what_may_miss_its_target_is_unsure():

@@ -43,6 +43,8 @@ def test_a_log_is_replayed_and_its_health_told(project, run_edgekd):
     refused = run_edgekd("shadow", "logs/hot", *replay[2:], cwd=project)
     assert refused.returncode == 2 and "keeps no texts" in refused.stderr
 
+    other = run_edgekd(*replay, "--set", "seed=99", cwd=project)
+    assert other.returncode == 2 and "is not trained yet" in other.stderr
     own = run_edgekd(*replay[:5], "--out", "rows.jsonl", cwd=project)
     assert own.returncode == 2 and "is what the project learns from" in own.stderr
 

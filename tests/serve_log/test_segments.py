@@ -112,3 +112,38 @@ def test_threads_that_write_at_once_leave_whole_lines(tmp_path):
     assert len(lines) == 1200
     assert all(line.endswith("x" * 100) and line.count(" ") == 2 for line in lines)
     assert log.dropped == 0
+
+
+def test_what_no_file_may_hold_spoils_none(tmp_path):
+    from edgekd.curate.logs.read import read_log
+
+    log = ServeLog(tmp_path, LogPolicy(KEY, full_share=1.0))
+    log.record(Asked("r1", "half \ud800 a character", 1.0, "m"), {"label": "faq"})
+    log.record(Asked("r2", "x" * 10_000_000, 1.0, "m"), {"label": "faq"})
+    log.record(Asked("r3", "text", float("nan"), "m"), {"label": "faq"})
+    log.record(Asked(None, "text", 1.0, "m"), {"label": "faq"})  # type: ignore[arg-type]
+    log.close()
+    (piece,) = read_log(tmp_path / "audit")
+    assert [len(text) for text in piece.table["text"].to_pylist()] == [18, 20_000]
+    assert log.dropped == 3  # NaN in both files, and a request without an id
+
+
+def test_a_service_that_rested_begins_another_file(tmp_path, monkeypatch):
+    log = Segments(tmp_path)
+    log.put(lambda: b"one\n")
+    log.flush()
+    monkeypatch.setattr("edgekd.serve_log.segments._IDLE", 0.0)
+    log.put(lambda: b"two\n")
+    log.close()
+    assert sorted(file.read_text() for file in tmp_path.rglob("*.jsonl")) == ["one\n", "two\n"]
+
+
+def test_a_forked_child_neither_waits_nor_writes(tmp_path):
+    log = Segments(tmp_path)
+    with log._lock:  # as another thread may hold it at the fork
+        child = os.fork()
+        if not child:
+            log.put(lambda: b"line\n")
+            os._exit(17 if log.dropped == 1 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 17
+    log.close()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from edgekd.curate.logs.read import PACKED, list_packed, read_segment
-from edgekd.errors import DataError, naming
-from edgekd.store import digest_json
+from edgekd.curate.logs.read import PACKED, list_days, list_packed, read_segment
+from edgekd.errors import naming
+from edgekd.store import digest_json, locked
 
 _RESTING = 60.0
 """Seconds for which nothing was written to a file that may be packed: a service may still have it open."""
@@ -37,13 +38,16 @@ def pack_log(folder: Path, now: float | None = None) -> Packed:
         DataError: if the folder is no log, or a file of it is damaged.
     """
     until = (time.time() if now is None else now) - _RESTING
-    days = sorted(path for path in folder.glob("day=*") if path.is_dir())
-    if not days:
-        raise DataError(
-            f"{folder}: is no log of a service: it has no folder day=...; give its hot/ or audit/ folder"
-        )
+    days = list_days(folder).values()
+    with locked(folder / ".lock"):  # of two that pack at once the second finds little left
+        return _pack(days, until)
+
+
+def _pack(days: Iterable[Path], until: float) -> Packed:
     files = rows = before = after = 0
     for day in days:
+        for path in day.glob("*.partial"):
+            path.unlink()
         done = {name for path in day.glob("*.parquet") for name in list_packed(path)}
         for path in day.glob("*.jsonl"):
             if path.name in done:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -46,7 +47,7 @@ _SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Piece:
-    """One file of a day: `table`, or why it cannot be read.
+    """One file of a day.
 
     Attributes:
         path: Of the file.
@@ -59,22 +60,42 @@ class Piece:
     table: pa.Table
 
 
-def read_log(folder: Path, columns: Iterable[str] | None = None) -> Iterator[Piece]:
-    """Read a log (`hot/` or `audit/`) file by file, day by day; `columns` are all by default.
+def list_days(folder: Path) -> dict[date, Path]:
+    """Return the folders of a log by their days, the first one first.
+
+    Raises:
+        DataError: if the folder is no log, or one of its folders names no day.
+    """
+    found = {}
+    for path in sorted(path for path in folder.glob("day=*") if path.is_dir()):
+        try:
+            found[date.fromisoformat(path.name.removeprefix("day="))] = path
+        except ValueError:
+            raise DataError(f"{path}: names no day; expected day=YYYY-MM-DD") from None
+    if not found:
+        raise DataError(
+            f"{folder}: is no log of a service: it has no folder day=...; give its hot/ or audit/ folder"
+        )
+    return found
+
+
+def read_log(
+    folder: Path, columns: Iterable[str] | None = None, since: date | None = None
+) -> Iterator[Piece]:
+    """Read a log (`hot/` or `audit/`) file by file, day by day.
+
+    `columns` are all by default, and days are all, or those from `since` on.
 
     Raises:
         DataError: if the folder is no log, or a file of it is damaged.
     """
-    days = sorted(path for path in folder.glob("day=*") if path.is_dir())
-    if not days:
-        raise DataError(
-            f"{folder}: is no log of a service: it has no folder day=...; give its hot/ or audit/ folder"
-        )
     wanted = None if columns is None else tuple(columns)
-    for day in days:
+    for of, day in list_days(folder).items():
+        if since is not None and of < since:
+            continue
         packed = sorted(day.glob("*.parquet"))
         known = {name for path in packed for name in list_packed(path)}
-        name = day.name.removeprefix("day=")
+        name = of.isoformat()
         for path in packed:
             yield Piece(path, name, _only(_read_packed(path), wanted))
         for path in sorted(day.glob("*.jsonl")):
